@@ -1,0 +1,8 @@
+"""The one exception that is meant for the user: a single line, no traceback, exit status 2."""
+
+
+class UserError(ValueError):
+    """Something the user can put right.
+
+    The message is one line: the argument, the value seen and the value wanted.
+    """
