@@ -1,1 +1,1 @@
-"""The library: data, models, training, evaluation and tracking. Knows no experiment and no report."""
+"""The library: data, models, training, evaluation, tracking. Knows no experiment, no report."""

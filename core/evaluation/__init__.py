@@ -1,0 +1,1 @@
+"""From logits to numbers with intervals, and from numbers to verdicts."""

@@ -1,0 +1,118 @@
+"""Paired comparisons of arms that share their seeds and their images."""
+
+from collections.abc import Mapping
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy import special, stats
+
+from core.evaluation.components import as_table
+from core.evaluation.intervals import Estimate, difference
+
+Alternative = Literal["two-sided", "greater", "less"]
+
+
+def paired(
+    a: ArrayLike, b: ArrayLike, confidence: float = 0.95, *, deterministic: bool = False
+) -> Estimate:
+    """Estimate the mean of a - b over new seeds and new images.
+
+    a, b: (seeds, images) float or bool; the same seeds and the same images in both. (seeds, 1)
+    for one number a seed: then the interval is the paired t-test's. deterministic: the arms hold
+    no training (a Haar cascade, PCA), so that one row is the whole population of seeds.
+    Raises ValueError if the shapes differ, a score is not finite, or there is one seed and the
+    arms are not deterministic.
+    """
+    first, second = as_table(a, "a"), as_table(b, "b")
+    if first.shape != second.shape:
+        raise ValueError(f"a, b: shapes {first.shape} and {second.shape}, wanted the same")
+    if len(first) < 2 and not deterministic:
+        raise ValueError(f"a, b: {len(first)} seed, wanted 2 or more: single runs do not compare")
+    return difference(first, second, confidence)
+
+
+def p_value(estimate: Estimate, null: float = 0.0, alternative: Alternative = "two-sided") -> float:
+    """Test whether the true value is null, with the law that gave the interval.
+
+    alternative: what the test is to show of the true value against null. A two-sided p is below
+    1 - confidence exactly where null lies outside the interval (before bounds clip it).
+
+    A standard error of zero has no t. All seeds then agree to the last digit, which often means
+    a coarse score; p is the sign test's 2^-n_seeds a side (the images' for one seed), and 1 if
+    the value is null. For a proportion it means a null of 0 or 1, which one image refutes: 0.
+    """
+    gap, se = estimate.value - null, estimate.se_at(null)
+    if se == 0:
+        units = estimate.n_seeds if estimate.n_seeds > 1 else estimate.n_images
+        tail = 0.0 if estimate.n_effective is not None else 2.0**-units
+        below, above = (1 - tail, tail) if gap > 0 else (tail, 1 - tail)
+        below, above = (below, above) if gap else (1.0, 1.0)
+    else:
+        below, above = (float(special.stdtr(estimate.df, x)) for x in (gap / se, -gap / se))
+    if alternative == "two-sided":
+        return min(1.0, 2 * min(below, above))
+    return above if alternative == "greater" else below
+
+
+def holm(p_values: ArrayLike) -> NDArray[np.float64]:
+    """Adjust a family's p values, so that P(any false rejection) <= alpha under any dependence.
+
+    p_values: (tests,) float in [0, 1], any order. Returns (tests,) float64 in the same order.
+    Raises ValueError on NaN and outside [0, 1].
+
+    Source: Holm, Scandinavian Journal of Statistics 6 (1979) 65-70.
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    if p.ndim != 1 or not ((p >= 0) & (p <= 1)).all():
+        raise ValueError(f"p_values: {p.tolist()}, wanted a list of numbers in [0, 1]")
+    order = np.argsort(p, kind="stable")
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted
+
+
+def compare_all(scores: Mapping[str, ArrayLike], confidence: float = 0.95) -> pd.DataFrame:
+    """Compare every pair of arms; Holm over all pairs.
+
+    scores: arm -> (seeds, images), the same seeds and images in all. Returns one row a pair:
+    a, b, difference (a - b), low, high, n_seeds, n_images, p, p_holm. The intervals are per
+    pair, not simultaneous. Raises ValueError as `paired`.
+    """
+    tables = {arm: as_table(values, arm) for arm, values in scores.items()}
+    pairs = list(combinations(tables, 2))
+    estimates = [paired(tables[a], tables[b], confidence) for a, b in pairs]
+    p = [p_value(estimate) for estimate in estimates]
+    return pd.DataFrame(
+        {
+            "a": [a for a, _ in pairs],
+            "b": [b for _, b in pairs],
+            "difference": [estimate.value for estimate in estimates],
+            "low": [estimate.low for estimate in estimates],
+            "high": [estimate.high for estimate in estimates],
+            "n_seeds": [estimate.n_seeds for estimate in estimates],
+            "n_images": [estimate.n_images for estimate in estimates],
+            "p": p,
+            "p_holm": holm(p),
+        }
+    )
+
+
+def mcnemar(a_correct: ArrayLike, b_correct: ArrayLike) -> float:
+    """Test whether two classifiers are right equally often on the same images.
+
+    a_correct, b_correct: (images,) bool, one seed each. Returns the exact two-sided p, 1 if the
+    two never differ. Raises ValueError if the shapes differ or are not (images,).
+
+    Source: McNemar, Psychometrika 12 (1947) 153-157; exact form of the binomial sign test.
+    """
+    a, b = np.asarray(a_correct, dtype=bool), np.asarray(b_correct, dtype=bool)
+    if a.shape != b.shape or a.ndim != 1:
+        raise ValueError(f"a_correct, b_correct: shapes {a.shape} and {b.shape}, wanted (images,)")
+    only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
+    if only_a + only_b == 0:
+        return 1.0
+    return float(stats.binomtest(only_a, only_a + only_b).pvalue)

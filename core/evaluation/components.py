@@ -1,0 +1,121 @@
+"""Where the variance of a score comes from: seeds, images, and what is left.
+
+Training the same network S times and testing it on the same n images gives an S x n table whose
+rows and columns are both random: another study would have other seeds and other images. With
+y[s, i] = m + seed[s] + image[i] + residual[s, i], the grand mean has the variance
+
+    var(seed) / S + var(image) / n + var(residual) / (S n)
+
+The mean squares of the two-way table estimate it without bias (`crossed`). Resampling seeds and
+images naively does not: the pigeonhole bootstrap counts the residual three times (Owen 2007),
+resampling images within each seed forgets that all seeds saw the same images.
+
+Source: Searle, Casella, McCulloch, Variance Components (1992), chapter 4.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True)
+class Components:
+    """The variance components of a table of seeds by images."""
+
+    seeds: float
+    """variance of one seed's mean over these images, its share of the residual included"""
+    images: float
+    """variance of the image effect, the residual taken out, at least 0"""
+    residual: float
+    """variance of one score around its seed and its image"""
+    n_seeds: int
+    n_images: int
+
+    def resized(self, n_seeds: int, n_images: int) -> "Components":
+        """Predict the components of a study with other numbers of seeds and images."""
+        shrinking = min(self.seeds, self.residual / self.n_images)
+        seeds = self.seeds - shrinking * (1 - self.n_images / n_images)
+        return Components(seeds, self.images, self.residual, n_seeds, n_images)
+
+    @property
+    def se(self) -> float:
+        """Standard error of the grand mean."""
+        return float(np.sqrt(self.seeds / self.n_seeds + self.images / self.n_images))
+
+    @property
+    def units(self) -> str:
+        """What a new sample would draw anew."""
+        if self.n_seeds == 1:
+            return "images, of one seed"
+        return "seeds and images" if self.n_images > 1 else "seeds"
+
+    @property
+    def df(self) -> float:
+        """Degrees of freedom of the squared standard error, at least n_seeds - 1.
+
+        The harmonic mean of n_seeds - 1 and n_images - 1, weighted by each term's share of the
+        variance. Satterthwaite (1946) squares the shares; as they rest on a few seeds, his 95 %
+        intervals cover 92.2 % at worst with 3 seeds, and these 94.2 to 96.3 % (in the limit of
+        many images, by numerical integration). With 2 seeds these cover 90 % at worst.
+        """
+        rows, columns = self.seeds / self.n_seeds, self.images / self.n_images
+        if rows + columns == 0 or self.n_seeds == 1:
+            return float(max(self.n_seeds, self.n_images) - 1)
+        share = rows / (rows + columns)
+        inverse = share / (self.n_seeds - 1)
+        if columns:
+            inverse += (1 - share) / (self.n_images - 1)
+        return 1 / inverse
+
+
+def as_table(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    """Return the scores as float64 (seeds, images); raise ValueError if they are not a table."""
+    table = np.asarray(values, dtype=np.float64)
+    if table.ndim != 2 or table.size < 2:
+        raise ValueError(f"{name}: shape {table.shape}, wanted (seeds, images), 2 or more scores")
+    if not np.isfinite(table).all():
+        raise ValueError(f"{name}: {(~np.isfinite(table)).sum()} values not finite, wanted none")
+    return table
+
+
+def crossed(values: NDArray[np.float64]) -> Components:
+    """Split the variance of a table into seeds and images.
+
+    values: (seeds, images) float64. With one seed, all variance goes to the images.
+    """
+    n_seeds, n_images = values.shape
+    centred = values - values.mean()
+    rows, columns = centred.mean(1), centred.mean(0)
+    if n_seeds == 1:
+        return Components(0.0, float(columns.var(ddof=1)), 0.0, 1, n_images)
+    seeds = float(rows.var(ddof=1))
+    if n_images == 1:
+        return Components(seeds, 0.0, 0.0, n_seeds, 1)
+    left = centred - rows[:, None] - columns
+    residual = float(np.vdot(left, left)) / ((n_seeds - 1) * (n_images - 1))
+    images = max(0.0, float(columns.var(ddof=1)) - residual / n_seeds)
+    return Components(seeds, images, residual, n_seeds, n_images)
+
+
+def bootstrap(values: ArrayLike, resamples: int = 2000, seed: int = 0) -> NDArray[np.float64]:
+    """Resample the grand mean: seeds first, then images.
+
+    values: (seeds, images), 2 or more of each. Returns (resamples,) float64. Deviations are
+    inflated by sqrt(k / (k - 1)), and image effects shrunk by the noise that the seed means
+    already carry. Its variance then tends to the one of `crossed`, which is why the intervals
+    use that closed form and this function only checks it.
+
+    Source: reflated random-effects bootstrap, Davison and Hinkley, Bootstrap Methods (1997),
+    section 3.8; pigeonhole bootstrap, Owen, Annals of Applied Statistics 1 (2007) 386-411.
+    """
+    table = as_table(values, "values")
+    random, total = np.random.default_rng(seed), np.full(resamples, table.mean())
+    effects = ((table.mean(1), crossed(table).seeds), (table.mean(0), crossed(table).images))
+    for means, variance in effects:
+        spread = means.std()
+        scale = np.sqrt(variance) / spread if spread else 0.0
+        deviations = (means - means.mean()) * scale
+        for i in range(resamples):
+            total[i] += random.choice(deviations, len(deviations)).mean()
+    return total

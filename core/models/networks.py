@@ -1,0 +1,51 @@
+"""The course's networks; input and output sizes follow the data."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from core.errors import UserError
+
+
+def mlp(
+    shape: Sequence[int], n_classes: int, hidden: Sequence[int] = (256, 128), dropout: float = 0.2
+) -> nn.Sequential:
+    """Build the course's multi-layer perceptron: linear, ReLU and dropout per hidden layer.
+
+    shape: (channels, height, width) of an image. Returns logits of shape (batch, n_classes).
+    """
+    layers: list[nn.Module] = [nn.Flatten()]
+    width = torch.Size(shape).numel()
+    for size in hidden:
+        layers += [nn.Linear(width, size), nn.ReLU(), nn.Dropout(dropout)]
+        width = size
+    return nn.Sequential(*layers, nn.Linear(width, n_classes))
+
+
+def scratch_cnn(shape: Sequence[int], n_classes: int, dropout: float = 0.1) -> nn.Sequential:
+    """Build the course's scratch CNN: three convolutions with pooling, then 512 units.
+
+    At the course's 224 pixels the first two convolutions have stride 2 and the classifier sees
+    2,304 features; below 96 pixels they have stride 1, so that something is left to classify.
+
+    shape: (channels, height, width). Returns logits (batch, n_classes). Raises UserError for
+    images too small for three poolings.
+    """
+    stride = 2 if min(shape[1:]) >= 96 else 1
+    if min(shape[1:]) < 16:
+        raise UserError(
+            f"--network cnn: images of {shape[1]}x{shape[2]} pixels, 16x16 or more are wanted"
+        )
+    features = nn.Sequential(
+        *(nn.Conv2d(shape[0], 16, 3, stride, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(16, 32, 3, stride, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2)),
+        nn.Flatten(),
+        nn.Dropout(dropout),
+    )
+    with torch.no_grad():
+        width = features(torch.zeros(1, *shape)).shape[1]
+    return nn.Sequential(
+        *features, nn.Linear(width, 512), nn.ReLU(), nn.Dropout(dropout), nn.Linear(512, n_classes)
+    )

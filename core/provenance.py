@@ -1,0 +1,90 @@
+"""What produced a result: code, versions, machine, command."""
+
+import getpass
+import hashlib
+import os
+import platform
+import shlex
+import socket
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "scikit-image", "mlflow")
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(ROOT), *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=20).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ""  # no git, or none that answers: the code hash below still tells versions apart
+
+
+def diff() -> str:
+    """Return what the working tree changes against the commit; empty if clean or without git."""
+    return _git("diff", "HEAD")
+
+
+def commit() -> str:
+    """Return the commit checked out, or an empty string outside git."""
+    return _git("rev-parse", "HEAD").strip()
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that numbers depend on."""
+    return {"python": platform.python_version()} | {
+        name: metadata.version(name) for name in PACKAGES
+    }
+
+
+def all_versions() -> str:
+    """Return every installed distribution as `name==version` lines, sorted."""
+    found = {f"{d.metadata['Name']}=={d.version}" for d in metadata.distributions()}
+    return "\n".join(sorted(found, key=str.lower)) + "\n"
+
+
+def code_hash(script: Path) -> str:
+    """Hash the sources a study runs: core, reports and its script (sha256, 16 hex digits)."""
+    digest = hashlib.sha256()
+    for path in [*sorted(ROOT.glob("core/**/*.py")), *sorted(ROOT.glob("reports/*.py")), script]:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def command() -> str:
+    """Return the command that started this process, to be run from the repo's root."""
+    script = Path(sys.argv[0]).resolve()
+    name = script.relative_to(ROOT) if script.is_relative_to(ROOT) else script.name
+    return shlex.join(["python", str(name), *sys.argv[1:]])
+
+
+def owner() -> dict[str, str]:
+    """Return tags that tell whether the process that owns a run still lives."""
+    import psutil
+
+    started = psutil.Process().create_time()
+    return {"host": socket.gethostname(), "pid": str(os.getpid()), "pid_started": f"{started:.2f}"}
+
+
+def is_dead(tags: dict[str, str]) -> bool:
+    """Tell whether the owner of a run was a process of this machine that is gone."""
+    import psutil
+
+    if tags.get("host") != socket.gethostname() or "pid" not in tags:
+        return False
+    try:
+        started = psutil.Process(int(tags["pid"])).create_time()
+    except psutil.NoSuchProcess:
+        return True
+    return abs(started - float(tags["pid_started"])) > 1  # the number was given to another process
+
+
+def user() -> str:
+    """Return the name of the user, or `unknown` where the system has none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

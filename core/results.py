@@ -1,0 +1,63 @@
+"""What studies are made of: trials, their results, and the exhibits of the report."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FILE = "result.safetensors"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training: an arm, a seed, and what else tells it from its neighbours."""
+
+    arm: str
+    seed: int
+    params: tuple[tuple[str, str | int | float], ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Return a text that identifies the trial within its study."""
+        return "/".join([self.arm, str(self.seed), *(f"{k}={v}" for k, v in self.params)])
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a trial gave: finite numbers for MLflow, arrays for the study's own arithmetic."""
+
+    metrics: dict[str, float]
+    arrays: dict[str, np.ndarray]
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    """small tables to look at in MLflow, such as confusion counts"""
+
+    def save(self, folder: Path) -> None:
+        """Write metrics and arrays to one file, and each table as CSV."""
+        save_file(self.arrays, folder / FILE, metadata={"metrics": json.dumps(self.metrics)})
+        for name, table in self.tables.items():
+            table.to_csv(folder / f"{name}.csv")
+
+    @classmethod
+    def load(cls, path: Path) -> "Result":
+        """Read metrics and arrays back, bit by bit as they were saved."""
+        with safe_open(path, "numpy") as file:
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return cls(json.loads(file.metadata()["metrics"]), arrays)
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A table of the report, or a figure with the table behind it."""
+
+    name: str
+    caption: str
+    frame: pd.DataFrame
+    figure: "Figure | None" = None

@@ -1,0 +1,1 @@
+"""One model (fit), many replicas at once (fit_many), prediction, checkpoints, schedules."""

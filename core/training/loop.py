@@ -1,0 +1,207 @@
+"""What one model and many replicas share: epochs, optimiser, schedule, checkpoints.
+
+Everything random follows from (seed, epoch), so a checkpoint holds no generator state.
+"""
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.config import TrainConfig
+from core.evaluation.metrics import accuracy, cross_entropy
+
+CHECKPOINT_SECONDS = 30.0  # saving more often costs more than a killed run loses
+MASKS, NOISE_AT_TEST = 1, 2  # purposes of derived seeds; data order has its own
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one pass over the training data gave; arrays are (seeds, arms), one model is (1, 1)."""
+
+    index: int
+    """1 for the first"""
+    step: int
+    """optimiser steps so far"""
+    metrics: dict[str, np.ndarray]
+    """train/loss, and with a validation set val/loss and val/accuracy"""
+    step_losses: np.ndarray
+    """(steps of this epoch, seeds, arms) float32: mean loss of each training batch"""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The length and the learning rate of a training, settled before it begins."""
+
+    config: TrainConfig
+    n: int
+    epochs: int
+    batch_size: int
+
+    @classmethod
+    def of(cls, config: TrainConfig, n: int) -> "Plan":
+        """Settle what `config` leaves open for n training images."""
+        settled = config.resolve(n)
+        return cls(settled, n, settled.epochs or 0, settled.batch_size or 0)  # never None by now
+
+    @property
+    def steps(self) -> int:
+        """Return the steps of one epoch; the last may be a short batch."""
+        return -(-self.n // self.batch_size)
+
+    @property
+    def sizes(self) -> list[int]:
+        """Return the images of each step of an epoch, the weights of its losses in the mean."""
+        last = self.n - (self.steps - 1) * self.batch_size
+        return [self.batch_size] * (self.steps - 1) + [last]
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step, 0 the first: pure, so resuming needs no state."""
+        if self.config.schedule == "constant":
+            return self.config.lr
+        return (
+            self.config.lr
+            * 0.5
+            * (1 + math.cos(math.pi * step / max(1, self.epochs * self.steps - 1)))
+        )
+
+
+def run(
+    plan: Plan,
+    state: "State",
+    train_epoch: Callable[[int], np.ndarray],
+    validate: Callable[[], Tensor],
+    val_labels: Tensor | None,
+    checkpoint: Path | None,
+) -> Iterator[Epoch]:
+    """Drive a training epoch by epoch: validate, remember the best, save, yield.
+
+    train_epoch: index -> batch losses (steps, seeds, arms). validate: () -> logits (seeds, arms,
+    n, classes). Epochs recorded in `checkpoint` are yielded again and not run again.
+    """
+    if checkpoint and checkpoint.exists():
+        state.restore(load(checkpoint, state.parameters[0].device))
+        yield from state.epochs
+    saved = time.monotonic()
+    for index in range(len(state.epochs) + 1, plan.epochs + 1):
+        losses = train_epoch(index)
+        metrics = {"train/loss": np.average(losses, axis=0, weights=plan.sizes)}
+        if val_labels is not None:
+            logits = validate()
+            metrics["val/loss"] = cross_entropy(logits, val_labels.cpu()).numpy()
+            metrics["val/accuracy"] = accuracy(logits, val_labels.cpu()).numpy()
+        state.epochs.append(Epoch(index, index * plan.steps, metrics, losses))
+        if plan.config.keep == "best":
+            state.keep_best(metrics["val/loss"])
+        if checkpoint and time.monotonic() - saved > CHECKPOINT_SECONDS:
+            save(state.record(), checkpoint)
+            saved = time.monotonic()
+        yield state.epochs[-1]
+    state.use_best()
+    if checkpoint:
+        checkpoint.unlink(missing_ok=True)
+
+
+def optimiser(config: TrainConfig, parameters: Iterable[Tensor]) -> torch.optim.Optimizer:
+    """Build the optimiser; fused kernels, because on stacked replicas memory traffic decides."""
+    if config.optimizer == "adam":
+        return torch.optim.Adam(parameters, lr=config.lr, fused=True)
+    return torch.optim.SGD(parameters, lr=config.lr, fused=True)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of every parameter group."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+class State:
+    """All that a training needs to go on: parameters, optimiser, best so far, past epochs.
+
+    parameters: tensors with the grid as leading dimensions, or of one model with grid ().
+    """
+
+    def __init__(
+        self, parameters: list[Tensor], optimizer: torch.optim.Optimizer, grid: tuple[int, ...]
+    ) -> None:
+        self.parameters, self.optimizer = parameters, optimizer
+        self.best = [value.detach().clone() for value in parameters]
+        self.best_loss = torch.full(grid, math.inf)
+        self.epochs: list[Epoch] = []
+
+    def keep_best(self, loss: np.ndarray) -> None:
+        """Remember the parameters of every replica whose validation loss fell; NaN never does."""
+        loss_ = torch.from_numpy(loss).reshape(self.best_loss.shape)
+        better = loss_ < self.best_loss
+        self.best_loss = torch.where(better, loss_, self.best_loss)
+        for kept, value in zip(self.best, self.parameters, strict=True):
+            chosen = better.to(value.device).reshape(
+                better.shape + (1,) * (value.dim() - better.dim())
+            )
+            kept.copy_(torch.where(chosen, value.detach(), kept))
+
+    @torch.no_grad()
+    def use_best(self) -> None:
+        """Put the remembered parameters back, where any were remembered."""
+        for kept, value in zip(self.best, self.parameters, strict=True):
+            seen = self.best_loss.isfinite().to(value.device)
+            value.copy_(
+                torch.where(
+                    seen.reshape(seen.shape + (1,) * (value.dim() - seen.dim())), kept, value
+                )
+            )
+
+    def record(self) -> dict[str, Any]:
+        """Return the state as tensors and plain values."""
+        return {
+            "parameters": [value.detach() for value in self.parameters],
+            "optimizer": self.optimizer.state_dict(),
+            "best": self.best,
+            "best_loss": self.best_loss,
+            "epochs": [_to_record(epoch) for epoch in self.epochs],
+        }
+
+    @torch.no_grad()
+    def restore(self, record: dict[str, Any]) -> None:
+        """Take over a recorded state."""
+        for value, kept in zip(self.parameters, record["parameters"], strict=True):
+            value.copy_(kept)
+        for value, kept in zip(self.best, record["best"], strict=True):
+            value.copy_(kept)
+        self.optimizer.load_state_dict(record["optimizer"])
+        self.best_loss = record["best_loss"].cpu()
+        self.epochs = [_from_record(row) for row in record["epochs"]]
+
+
+def save(state: dict[str, Any], path: Path) -> None:
+    """Write a checkpoint of tensors and plain values, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}")
+    with open(partial, "wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())  # or a power cut may leave the new name on an empty file
+    os.replace(partial, path)
+
+
+def load(path: Path, device: torch.device) -> dict[str, Any]:
+    """Read a checkpoint; nothing but tensors and plain values is unpickled."""
+    return torch.load(path, map_location=device, weights_only=True)
+
+
+def _to_record(epoch: Epoch) -> dict[str, Any]:
+    metrics = {name: torch.from_numpy(value) for name, value in epoch.metrics.items()}
+    losses = torch.from_numpy(epoch.step_losses)
+    return {"index": epoch.index, "step": epoch.step, "metrics": metrics, "step_losses": losses}
+
+
+def _from_record(row: dict[str, Any]) -> Epoch:
+    metrics = {name: value.cpu().numpy() for name, value in row["metrics"].items()}
+    return Epoch(row["index"], row["step"], metrics, row["step_losses"].cpu().numpy())

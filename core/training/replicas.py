@@ -1,0 +1,186 @@
+"""Train K networks of one architecture as one batched program.
+
+Replicas lie on a grid: seeds outside, each with its own weights and batches; arms inside, which
+share the batches and the dropout masks of their seed, so that arms are compared in pairs.
+Adam and SGD work element by element, so one optimiser over stacked parameters is K optimisers;
+the loss is summed over replicas, so each gets the gradient of its own loss and a replica that
+diverges cannot reach its neighbours.
+"""
+
+import copy
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state, vmap
+from torch.nn import functional as F
+
+from core.config import TrainConfig
+from core.data.images import Images, order, sequential, stream
+from core.device import Device, derive
+from core.training import loop
+
+
+class MaskedDropout(nn.Module):
+    """Dropout whose mask the training loop draws, so that the arms of a seed can share it."""
+
+    mask: Tensor
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+        self.shape: tuple[int, ...] = ()
+        self.register_buffer("mask", torch.ones(()), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Multiply by the mask in training mode; pass through otherwise."""
+        self.shape = tuple(x.shape[1:])
+        return x * self.mask if self.training else x
+
+
+class Replicas:
+    """A grid of networks of one architecture, (seeds, arms), as stacked parameters."""
+
+    def __init__(
+        self, models: Sequence[Sequence[nn.Module]], seeds: Sequence[int], device: Device
+    ) -> None:
+        """Stack `models[seed][arm]`. Raises ValueError for layers that keep state of their own."""
+        flat = [model for row in models for model in row]
+        self.seeds, self.device = tuple(seeds), device
+        self.grid = (len(models), len(models[0]))
+        parameters, buffers = stack_module_state([model.to(device.torch) for model in flat])
+        if buffers:
+            raise ValueError(
+                f"fit_many: {', '.join(buffers)}: layers with buffers (batch norm) need fit"
+            )
+        self.parameters = {
+            name: value.detach().unflatten(0, self.grid).clone().requires_grad_()
+            for name, value in parameters.items()
+        }
+        self.template = _masked(flat[0])
+        self.dropouts = {
+            f"{name}.mask": module
+            for name, module in self.template.named_modules()
+            if isinstance(module, MaskedDropout)
+        }
+
+    def __call__(self, pixels: Tensor, masks: dict[str, Tensor] | None = None) -> Tensor:
+        """Return logits (seeds, arms, batch, classes).
+
+        pixels: (seeds, batch, C, H, W), or (batch, C, H, W) shown to every seed alike.
+        masks: name -> (seeds, batch, ...) for dropout; None switches dropout off.
+        """
+        self.template.train(masks is not None)
+        own_batch = 0 if pixels.dim() == 5 else None
+        with self.device.autocast():
+            over_arms = vmap(self._one, in_dims=(0, None, None))
+            return vmap(over_arms, in_dims=(0, 0, own_batch))(
+                self.parameters, masks or {}, pixels
+            ).float()
+
+    def _one(
+        self, parameters: dict[str, Tensor], masks: dict[str, Tensor], pixels: Tensor
+    ) -> Tensor:
+        return functional_call(self.template, {**parameters, **masks}, (pixels,))
+
+    def draw_masks(
+        self, generators: Sequence[torch.Generator], batch: int, shape: Sequence[int]
+    ) -> dict[str, Tensor]:
+        """Draw one dropout mask per layer and seed, in the order in which fit would draw them."""
+        if self.dropouts and not next(iter(self.dropouts.values())).shape:
+            self.template.eval()(torch.zeros(1, *shape, device=self.device.torch))
+        masks: dict[str, list[Tensor]] = {name: [] for name in self.dropouts}
+        for source in generators:
+            for name, layer in self.dropouts.items():
+                mask = torch.empty(batch, *layer.shape, device=self.device.torch)
+                masks[name].append(mask.bernoulli_(1 - layer.p, generator=source).div_(1 - layer.p))
+        return {name: torch.stack(rows) for name, rows in masks.items()}
+
+    def generators(self, *key: int) -> list[torch.Generator]:
+        """Return one generator per seed, its state a function of (seed, *key)."""
+        return [
+            torch.Generator(self.device.torch).manual_seed(derive(seed, *key))
+            for seed in self.seeds
+        ]
+
+
+def _masked(model: nn.Module) -> nn.Module:
+    model = copy.deepcopy(model)
+    for parent in list(model.modules()):
+        for name, child in parent.named_children():
+            if type(child) is nn.Dropout:
+                setattr(parent, name, MaskedDropout(child.p))
+            elif isinstance(child, nn.modules.dropout._DropoutNd):
+                raise ValueError(
+                    f"fit_many: {type(child).__name__} is not batched, use nn.Dropout or fit"
+                )
+    return model
+
+
+def fit_many(
+    replicas: Replicas,
+    train: Images,
+    val: Images | None,
+    config: TrainConfig,
+    checkpoint: Path | None = None,
+) -> Iterator[loop.Epoch]:
+    """Train all replicas in place and yield each epoch; log nothing.
+
+    The numbers are those of one `fit` call per replica with its seed, within float tolerance.
+    A replica whose loss stops being finite goes on as NaN beside its neighbours; `Epoch` shows it.
+    With `checkpoint`, state is saved about every 30 s, and a call that finds the file yields the
+    recorded epochs again and goes on from there to bit-equal results.
+    """
+    plan = loop.Plan.of(config, len(train))
+    values = list(replicas.parameters.values())
+    state = loop.State(values, loop.optimiser(config, values), replicas.grid)
+
+    def train_epoch(index: int) -> np.ndarray:
+        return _train_epoch(replicas, train, state.optimizer, plan, index)
+
+    def validate() -> Tensor:
+        return predict_many(replicas, val) if val is not None else torch.empty(0)
+
+    yield from loop.run(plan, state, train_epoch, validate, val.labels if val else None, checkpoint)
+
+
+def _train_epoch(
+    replicas: Replicas, train: Images, optimizer: torch.optim.Optimizer, plan: loop.Plan, index: int
+) -> np.ndarray:
+    """Run one pass over the data; return the batch losses, (steps, seeds, arms)."""
+    orders = torch.stack([order(len(train), seed, index) for seed in replicas.seeds])
+    noise = replicas.generators(index, loop.MASKS)
+    losses = torch.empty(plan.steps, *replicas.grid, device=replicas.device.torch)
+    for step, (pixels, labels) in enumerate(
+        stream(
+            train,
+            orders.to(train.labels.device).split(plan.batch_size, dim=1),
+            replicas.device.torch,
+        )
+    ):
+        loop.set_rate(optimizer, plan.rate((index - 1) * plan.steps + step))
+        logits = replicas(pixels, replicas.draw_masks(noise, pixels.shape[1], train.shape))
+        truth = labels[:, None].expand(logits.shape[:3])
+        each = F.cross_entropy(logits.flatten(0, 2), truth.flatten(), reduction="none")
+        batch = each.view(truth.shape).mean(-1)
+        optimizer.zero_grad()
+        batch.sum().backward()
+        optimizer.step()
+        losses[step] = batch.detach()  # stays on the device: reading it each step would stall
+    return losses.cpu().numpy()
+
+
+@torch.no_grad()
+def predict_many(replicas: Replicas, images: Images, dropout: bool = False) -> Tensor:
+    """Return logits (seeds, arms, n, classes) float32 on the CPU, in the order of the images.
+
+    dropout: leave it on, as the course did by mistake until 2022; a function of the seed.
+    """
+    noise = replicas.generators(0, loop.NOISE_AT_TEST)
+    parts = []
+    for pixels, _ in stream(images, sequential(len(images), 1000), replicas.device.torch):
+        masks = replicas.draw_masks(noise, len(pixels), images.shape) if dropout else None
+        parts.append(replicas(pixels, masks).cpu())
+    return torch.cat(parts, dim=2)

@@ -1,0 +1,99 @@
+"""Train one network: the plain loop, for any torch module."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from core.config import TrainConfig
+from core.data.images import Images, order, sequential, stream
+from core.device import Device, seeded
+from core.training import loop
+
+
+def fit(
+    model: nn.Module,
+    train: Images,
+    val: Images | None,
+    config: TrainConfig,
+    seed: int,
+    device: Device,
+    augment: Callable[[Tensor], Tensor] | None = None,
+    checkpoint: Path | None = None,
+) -> Iterator[loop.Epoch]:
+    """Train `model` in place and yield each epoch; log nothing.
+
+    augment: maps float pixels (batch, C, H, W) to the like; applied to training batches only, its
+        randomness from torch's global generator, which follows (seed, epoch) during the epoch.
+    checkpoint: saved about every 30 s; a call that finds the file yields the recorded epochs
+        again and goes on to bit-equal results.
+    Raises FloatingPointError, naming the step, when the loss stops being finite.
+    """
+    plan = loop.Plan.of(config, len(train))
+    model.to(device.torch)
+    trained = [value for value in model.parameters() if value.requires_grad]
+    # Buffers such as batch-norm statistics are part of what is saved and of what is best.
+    state = loop.State([*model.parameters(), *model.buffers()], loop.optimiser(config, trained), ())
+
+    def train_epoch(index: int) -> np.ndarray:
+        with seeded(seed, index, loop.MASKS):
+            losses = _train_epoch(
+                model, train, state.optimizer, plan, (seed, index), device, augment
+            )
+        bad = np.flatnonzero(~np.isfinite(losses))
+        if len(bad):
+            step = (index - 1) * plan.steps + int(bad[0]) + 1
+            raise FloatingPointError(f"loss {losses[bad[0]]} at step {step}, epoch {index}")
+        return losses.reshape(-1, 1, 1)
+
+    def validate() -> Tensor:
+        return predict(model, val, device)[None, None] if val is not None else torch.empty(0)
+
+    yield from loop.run(plan, state, train_epoch, validate, val.labels if val else None, checkpoint)
+
+
+def _train_epoch(
+    model: nn.Module,
+    train: Images,
+    optimizer: torch.optim.Optimizer,
+    plan: loop.Plan,
+    key: tuple[int, int],
+    device: Device,
+    augment: Callable[[Tensor], Tensor] | None,
+) -> np.ndarray:
+    """Run one pass over the data; return the batch losses, (steps,)."""
+    model.train()
+    batches = order(len(train), *key).to(train.labels.device).split(plan.batch_size)
+    losses = torch.empty(plan.steps, device=device.torch)
+    for step, (pixels, labels) in enumerate(stream(train, batches, device.torch)):
+        loop.set_rate(optimizer, plan.rate((key[1] - 1) * plan.steps + step))
+        with device.autocast():
+            logits = model(augment(pixels) if augment else pixels)
+        loss = F.cross_entropy(logits.float(), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses[step] = loss.detach()  # stays on the device: reading it each step would stall
+    return losses.cpu().numpy()
+
+
+@torch.no_grad()
+def predict(model: nn.Module, images: Images, device: Device) -> Tensor:
+    """Return logits (n, classes) float32 on the CPU, in the order of the images.
+
+    The model is in evaluation mode meanwhile and back in its own afterwards.
+    """
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        parts = []
+        for pixels, _ in stream(images, sequential(len(images), 250), device.torch):
+            with device.autocast():
+                parts.append(model(pixels).float().cpu())
+        return torch.cat(parts)
+    finally:
+        for module, mode in modes:
+            module.training = mode
