@@ -1,0 +1,1 @@
+"""Sources, decoding, duplicate groups, splits and batches of images."""

@@ -1,0 +1,48 @@
+"""What a reader must know about the data: where from, how many, what was left out and why."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """A file that was left out."""
+
+    path: str
+    """relative to the folder"""
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """The data card of a set of splits."""
+
+    name: str
+    source: str
+    """where the images come from, as a sentence"""
+    fingerprint: str
+    """sha256 over pixels, labels and split, in hexadecimal"""
+    classes: tuple[str, ...]
+    shape: tuple[int, int, int]
+    """(channels, height, width)"""
+    counts: dict[str, list[int]]
+    """split -> images of each class"""
+    split: str
+    """how the split was made, as a sentence"""
+    synthetic: bool = False
+    warnings: list[str] = field(default_factory=list)
+    """known biases and what was noticed on loading; printed beside every result"""
+    quarantined: list[Quarantined] = field(default_factory=list)
+    conflicts: list[list[str]] = field(default_factory=list)
+    """groups of copies whose labels differ; the images' names"""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain Python values, ready for JSON."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        """Say in one line what was loaded."""
+        sizes = ", ".join(f"{sum(each):,} {split}" for split, each in self.counts.items())
+        left_out = f"; {len(self.quarantined)} files quarantined" if self.quarantined else ""
+        shape = "x".join(map(str, self.shape))
+        return f"{self.name}: {sizes}; {len(self.classes)} classes, {shape}{left_out}"

@@ -1,0 +1,38 @@
+"""Which data to use. No heavy import: `--help` must answer at once."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.config import check
+
+EMBEDDED = ("digits", "lfw-patches")
+TORCHVISION = ("mnist", "fashion-mnist", "cifar10")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """The images of a study."""
+
+    data: str = "digits"
+    """digits or lfw-patches (embedded); mnist, fashion-mnist or cifar10 (torchvision's, taken from
+    DATA_ROOT or downloaded to it); or folder:PATH, one sub-folder per class, with train/, valid/
+    (or val/) and test/ above them if you have them"""
+    data_root: Path = field(default_factory=lambda: Path(os.environ.get("DATA_ROOT") or "data"))
+    """where real data sets lie; the default is the environment's DATA_ROOT, else ./data"""
+    size: int | None = None
+    """side in pixels to which folder:PATH is scaled and centre-cropped (default: the images' own
+    size if all agree, else 64)"""
+    split_seed: int = 0
+    """seed of the split, where the source brings none"""
+    memory: float = 2.0
+    """GiB of decoded images to hold; larger folders are decoded anew each epoch, in the background"""
+
+    def __post_init__(self) -> None:
+        kind, _, path = self.data.partition(":")
+        known = self.data in EMBEDDED + TORCHVISION or (kind == "folder" and bool(path))
+        wanted = f"one of {', '.join(EMBEDDED + TORCHVISION)} or folder:PATH"
+        check("data", self.data, known, wanted)
+        check("size", self.size, self.size is None or 1 <= self.size <= 4096, "1 to 4096")
+        check("split_seed", self.split_seed, self.split_seed >= 0, "0 or more")
+        check("memory", self.memory, self.memory >= 0, "a number of GiB, 0 or more")

@@ -1,0 +1,113 @@
+"""Images in memory or on disk, and the batches that training draws from them."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from core.data.card import Card
+from core.device import generator
+
+WORKERS = 2
+DATA_ORDER = 0  # purpose of a derived seed; the training loop has others
+
+
+class Files(Dataset[Tensor]):
+    """Images that are decoded when asked for: sets too large to hold."""
+
+    def __init__(self, paths: list[str], shape: tuple[int, int, int], decode: Callable) -> None:
+        """Keep the list; nothing is read. decode: path -> uint8 (C, H, W); must be picklable."""
+        self.paths, self.shape, self.decode = paths, shape, decode
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> Tensor:
+        """Decode one image, uint8 (C, H, W)."""
+        return self.decode(self.paths[index])
+
+
+@dataclass(frozen=True)
+class Images:
+    """Labelled images of one split."""
+
+    pixels: Tensor | Files
+    """uint8 (n, C, H, W)"""
+    labels: Tensor
+    """int64 (n,), in [0, classes)"""
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.labels)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Return (channels, height, width)."""
+        return self.pixels.shape if isinstance(self.pixels, Files) else tuple(self.pixels.shape[1:])  # type: ignore[return-value]
+
+    def to(self, device: torch.device) -> "Images":
+        """Move what is held in memory to a device."""
+        pixels = self.pixels if isinstance(self.pixels, Files) else self.pixels.to(device)
+        return replace(self, pixels=pixels, labels=self.labels.to(device))
+
+
+@dataclass(frozen=True)
+class Splits:
+    """A data set divided for training; `test` is read once, at the end."""
+
+    train: Images
+    val: Images
+    test: Images
+    card: Card
+
+    def to(self, device: torch.device) -> "Splits":
+        """Move every split to a device, where it stays."""
+        moved = (split.to(device) for split in (self.train, self.val, self.test))
+        return Splits(*moved, card=self.card)
+
+
+def order(n: int, seed: int, epoch: int) -> Tensor:
+    """Return the order of n images in an epoch, (n,) int64 on the CPU: a function of the key."""
+    return torch.randperm(n, generator=generator(torch.device("cpu"), seed, epoch, DATA_ORDER))
+
+
+def sequential(n: int, batch_size: int) -> tuple[Tensor, ...]:
+    """Return the batches of one pass in order, as index tensors."""
+    return torch.arange(n).split(batch_size)
+
+
+def stream(
+    images: Images, batches: Iterable[Tensor], device: torch.device
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield pixels and labels of every batch on the device.
+
+    batches: int64 tensors of indices, (batch,) or (seeds, batch). Yields float32 pixels in [0, 1],
+    batches' shape + (C, H, W), and int64 labels of the batches' shape. Images on disk are decoded
+    by background processes, ahead of their use.
+    """
+    if isinstance(images.pixels, Files):
+        yield from _stream_files(images.pixels, images.labels, list(batches), device)
+        return
+    for batch in batches:
+        index = batch.to(images.labels.device)
+        pixels = images.pixels[index].to(device, non_blocking=True)
+        yield pixels.float().div_(255), images.labels[index].to(device, non_blocking=True)
+
+
+def _stream_files(
+    files: Files, labels: Tensor, batches: list[Tensor], device: torch.device
+) -> Iterator[tuple[Tensor, Tensor]]:
+    # An image that several seeds want in the same step is decoded once.
+    wanted = [batch.unique(return_inverse=True) for batch in batches]
+    loader = DataLoader(
+        files,
+        batch_sampler=[unique.tolist() for unique, _ in wanted],  # type: ignore[arg-type]
+        num_workers=WORKERS,
+        pin_memory=device.type == "cuda",
+    )
+    for decoded, batch, (_, inverse) in zip(loader, batches, wanted, strict=True):
+        pixels = decoded.to(device, non_blocking=True).float().div_(255)
+        yield pixels[inverse.to(device)], labels[batch.to(labels.device)].to(device)
