@@ -1,5 +1,6 @@
 """What produced a result: code, versions, machine, command."""
 
+import functools
 import getpass
 import hashlib
 import os
@@ -8,13 +9,16 @@ import shlex
 import socket
 import subprocess
 import sys
+import time
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "scikit-image", "mlflow")
 
 
+@functools.cache
 def _git(*arguments: str) -> str:
     command = ["git", "-C", str(ROOT), *arguments]
     try:
@@ -59,6 +63,17 @@ def command() -> str:
     script = Path(sys.argv[0]).resolve()
     name = script.relative_to(ROOT) if script.is_relative_to(ROOT) else script.name
     return shlex.join(["python", str(name), *sys.argv[1:]])
+
+
+def summary() -> dict[str, Any]:
+    """Return what the report prints of the code and the machine, plain values."""
+    return {
+        "command": command(),
+        "commit": commit(),
+        "changed": bool(diff()),
+        "versions": versions(),
+        "finished": time.strftime("%Y-%m-%d %H:%M"),
+    }
 
 
 def owner() -> dict[str, str]:

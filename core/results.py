@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FILE = "result.safetensors"
+"""name of a trial's artifact with its metrics and arrays"""
+PAGE = "study.json"
+"""name of a study's artifact with all that the report prints"""
+DPI = 144
 
 
 @dataclass(frozen=True)
@@ -31,10 +35,21 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class Run:
+    """What the store knows of a run."""
+
+    id: str
+    status: str
+    """RUNNING, FINISHED, FAILED or KILLED"""
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Result:
-    """What a trial gave: finite numbers for MLflow, arrays for the study's own arithmetic."""
+    """What a trial gave: numbers for MLflow, arrays for the study's own arithmetic."""
 
     metrics: dict[str, float]
+    """`split/metric` -> value; one that is not finite is kept here and not sent to MLflow"""
     arrays: dict[str, np.ndarray]
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     """small tables to look at in MLflow, such as confusion counts"""
@@ -61,3 +76,13 @@ class Exhibit:
     caption: str
     frame: pd.DataFrame
     figure: "Figure | None" = None
+    units: dict[str, str] = field(default_factory=dict)
+    """column -> percent, points or seconds; the frame holds fractions and plain numbers"""
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write the frame as CSV and the figure as PNG; return what the page says of them."""
+        self.frame.to_csv(folder / f"{self.name}.csv", index=False)
+        if self.figure is not None:
+            self.figure.savefig(folder / f"{self.name}.png", dpi=DPI)
+        drawn = self.figure is not None
+        return {"name": self.name, "caption": self.caption, "figure": drawn, "units": self.units}

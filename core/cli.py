@@ -1,0 +1,56 @@
+"""Run a script: options in, one line for what the user can put right, a clean stop on Ctrl-C."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import TypeVar
+
+import tyro
+
+from core.errors import UserError
+
+Config = TypeVar("Config")
+
+
+def run(main: Callable[[Config], None], config: type[Config], description: str) -> None:
+    """Parse the command line into `config`, call `main`, and exit.
+
+    Options of nested dataclasses are flat: `--epochs`, not `--train.epochs`. Exit status: 0; 2
+    for a UserError, printed as one line; 130 for Ctrl-C or SIGTERM, after which the same command
+    goes on. A second Ctrl-C ends the process at once.
+    """
+    try:
+        options = tyro.cli(
+            config,
+            description=description,
+            config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
+        )
+        for sign in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(sign, _interrupt)
+        main(options)
+    except UserError as error:
+        _stop(str(error), 2)
+    except KeyboardInterrupt:
+        _stop("interrupted: what is finished is kept; the same command goes on from there", 130)
+
+
+def _interrupt(number: int, _: FrameType | None) -> None:
+    """Raise KeyboardInterrupt once (SIGTERM too: Slurm, timeout), then leave without cleaning up."""
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, _leave)
+    raise KeyboardInterrupt
+
+
+def _leave(number: int, _: FrameType | None) -> None:
+    os.write(2, b"\ninterrupted twice: left at once; the same command goes on\n")
+    os._exit(130)
+
+
+def _stop(line: str, status: int) -> None:
+    print(f"\n{line}" if status == 130 else line, file=sys.stderr)
+    # Not sys.exit: a library's atexit hooks and worker threads must not add a traceback.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status) if status == 130 else sys.exit(status)
