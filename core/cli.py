@@ -37,7 +37,7 @@ def run(main: Callable[[Config], None], config: type[Config], description: str) 
 
 
 def _interrupt(number: int, _: FrameType | None) -> None:
-    """Raise KeyboardInterrupt once (SIGTERM too: Slurm, timeout), then leave without cleaning up."""
+    """Raise KeyboardInterrupt once (SIGTERM too: Slurm, timeout); leave at once the next time."""
     for sign in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sign, _leave)
     raise KeyboardInterrupt

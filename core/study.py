@@ -27,7 +27,7 @@ FLUSH_SECONDS = 10.0  # epochs are buffered: one log_batch costs 5 ms, and short
 
 
 class Study:
-    """A context manager: left by an interrupt, what is unfinished is KILLED; by an error, FAILED."""
+    """A context manager: by an interrupt, what is unfinished ends as KILLED; else as FAILED."""
 
     def __init__(
         self, name: str, config: dict[str, Any], card: Card, device: str, script: Path, arm: str
