@@ -22,11 +22,11 @@ class DataConfig:
     """where real data sets lie; the default is the environment's DATA_ROOT, else ./data"""
     size: int | None = None
     """side in pixels to which folder:PATH is scaled and centre-cropped (default: the images' own
-    size if all agree, else 64)"""
+    size if all agree on at most 224, else 64)"""
     split_seed: int = 0
     """seed of the split, where the source brings none"""
     memory: float = 2.0
-    """GiB of decoded images to hold; larger folders are decoded anew each epoch, in the background"""
+    """GiB of decoded images to hold; larger folders are decoded anew each epoch"""
 
     def __post_init__(self) -> None:
         kind, _, path = self.data.partition(":")
@@ -36,3 +36,9 @@ class DataConfig:
         check("size", self.size, self.size is None or 1 <= self.size <= 4096, "1 to 4096")
         check("split_seed", self.split_seed, self.split_seed >= 0, "0 or more")
         check("memory", self.memory, self.memory >= 0, "a number of GiB, 0 or more")
+
+    @property
+    def name(self) -> str:
+        """Return the name of the set, without the path of a folder."""
+        kind, _, path = self.data.partition(":")
+        return f"{kind}:{Path(path).expanduser().resolve().name}" if path else kind

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -17,7 +18,9 @@ DATA_ORDER = 0  # purpose of a derived seed; the training loop has others
 class Files(Dataset[Tensor]):
     """Images that are decoded when asked for: sets too large to hold."""
 
-    def __init__(self, paths: list[str], shape: tuple[int, int, int], decode: Callable) -> None:
+    def __init__(
+        self, paths: list[Path], shape: tuple[int, int, int], decode: Callable[[Path], Tensor]
+    ) -> None:
         """Keep the list; nothing is read. decode: path -> uint8 (C, H, W); must be picklable."""
         self.paths, self.shape, self.decode = paths, shape, decode
 
@@ -28,6 +31,10 @@ class Files(Dataset[Tensor]):
     def __getitem__(self, index: int) -> Tensor:
         """Decode one image, uint8 (C, H, W)."""
         return self.decode(self.paths[index])
+
+    def take(self, index: Tensor) -> "Files":
+        """Return the images at the indices, still on disk."""
+        return Files([self.paths[i] for i in index.tolist()], self.shape, self.decode)
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,11 @@ class Images:
         """Return (channels, height, width)."""
         return self.pixels.shape if isinstance(self.pixels, Files) else tuple(self.pixels.shape[1:])  # type: ignore[return-value]
 
+    def take(self, index: Tensor) -> "Images":
+        """Return the images at the indices, int64 (k,) on the CPU."""
+        part = self.pixels.take(index) if isinstance(self.pixels, Files) else self.pixels[index]
+        return Images(part, self.labels[index])
+
     def to(self, device: torch.device) -> "Images":
         """Move what is held in memory to a device."""
         pixels = self.pixels if isinstance(self.pixels, Files) else self.pixels.to(device)
@@ -65,8 +77,8 @@ class Splits:
 
     def to(self, device: torch.device) -> "Splits":
         """Move every split to a device, where it stays."""
-        moved = (split.to(device) for split in (self.train, self.val, self.test))
-        return Splits(*moved, card=self.card)
+        train, val, test = (each.to(device) for each in (self.train, self.val, self.test))
+        return Splits(train, val, test, self.card)
 
 
 def order(n: int, seed: int, epoch: int) -> Tensor:
@@ -104,7 +116,7 @@ def _stream_files(
     wanted = [batch.unique(return_inverse=True) for batch in batches]
     loader = DataLoader(
         files,
-        batch_sampler=[unique.tolist() for unique, _ in wanted],  # type: ignore[arg-type]
+        batch_sampler=[unique.tolist() for unique, _ in wanted],
         num_workers=WORKERS,
         pin_memory=device.type == "cuda",
     )

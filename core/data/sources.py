@@ -3,26 +3,37 @@
 import contextlib
 import io
 import socket
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from core.data import folders
-from core.data.card import Card
+from core.data.card import Card, Quarantined
 from core.data.config import DataConfig
-from core.data.duplicates import groups_of
+from core.data.duplicates import groups_of, thumbnails
 from core.data.images import Images, Splits
-from core.data.splits import conflicts, divide
+from core.data.splits import NAMES, conflicts, divide
 from core.errors import UserError
 
-VAL_SHARE = 0.2  # of the training images, where the source brings a test set: the course's 48k/12k
+COPIES = "{:,} images are copies of test or validation images and were left out of training."
 LFW_BIAS = (
     "LFW holds only faces that a Viola-Jones (Haar) detector found; it favours Haar cascades."
 )
+
+
+class Facts(TypedDict):
+    """What only the source knows of its images, for the card."""
+
+    source: str
+    classes: tuple[str, ...]
+    warnings: NotRequired[Sequence[str]]
+    quarantined: NotRequired[list[Quarantined]]
 
 
 def load(config: DataConfig) -> Splits:
@@ -31,7 +42,7 @@ def load(config: DataConfig) -> Splits:
     Returns splits on the CPU. Raises UserError, one line, where a set is missing or unusable.
     """
     if config.data.startswith("folder:"):
-        return folders.load(Path(config.data.removeprefix("folder:")).expanduser(), config)
+        return _folder(config, Path(config.data.removeprefix("folder:")).expanduser())
     if config.data == "digits":
         return _embedded(config, *_digits())
     if config.data == "lfw-patches":
@@ -63,22 +74,16 @@ def _embedded(
     labels: Tensor,
     classes: tuple[str, ...],
     source: str,
-    warnings: list[str] | None = None,
+    warnings: Sequence[str] = (),
 ) -> Splits:
-    groups = groups_of(pixels)
-    side = divide(labels.numpy(), groups, config.split_seed)
-    sentence = f"60/20/20 by class from groups of copies, seed {config.split_seed}"
-    named = [f"image {index}" for index in range(len(labels))]
-    return assemble(
-        pixels,
-        labels,
-        side,
-        name=config.data,
-        source=source,
-        classes=classes,
-        split=sentence,
-        warnings=list(warnings or []),
-        conflicts=conflicts(labels.numpy(), groups, named),
+    return _assemble(
+        Images(pixels, labels),
+        config,
+        given=np.full(len(labels), "train"),
+        names=[f"image {index}" for index in range(len(labels))],
+        digests=_digests(pixels),
+        thumbs=thumbnails(pixels),
+        card={"source": source, "classes": classes, "warnings": list(warnings)},
     )
 
 
@@ -90,26 +95,36 @@ _TORCHVISION = {
 
 
 def _official(config: DataConfig, kind: str, folder: str) -> Splits:
-    """Load a torchvision set; its test images stay whole, and copies of them leave train."""
+    """Load a torchvision set; its test images stay whole."""
     train, test = (_torchvision(config.data_root, kind, folder, part) for part in (True, False))
     pixels, labels = (torch.cat(pair) for pair in zip(train[:2], test[:2], strict=True))
-    is_test = np.arange(len(labels)) >= len(train[1])
-    groups = groups_of(pixels)
-    side = divide(labels.numpy(), groups, config.split_seed, is_test, (1 - VAL_SHARE, VAL_SHARE))
-    dropped = int((side == "").sum())
-    note = f"{dropped:,} training images are copies of test images and were left out."
-    warning = "No duplicate of a test image may be trained on: " + note
-    named = [f"{'test' if t else 'train'} {i}" for i, t in enumerate(is_test)]
-    return assemble(
-        pixels,
-        labels,
-        side,
-        name=config.data,
-        source=f"torchvision.datasets.{kind}",
-        classes=train[2],
-        split=f"official test set; train and validation 80/20 by class, seed {config.split_seed}",
-        warnings=[warning] if dropped else [],
-        conflicts=conflicts(labels.numpy(), groups, named),
+    sizes = {"train": len(train[1]), "test": len(test[1])}
+    return _assemble(
+        Images(pixels, labels),
+        config,
+        given=np.repeat([*sizes], [*sizes.values()]),
+        names=[f"{side} {index}" for side, n in sizes.items() for index in range(n)],
+        digests=_digests(pixels),
+        thumbs=thumbnails(pixels),
+        card={"source": f"torchvision.datasets.{kind}", "classes": train[2]},
+    )
+
+
+def _folder(config: DataConfig, root: Path) -> Splits:
+    found = folders.read(root, config)
+    labels = torch.tensor([found.classes.index(entry.label) for entry in found.entries])
+    return _assemble(
+        Images(found.pixels, labels),
+        config,
+        given=np.array([entry.side for entry in found.entries]),
+        names=[str(entry.path.relative_to(root)) for entry in found.entries],
+        digests=found.digests,
+        thumbs=found.thumbnails,
+        card={
+            "source": f"the folder {root.name}, one sub-folder per class",
+            "classes": found.classes,
+            "quarantined": found.quarantined,
+        },
     )
 
 
@@ -153,19 +168,54 @@ def _quietly(make: Any) -> Any:
         socket.setdefaulttimeout(before)
 
 
-def assemble(pixels: Tensor, labels: Tensor, side: np.ndarray, **facts: Any) -> Splits:
-    """Build splits and their card from pixels held in memory.
+def _digests(pixels: Tensor) -> list[bytes]:
+    return [sha256(each.tobytes()).digest() for each in pixels.numpy()]
 
-    pixels: uint8 (n, C, H, W); labels: int64 (n,); side: (n,) of train, val, test or empty, for
-    images left out. facts: the other fields of the card.
+
+def _assemble(
+    images: Images,
+    config: DataConfig,
+    given: NDArray[np.str_],
+    names: Sequence[str],
+    digests: Sequence[bytes],
+    thumbs: NDArray[np.float32],
+    card: Facts,
+) -> Splits:
+    """Divide the images by groups of copies and write the card.
+
+    given: (n,) of train, val and test, as the source has them; names: of the images, for the
+    lists on the card; card: what only the source knows.
     """
-    digest = sha256(repr((facts["classes"], tuple(pixels.shape[1:]))).encode())
-    parts, counts = {}, {}
-    for name in ("train", "val", "test"):
-        index = torch.from_numpy(np.flatnonzero(side == name))
-        parts[name] = Images(pixels[index], labels[index])
-        counts[name] = torch.bincount(labels[index], minlength=len(facts["classes"])).tolist()
-        for tensor in (parts[name].pixels, parts[name].labels):
-            digest.update(np.ascontiguousarray(tensor))
-    shape = tuple(pixels.shape[1:])
-    return Splits(**parts, card=Card(fingerprint=digest.hexdigest(), shape=shape, counts=counts, **facts))
+    labels, classes = images.labels.numpy(), card["classes"]
+    groups = groups_of(digests, thumbs)
+    side = divide(labels, groups, given, config.split_seed, classes)
+    left_out = int((side == "").sum())
+    parts = {name: images.take(torch.from_numpy(np.flatnonzero(side == name))) for name in NAMES}
+    rows = zip(side.tolist(), labels.tolist(), (each.hex() for each in digests), strict=True)
+    described = Card(
+        name=config.name,
+        source=card["source"],
+        fingerprint=sha256(repr((classes, images.shape, *rows)).encode()).hexdigest(),
+        classes=classes,
+        shape=images.shape,
+        counts={
+            name: np.bincount(labels[side == name], minlength=len(classes)).tolist()
+            for name in NAMES
+        },
+        split=_sentence(given, config.split_seed),
+        warnings=[*card.get("warnings", ()), *([COPIES.format(left_out)] if left_out else ())],
+        quarantined=card.get("quarantined", []),
+        conflicts=conflicts(labels, groups, names),
+    )
+    return Splits(parts["train"], parts["val"], parts["test"], described)
+
+
+def _sentence(given: NDArray[np.str_], seed: int) -> str:
+    """Say how the split was made."""
+    brought = [name for name in NAMES if name in given]
+    missing = [name for name in NAMES if name not in given]
+    if not missing:
+        return "as the source has it"
+    own = f"{' and '.join(brought)} as the source has them; " if len(brought) > 1 else ""
+    share = f"{' and '.join(missing)} a fifth of the {'training ' if own else ''}images each"
+    return f"{own}{share}, by class, copies kept together, seed {seed}"

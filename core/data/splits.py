@@ -1,6 +1,7 @@
 """Splits from groups of copies: two copies never fall on two sides."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,45 +9,44 @@ from numpy.typing import NDArray
 from core.device import derive
 from core.errors import UserError
 
-SHARES = (0.6, 0.2, 0.2)
 NAMES = ("train", "val", "test")
+SHARE = 0.2  # of validation, and of test, where the source brings none
 
 
 def divide(
     labels: NDArray[np.int64],
     groups: NDArray[np.int64],
+    given: NDArray[np.str_],
     seed: int,
-    is_test: NDArray[np.bool_] | None = None,
-    shares: Sequence[float] = SHARES,
+    classes: Sequence[str],
 ) -> NDArray[np.str_]:
     """Assign every image to train, val or test, class by class, whole groups at a time.
 
-    labels: (n,) int64; groups: (n,) int64, equal for copies. is_test: (n,) bool, images of an
-    official test set; they stay whole, copies of them get the empty side (left out), and `shares`
-    then has two entries. A group's class is that of its first image. Returns (n,) str, a function
-    of the images' order and the seed. Raises UserError for a class with fewer groups than sides.
+    labels: (n,) int64; groups: (n,) int64, equal for copies; given: (n,) of train, val, test, as
+    the source has them. Sides that the source lacks get a fifth of train each. A copy of a test
+    image leaves train and val, and a copy of a validation image leaves train: its side is empty.
+    Returns (n,) str, a function of the images' order and the seed. Raises UserError for a class
+    with too few images to divide.
     """
-    side = np.full(len(labels), "", dtype="<U5")
-    free = np.ones(len(labels), dtype=bool)
-    if is_test is not None:
-        side[is_test] = "test"
-        free = ~np.isin(groups, groups[is_test])
-    members, first, sizes = np.unique(
-        groups[free], return_index=True, return_counts=True
-    )
-    classes = labels[free][first]
+    rank = np.array([NAMES.index(side) for side in given])
+    highest = np.zeros(int(groups.max()) + 1, dtype=np.int64)
+    np.maximum.at(highest, groups, rank)
+    side = np.where(rank == highest[groups], given, "")
+    wanted = ["train", *(name for name in NAMES[1:] if name not in given)]
+    shares = [1 - SHARE * (len(wanted) - 1)] + [SHARE] * (len(wanted) - 1)
+    free = side == "train"
     random = np.random.default_rng(derive(seed))
-    chosen: dict[int, str] = {}
-    for label in np.unique(labels):
-        own = random.permutation(np.flatnonzero(classes == label))
-        if len(own) < len(shares):
+    members, first, sizes = np.unique(groups[free], return_index=True, return_counts=True)
+    classes_of = labels[free][first]  # where labels conflict, that of the first image
+    for label, name in enumerate(classes):
+        own = random.permutation(np.flatnonzero(classes_of == label))
+        if len(own) < len(wanted):
             raise UserError(
-                f"--data: class {label} has {len(own)} images that are not copies of each other, "
-                f"{len(shares)} or more are wanted"
+                f"--data: class {name!r} has {len(own)} images to train on that are not copies "
+                f"of each other or of test images; {len(wanted)} or more are wanted"
             )
-        for name, part in zip(NAMES, _cut(sizes[own], shares), strict=False):
-            chosen |= dict.fromkeys(members[own[part]].tolist(), name)
-    side[free] = [chosen[group] for group in groups[free].tolist()]
+        for target, part in zip(wanted, _cut(sizes[own], shares), strict=True):
+            side[free & np.isin(groups, members[own[part]])] = target
     return side
 
 
@@ -58,7 +58,7 @@ def _cut(sizes: NDArray[np.int64], shares: Sequence[float]) -> list[slice]:
         room = len(sizes) - (len(bounds) - index)
         bounds[index] = np.clip(bounds[index], (bounds[index - 1] if index else 0) + 1, room)
     edges = [0, *bounds.tolist(), len(sizes)]
-    return [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    return [slice(a, b) for a, b in pairwise(edges)]
 
 
 def conflicts(
