@@ -52,9 +52,9 @@ def all_versions() -> str:
 
 def code_hash(script: Path) -> str:
     """Hash the sources a study runs: core, reports and its script (sha256, 16 hex digits)."""
-    digest = hashlib.sha256()
-    for path in [*sorted(ROOT.glob("core/**/*.py")), *sorted(ROOT.glob("reports/*.py")), script]:
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    digest = hashlib.sha256(script.read_bytes())
+    for path in sorted([*ROOT.glob("core/**/*.py"), *ROOT.glob("reports/**/*.py")]):
+        digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
 

@@ -68,7 +68,8 @@ class Store:
 
     @_guarded
     def _open(self) -> None:
-        logging.getLogger("alembic").setLevel(logging.WARNING)
+        for chatty in ("alembic", "mlflow.store.db.utils"):
+            logging.getLogger(chatty).setLevel(logging.WARNING)
         self.uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{provenance.ROOT}/mlflow.db"
         mlflow.set_tracking_uri(self.uri)
         with self.lock():

@@ -36,6 +36,12 @@ class Card:
     conflicts: list[list[str]] = field(default_factory=list)
     """groups of copies whose labels differ; the images' names"""
 
+    @property
+    def baseline(self) -> float:
+        """Return the test accuracy of always naming the largest training class."""
+        largest = self.counts["train"].index(max(self.counts["train"]))
+        return self.counts["test"][largest] / sum(self.counts["test"])
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain Python values, ready for JSON."""
         return asdict(self)

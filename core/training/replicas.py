@@ -85,6 +85,13 @@ class Replicas:
     ) -> Tensor:
         return functional_call(self.template, {**parameters, **masks}, (pixels,))
 
+    def weights(self, index: int) -> dict[str, Tensor]:
+        """Return a replica's parameters on the CPU; index: into the grid, arms running fastest."""
+        return {
+            name: value.detach().flatten(0, 1)[index].cpu()
+            for name, value in self.parameters.items()
+        }
+
     def draw_masks(
         self, generators: Sequence[torch.Generator], batch: int, shape: Sequence[int]
     ) -> dict[str, Tensor]:

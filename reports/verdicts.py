@@ -1,0 +1,88 @@
+"""The published claims as data, and the rows that put our verdicts beside them."""
+
+import functools
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.evaluation.verdicts import Decision, decide_family
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A claim of the course, as `claims.toml` has it."""
+
+    lesson: str
+    statement: str
+    published: str
+    source: str
+    data: str
+    test: str
+    margin: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What a study has to say on a claim before the lesson's claims are judged together."""
+
+    decision: Decision | None
+    """None if the study lacks what the claim needs"""
+    names: tuple[str, ...] = ()
+    """what each part of the decision measures"""
+    unit: str = "points"
+    """points (a difference of accuracies) or percent"""
+    comment: str = ""
+    lacking: str = ""
+    """what to run, if there is no decision"""
+
+
+@functools.cache
+def claims() -> dict[str, Claim]:
+    """Read the claims, by their id."""
+    text = Path(__file__).with_name("claims.toml").read_text(encoding="utf-8")
+    return {name: Claim(**fields) for name, fields in tomllib.loads(text).items()}
+
+
+def judge(findings: Mapping[str, Finding], data: str) -> list[dict[str, Any]]:
+    """Judge a lesson's claims together (Holm) and return a row for each, plain values.
+
+    findings: claim id -> finding; data: the data set at hand, named beside the published one.
+    """
+    decisions = {name: each.decision for name, each in findings.items() if each.decision}
+    judged = decide_family(decisions)
+    return [_row(name, finding, judged.get(name), data) for name, finding in findings.items()]
+
+
+def _row(name: str, finding: Finding, decision: Decision | None, data: str) -> dict[str, Any]:
+    claim = claims()[name]
+    row = {
+        "claim": name,
+        "statement": claim.statement,
+        "published": claim.published,
+        "source": claim.source,
+        "test": claim.test,
+        "same_data": claim.data == data,
+        "comment": finding.comment,
+        "verdict": decision.verdict if decision else "undecided",
+        "needed": decision.needed if decision else finding.lacking,
+        "parts": [],
+    }
+    if decision:
+        parts = decision.parts or (decision,)
+        row |= {"p_supported": decision.p_supported, "p_refuted": decision.p_refuted}
+        row["parts"] = [
+            {
+                "name": label,
+                "unit": finding.unit,
+                "value": part.estimate.value,
+                "low": part.estimate.low,
+                "high": part.estimate.high,
+                "n_seeds": part.estimate.n_seeds,
+                "n_images": part.estimate.n_images,
+                "margin": part.margin,
+            }
+            for label, part in zip(finding.names, parts, strict=True)
+        ]
+    return row
