@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from core.detection.faces import Faces, Pixels, check
 
@@ -30,7 +31,7 @@ class Haar:
     def __init__(self, name: str = "haar-alt") -> None:
         """Load a cascade by its name in CASCADES; raise FileNotFoundError if OpenCV lacks it."""
         self.name = name
-        path = Path(cv2.data.haarcascades) / f"{CASCADES[name]}.xml"
+        path = Path(cv2.__file__).with_name("data") / f"{CASCADES[name]}.xml"
         self._cascade = cv2.CascadeClassifier(str(path))
         if self._cascade.empty():
             raise FileNotFoundError(f"{path}: wanted a cascade, as opencv-python below 5 has it")
@@ -42,7 +43,7 @@ class Haar:
     def _one(self, image: Pixels) -> Faces:
         check(image)
         start = time.perf_counter()
-        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
         boxes, counts = self._windows(grey)
         if self.name == "haar-profile":
             mirrored, more = self._windows(np.ascontiguousarray(grey[:, ::-1]))
@@ -51,7 +52,7 @@ class Haar:
         best = np.argsort(-counts, kind="stable")
         return Faces(boxes[best], counts[best], None, time.perf_counter() - start)
 
-    def _windows(self, grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _windows(self, grey: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         found, counts = self._cascade.detectMultiScale2(grey)
         boxes = np.array(found, dtype=np.float32).reshape(-1, 4)
         boxes[:, 2:] += boxes[:, :2]

@@ -14,6 +14,7 @@ from math import log
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.ops import batched_nms
 
@@ -30,12 +31,16 @@ from core.detection.windows import (
     without_nested,
 )
 
+Arrays = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+
 CELL, STRIDE = 12, 2
 """side and stride in pixels of P-Net's window"""
 FACTOR = 0.709
 """ratio of neighbouring levels of the pyramid, about the root of a half"""
 LARGEST = 12_000_000
 """pixels of the finest level; the pyramid of a larger image begins at a coarser one"""
+TOGETHER = 2**23
+"""pixels of the images that go through the networks at once; their sums take 12 bytes each"""
 
 
 class MTCNN:
@@ -55,13 +60,13 @@ class MTCNN:
         """Load the networks to a device, the CPU if left out. Raises UserError without weights."""
         self.device, self.min_face = device or torch.device("cpu"), min_face
         self._nets = {
-            name: net.to(self.device, memory_format=torch.channels_last)
+            name: net.to(self.device).to(memory_format=torch.channels_last)
             for name, net in build(load()).items()
         }
         self._least = [log(each / (1 - each)) for each in thresholds]
         # A CPU wants batches that stay in its cache, a GPU large ones.
         cpu = self.device.type == "cpu"
-        self._pixels, self._windows = (2**18, 128) if cpu else (2**25, 8192)
+        self._pixels, self._windows = (2**17, 64) if cpu else (2**25, 8192)
 
     @torch.inference_mode()
     def detect(self, images: Sequence[Pixels]) -> list[Faces]:
@@ -71,15 +76,15 @@ class MTCNN:
         for index, image in enumerate(images):
             check(image)
             groups.setdefault(image.shape, []).append(index)
-        found: dict[int, tuple[np.ndarray, ...]] = {}
+        found: dict[int, Arrays] = {}
         for (height, width, _), members in groups.items():
-            n = max(1, 2**24 // (height * width))
+            n = max(1, TOGETHER // (height * width))
             for part in (members[i : i + n] for i in range(0, len(members), n)):
                 found.update(zip(part, self._same_size([images[i] for i in part]), strict=True))
         seconds = (time.perf_counter() - start) / max(1, len(images))
-        return [Faces(*found[index], seconds) for index in range(len(images))]
+        return [Faces(*parts, seconds=seconds) for _, parts in sorted(found.items())]
 
-    def _same_size(self, images: Sequence[Pixels]) -> Iterator[tuple[np.ndarray, ...]]:
+    def _same_size(self, images: Sequence[Pixels]) -> Iterator[Arrays]:
         """Yield boxes, scores and landmarks of every image."""
         integral = integrate(images, self.device)
         owner, boxes = self._refine(integral, *self._propose(integral))

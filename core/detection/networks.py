@@ -49,8 +49,8 @@ class Net(nn.Module):
 
     def logit(self, features: Tensor) -> Tensor:
         """Return the logit of "face" against "no face", (...), of features (..., units)."""
-        head = self.heads["face"]
-        return features @ (head.weight[1] - head.weight[0]) + (head.bias[1] - head.bias[0])
+        weight, bias = self.heads["face"].parameters()
+        return features @ (weight[1] - weight[0]) + (bias[1] - bias[0])
 
 
 def build(arrays: Arrays) -> dict[str, Net]:

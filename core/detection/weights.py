@@ -119,7 +119,9 @@ def read(net: str, content: bytes) -> list[NDArray[np.float32]]:
     """Take the arrays out of a file's content; raise ValueError if it holds other ones."""
     import lz4.frame
 
-    file, wanted, arrays, before = io.BytesIO(lz4.frame.decompress(content)), shapes(net), [], ""
+    file, wanted = io.BytesIO(lz4.frame.decompress(content)), shapes(net)
+    arrays: list[NDArray[np.float32]] = []
+    before = ""
     for opcode, _, _ in pickletools.genops(file):
         # The header of an array ends with its fields set (SETITEMS) and applied (BUILD); padding,
         # preceded by its length, and the array's bytes follow.

@@ -72,8 +72,8 @@ def _edges(length: Tensor, out: int) -> tuple[Tensor, Tensor]:
 
 def _pixels(sums: Tensor, area: Tensor) -> Tensor:
     """Scale sums over rectangles, (n, h, w, 3), to MTCNN's pixels; (n, 3, h, w), channels last."""
-    means = sums.float().div_(area.unsqueeze(-1))
-    return means.sub_(127.5).div_(128).permute(0, 3, 1, 2)
+    scale = (128.0 * area).reciprocal_().unsqueeze(-1)
+    return sums.mul(scale).sub_(127.5 / 128).permute(0, 3, 1, 2)
 
 
 def adjust(boxes: Tensor, shift: Tensor, extra: float) -> Tensor:
