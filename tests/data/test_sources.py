@@ -51,7 +51,9 @@ def test_loading_twice_gives_the_same():
 
 
 @pytest.mark.real_data
-@pytest.mark.parametrize(("name", "folder"), [("mnist", "MNIST"), ("fashion-mnist", "FashionMNIST")])
+@pytest.mark.parametrize(
+    ("name", "folder"), [("mnist", "MNIST"), ("fashion-mnist", "FashionMNIST")]
+)
 def test_torchvision_sets_keep_their_test_images(real_data, name, folder):
     root = real_data(f"{folder}/raw").parents[1]
     splits = load(DataConfig(data=name, data_root=root))
@@ -103,7 +105,7 @@ def test_a_damaged_set_is_one_line(tmp_path):
 
 @pytest.mark.parametrize("data", ["imagenet", "folder:", "Digits", ""])
 def test_an_unknown_set_is_refused(data):
-    with pytest.raises(UserError, match="--data .*: one of digits, lfw-patches, mnist"):
+    with pytest.raises(UserError, match=r"--data .*: one of digits, lfw-patches, mnist"):
         DataConfig(data=data)
 
 
