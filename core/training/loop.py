@@ -3,6 +3,7 @@
 Everything random follows from (seed, epoch), so a checkpoint holds no generator state.
 """
 
+import contextlib
 import math
 import os
 import time
@@ -86,15 +87,19 @@ def run(
     validation set, (seeds, arms) each, or nothing. Epochs recorded in `checkpoint` are yielded
     again and not run again.
     """
-    if checkpoint and checkpoint.exists():
-        state.restore(load(checkpoint, state.parameters[0].device))
-        yield from state.epochs
+    if checkpoint:
+        # Asking first would not do: the same command elsewhere may finish in between.
+        with contextlib.suppress(FileNotFoundError):
+            state.restore(load(checkpoint, state.parameters[0].device))
+    yield from state.epochs
     saved = time.monotonic()
     for index in range(len(state.epochs) + 1, plan.epochs + 1):
         losses = train_epoch(index)
         metrics = {"train/loss": np.average(losses, axis=0, weights=plan.sizes), **validate()}
         state.epochs.append(Epoch(index, index * plan.steps, metrics, losses))
         if plan.config.keep == "best":
+            if "val/loss" not in metrics:
+                raise ValueError("keep='best': no validation set, wanted one to choose by")
             state.keep_best(metrics["val/loss"])
         if checkpoint and time.monotonic() - saved > CHECKPOINT_SECONDS:
             save(state.record(), checkpoint)
@@ -180,11 +185,14 @@ def save(state: dict[str, Any], path: Path) -> None:
     """Write a checkpoint of tensors and plain values, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}")
-    with open(partial, "wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())  # or a power cut may leave the new name on an empty file
-    os.replace(partial, path)
+    try:
+        with open(partial, "wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())  # or a power cut may leave the new name on an empty file
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def load(path: Path, device: torch.device) -> dict[str, Any]:
