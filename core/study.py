@@ -61,8 +61,8 @@ class Study:
             self.run_id = self._claim()
         try:
             self._describe()
-        except BaseException:
-            self.store.end(self.run_id, "FAILED")
+        except BaseException as error:
+            self.__exit__(type(error))
             raise
         return self
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from core.config import TrainConfig
+from core.errors import UserError
 
 CHECKPOINT_SECONDS = 30.0  # saving more often costs more than a killed run loses
 MASKS, NOISE_AT_TEST, CORRUPTION = 1, 2, 3  # purposes of derived seeds; data order has its own
@@ -182,17 +183,24 @@ class State:
 
 
 def save(state: dict[str, Any], path: Path) -> None:
-    """Write a checkpoint of tensors and plain values, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a checkpoint of tensors and plain values, whole or not at all.
+
+    Raises UserError where the disk is full or may not be written.
+    """
     partial = path.with_name(f"{path.name}.{os.getpid()}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with open(partial, "wb") as file:
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())  # or a power cut may leave the new name on an empty file
         os.replace(partial, path)
+    except (OSError, RuntimeError) as error:  # torch words a full disk as a RuntimeError
+        reason = " ".join(str(error.__context__ or error).split())
+        raise UserError(f"checkpoint {path}: cannot be written: {reason}") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
 
 
 def load(path: Path, device: torch.device) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """Stop and resume gives bit-equal results; a checkpoint is whole or not there."""
 
+import contextlib
 import itertools
 import pickle
+import resource
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import torch
 from torch import nn
 
 from core.config import TrainConfig
+from core.errors import UserError
 from core.training import loop
 from core.training.replicas import Replicas, fit_many
 from core.training.single import fit
@@ -113,10 +116,31 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(tmp_path, monkey
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(UserError, match=r"state.pt: cannot be written: .*No space left"):
         loop.save({"step": torch.tensor(2)}, place)
     assert loop.load(place, torch.device("cpu")) == {"step": torch.tensor(1)}
     assert list(tmp_path.iterdir()) == [place]
+
+
+@contextlib.contextmanager
+def files_of_at_most(n_bytes):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_that_fills_up_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    state = {"weights": torch.zeros(100_000)}
+    with files_of_at_most(50_000), pytest.raises(UserError, match="File too large") as caught:
+        loop.save(state, tmp_path / "state.pt")
+    assert "\n" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    with pytest.raises(UserError, match="cannot be written"):
+        loop.save(state, tmp_path / "file" / "state.pt")
 
 
 class Harm:
