@@ -19,7 +19,7 @@ from tqdm import tqdm
 from core import provenance, views
 from core.data.card import Card
 from core.errors import UserError
-from core.results import FILE, PAGE, Exhibit, Result, Trial
+from core.results import FILE, PAGE, SCHEMA, Exhibit, Result, Trial
 from core.tracking import Store
 from core.training.loop import Epoch
 
@@ -186,7 +186,13 @@ class Study:
         notes: what else the report prints: `question`, `warnings`, ... columns: the metrics that
         the MLflow page shows; the first one sorts.
         """
-        page = {"study": self.name, **notes, "verdicts": list(verdicts), "config": self.config}
+        page = {
+            "schema": SCHEMA,
+            "study": self.name,
+            **notes,
+            "verdicts": list(verdicts),
+            "config": self.config,
+        }
         page["data"] = self.card.as_dict()
         page["provenance"] = {
             **provenance.summary(),
