@@ -6,6 +6,7 @@ and device): the same command goes on with the trials that are missing.
 """
 
 import contextlib
+import functools
 import json
 import tempfile
 import time
@@ -44,7 +45,7 @@ class Study:
         self._buffer: dict[Trial, list[tuple[str, float, int]]] = {}
         self._bar = tqdm(disable=True)
 
-    @property
+    @functools.cached_property  # the sources may be edited while a study runs
     def key(self) -> str:
         """Hash all that the numbers depend on: 16 hex digits."""
         code = provenance.code_hash(self.script)
@@ -198,6 +199,7 @@ class Study:
             **provenance.summary(),
             "device": self.device,
             "seconds": round(time.monotonic() - self._started, 1),
+            "tracking_seconds": round(self.store.seconds, 1),
         }
         with tempfile.TemporaryDirectory() as folder:
             page["exhibits"] = [exhibit.save(Path(folder)) for exhibit in exhibits]
