@@ -17,6 +17,8 @@ FILE = "result.safetensors"
 """name of a trial's artifact with its metrics and arrays"""
 PAGE = "study.json"
 """name of a study's artifact with all that the report prints"""
+SCHEMA = 1
+"""version of that artifact; a reader leaves out what another version wrote"""
 DPI = 144
 
 
@@ -42,6 +44,8 @@ class Run:
     status: str
     """RUNNING, FINISHED, FAILED or KILLED"""
     tags: dict[str, str]
+    started: float
+    """seconds since 1970"""
 
 
 @dataclass(frozen=True)
