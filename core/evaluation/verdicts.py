@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Literal
 
-from core.evaluation.comparisons import holm, p_value
+from numpy.typing import ArrayLike
+
+from core.evaluation.comparisons import holm, mcnemar, p_value, paired
 from core.evaluation.intervals import Estimate
 from core.evaluation.power import ALPHA, Question, Test, images_needed, seeds_needed
 
@@ -54,6 +56,17 @@ def superior(estimate: Estimate, margin: float = 0.0, alpha: float = ALPHA) -> D
         test="superior",
     )
     return _judge(decision, alpha, alpha)
+
+
+def more_often(a: ArrayLike, b: ArrayLike, alpha: float = 0.05) -> Decision:
+    """Judge the claim that a is right on more images than b; both are fixed, so there is one seed.
+
+    a, b: (images,) bool, the same images. The p values are exact McNemar's; the interval and what
+    is needed rest on the normal law. Raises ValueError as `mcnemar` and `superior`.
+    """
+    decision = superior(paired([a], [b], deterministic=True), alpha=alpha)
+    exact = {"p_supported": mcnemar(a, b, "greater"), "p_refuted": mcnemar(a, b, "less")}
+    return _judge(replace(decision, **exact), alpha, alpha)
 
 
 def equivalent(
