@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from core.data.decode import decode
-from core.data.pictures import NONE, Gallery, Picture, Pixels, fingerprint, read_boxes
+from core.data.galleries import read_boxes
+from core.data.pictures import NONE, Gallery, Picture, Pixels, fingerprint
 from core.data.sources import LFW_BIAS
 
 OURS = "The boxes of the photographs are ours: by eye, hairline to chin and cheek to cheek."

@@ -3,16 +3,19 @@
 A step is a pure function of picture, level and key, so that all detectors see the same pixels.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from core.detection.faces import Pixels
+from core.data.pictures import Picture
+from core.detection.faces import Detector, Pixels
 from core.device import derive
 
 GREY = 127
+BATCH = 64  # pictures in memory at once
 
 
 @dataclass(frozen=True)
@@ -84,3 +87,16 @@ def degrade(image: Pixels, kind: str, level: float, *key: int) -> Pixels:
     if level == chosen.neutral:
         return image
     return chosen.apply(image, level, np.random.default_rng(derive(*key)))
+
+
+def detected(
+    detector: Detector, pictures: Sequence[Picture], kind: str, seed: int
+) -> Iterator[NDArray[np.bool_]]:
+    """Yield, level by level, on which of the pictures anything is found, (pictures,) bool."""
+    for level in KINDS[kind].levels:
+        hits: list[bool] = []
+        for first in range(0, len(pictures), BATCH):
+            part = list(enumerate(pictures))[first : first + BATCH]
+            harder = [degrade(each.load(), kind, level, seed, index) for index, each in part]
+            hits += [len(faces) > 0 for faces in detector.detect(harder)]
+        yield np.array(hits)

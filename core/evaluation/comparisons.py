@@ -107,7 +107,8 @@ def mcnemar(
     """Test whether two classifiers are right equally often on the same images.
 
     a_correct, b_correct: (images,) bool, one seed each. alternative: what the test is to show of
-    a against b. Returns the exact p, 1 if the two never differ. Raises ValueError if the shapes differ or are not (images,).
+    a against b. Returns the exact p, 1 if the two never differ. Raises ValueError if the shapes
+    differ or are not (images,).
 
     Source: McNemar, Psychometrika 12 (1947) 153-157; exact form of the binomial sign test.
     """

@@ -65,8 +65,8 @@ def more_often(a: ArrayLike, b: ArrayLike, alpha: float = 0.05) -> Decision:
     is needed rest on the normal law. Raises ValueError as `mcnemar` and `superior`.
     """
     decision = superior(paired([a], [b], deterministic=True), alpha=alpha)
-    exact = {"p_supported": mcnemar(a, b, "greater"), "p_refuted": mcnemar(a, b, "less")}
-    return _judge(replace(decision, **exact), alpha, alpha)
+    for_it, against_it = mcnemar(a, b, "greater"), mcnemar(a, b, "less")
+    return _judge(replace(decision, p_supported=for_it, p_refuted=against_it), alpha, alpha)
 
 
 def equivalent(
