@@ -92,6 +92,7 @@ def main(config: Config) -> None:
     from reports.faces.exhibits import exhibits, summary
     from reports.faces.findings import findings
     from reports.faces.outcomes import CLEAN, outcomes
+    from reports.faces.own import own_pictures
     from reports.verdicts import judge
 
     device = pick(config.device)
@@ -120,12 +121,7 @@ def main(config: Config) -> None:
             if step == CLEAN:
                 result = as_they_are(detectors[trial.arm], gallery)
             else:
-                levels = []
-                for hits in made_harder(detectors[trial.arm], gallery, step, config):
-                    rate = {"faces/detected_by_level": hits.mean(keepdims=True)}
-                    study.epoch([trial], Epoch(len(levels), len(levels), rate, rate[LEVELS]))
-                    levels.append(hits)
-                result = Result({"faces/harder": float(np.mean(levels))}, {"hits": np.stack(levels)})
+                result = made_harder(detectors[trial.arm], gallery, step, config, study, trial)
             study.finish([trial], [result])
         results = {trial: study.results[trial] for trial in trials}
         found = outcomes(results, galleries)
@@ -167,14 +163,29 @@ def as_they_are(detector: "Detector", gallery: "Gallery") -> "Result":
 
 
 def made_harder(
-    detector: "Detector", gallery: "Gallery", step: str, config: Config
-) -> "Iterator[NDArray[np.bool_]]":
-    """Detect on a sample of the pictures with a face, level by level of a step."""
+    detector: "Detector",
+    gallery: "Gallery",
+    step: str,
+    config: Config,
+    study: "Study",
+    trial: "Trial",
+) -> "Result":
+    """Detect on a sample of the pictures with a face, and log the rate level by level."""
+    import numpy as np
+
     from core.detection.degrade import detected
+    from core.results import Result
+    from core.training.loop import Epoch
 
     sample = gallery.sample(config.degrade, config.seed).pictures
     faces = [picture for picture in sample if picture.face]
-    return detected(detector, faces, step, config.seed)
+    rows = []
+    for level, hits in enumerate(detected(detector, faces, step, config.seed)):
+        rate = {"faces/detected_by_level": np.array([hits.mean()])}
+        study.epoch([trial], Epoch(level, level, rate, np.empty((0, 1, 1))))
+        rows.append(hits)
+    hits = np.stack(rows)
+    return Result({"faces/harder": float(hits.mean())}, {"hits": hits.astype(np.uint8)})
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Literal
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from core.evaluation.comparisons import holm, mcnemar, p_value, paired
@@ -64,7 +65,8 @@ def more_often(a: ArrayLike, b: ArrayLike, alpha: float = 0.05) -> Decision:
     a, b: (images,) bool, the same images. The p values are exact McNemar's; the interval and what
     is needed rest on the normal law. Raises ValueError as `mcnemar` and `superior`.
     """
-    decision = superior(paired([a], [b], deterministic=True), alpha=alpha)
+    first, second = np.atleast_2d(a), np.atleast_2d(b)
+    decision = superior(paired(first, second, deterministic=True), alpha=alpha)
     for_it, against_it = mcnemar(a, b, "greater"), mcnemar(a, b, "less")
     return _judge(replace(decision, p_supported=for_it, p_refuted=against_it), alpha, alpha)
 

@@ -51,10 +51,16 @@ def rates(found: Sequence[Outcome]) -> pd.DataFrame:
             of_kind = [picture.face is face for picture in each.gallery.pictures]
             boxes = each.counts[of_kind][None]
             per_picture = mean(boxes) if boxes.size > 1 else None
-            row = {"set": each.gallery.name, "pictures with": kind, "detector": each.detector}
-            row |= columns("share with a find", wilson(int(hits.sum()), len(hits)))
-            row |= columns("finds per picture", per_picture)
-            rows.append({**row, "pictures": len(hits)})
+            rows.append(
+                {
+                    "set": each.gallery.name,
+                    "pictures with": kind,
+                    "detector": each.detector,
+                    **columns("share with a find", wilson(int(hits.sum()), len(hits))),
+                    **columns("finds per picture", per_picture),
+                    "pictures": len(hits),
+                }
+            )
     return pd.DataFrame(rows)
 
 
@@ -74,11 +80,17 @@ def _boxes(found: Sequence[Outcome]) -> Exhibit:
         right = np.concatenate([np.empty(0, bool), *(j.box_right for j in each.judged())])
         faces = each.recalled()
         if len(faces):
-            row = {"set": each.gallery.name, "detector": each.detector}
-            row |= columns("recall", wilson(int(faces.sum()), len(faces)))
             precise = wilson(int(right.sum()), len(right)) if len(right) else None
-            row |= columns("precision", precise)
-            rows.append({**row, "faces": len(faces), "boxes": len(right)})
+            rows.append(
+                {
+                    "set": each.gallery.name,
+                    "detector": each.detector,
+                    **columns("recall", wilson(int(faces.sum()), len(faces))),
+                    **columns("precision", precise),
+                    "faces": len(faces),
+                    "boxes": len(right),
+                }
+            )
     caption = (
         f"Boxes against marked faces, a match being an IoU of {OVERLAP} or more, on pictures that "
         "have faces. Wilson intervals over faces and over boxes as if they were independent; those "
@@ -97,10 +109,10 @@ def curves(results: Mapping[Trial, Result], galleries: Sequence[Gallery]) -> pd.
             continue
         kind = KINDS[str(params["step"])]
         for level, hits in zip(kind.levels, result.arrays["hits"], strict=True):
-            row = {"set": params["set"], "step": params["step"], "unit": kind.unit}
-            row |= {"level": level, "detector": trial.arm}
-            row |= columns("detected", wilson(int(hits.sum()), len(hits)))
-            rows.append({**row, "pictures": len(hits)})
+            names = {"set": params["set"], "step": params["step"], "unit": kind.unit}
+            rate = columns("detected", wilson(int(hits.sum()), len(hits)))
+            own = {"level": level, "detector": trial.arm, **rate, "pictures": len(hits)}
+            rows.append({**names, **own})
     return pd.DataFrame(rows)
 
 
@@ -153,8 +165,8 @@ def _speed(found: Sequence[Outcome]) -> Exhibit:
     for each in found:
         times = np.array([[1000 * faces.seconds for faces in each.faces]])
         if times.size > 1:
-            row = {"set": each.gallery.name, "detector": each.detector}
-            rows.append(row | columns("time", mean(times)) | {"pictures": times.size})
+            names = {"set": each.gallery.name, "detector": each.detector}
+            rows.append({**names, **columns("time", mean(times)), "pictures": times.size})
     caption = (
         "Time per picture, one at a time, decoding left out: mean and 95 % interval over pictures. "
         "Other work on the machine slows it."

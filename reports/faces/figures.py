@@ -1,5 +1,6 @@
 """Figures of the study of face detectors, from the tables beside them."""
 
+import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
@@ -46,7 +47,7 @@ def rates(frame: pd.DataFrame) -> Figure:
             axis.errorbar(
                 value,
                 places,
-                xerr=[value - low, high - value],
+                xerr=np.clip([value - low, high - value], 0, None),
                 fmt="o",
                 markersize=4,
                 capsize=3,

@@ -24,8 +24,8 @@ def own_pictures(paths: Sequence[Path], detectors: Mapping[str, Detector], outpu
             raise UserError(f"--images {path}: {error}; a picture is wanted") from error
     found = {name: detector.detect(list(images.values())) for name, detector in detectors.items()}
     for name, faces in found.items():
-        for path, each in zip(images, faces, strict=True):
-            print(f"{path}: {name} finds {len(each)} in {1000 * each.seconds:.0f} ms")
+        for image, each in zip(images, faces, strict=True):
+            print(f"{image}: {name} finds {len(each)} in {1000 * each.seconds:.0f} ms")
             for box, score in zip(each.boxes, each.scores, strict=True):
                 print(f"  {' '.join(f'{value:.0f}' for value in box)}  score {score:.3g}")
     try:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from core.data.pictures import Picture
+from core.data.pictures import NONE, Picture
 from core.detection.faces import Faces, Pixels
 from core.results import Exhibit
 from reports.faces.figures import COLOURS
@@ -123,7 +123,7 @@ def draw(
     axis.imshow(image)
     axis.axis("off")
     axis.autoscale(enable=False)
-    truth = picture.boxes if picture is not None and picture.boxes is not None else []
+    truth = NONE if picture is None or picture.boxes is None else picture.boxes
     for x0, y0, x1, y1 in truth:
         axis.add_patch(
             Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, color="white", lw=0.8, ls="--")
@@ -132,7 +132,7 @@ def draw(
         axis.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, color=colour, lw=1.3))
     if faces.landmarks is not None and len(faces):
         points = faces.landmarks.reshape(-1, 2)
-        axis.scatter(*points.T, s=3, color=colour, linewidth=0)
+        axis.scatter(points[:, 0], points[:, 1], s=3, color=colour, linewidth=0)
 
 
 def side_by_side(images: dict[str, Pixels], found: dict[str, list[Faces]]) -> Figure:
