@@ -156,4 +156,4 @@ def convert(net: str, arrays: list[NDArray[np.float32]]) -> Arrays:
     for head in HEADS[net]:
         found[f"{head}.weight"] = next(rest).reshape(-1, OUTPUTS[head]).T
         found[f"{head}.bias"] = next(rest)
-    return {name: np.ascontiguousarray(array) for name, array in found.items()}
+    return {name: np.array(array, order="C") for name, array in found.items()}

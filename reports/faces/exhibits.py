@@ -50,7 +50,7 @@ def rates(found: Sequence[Outcome]) -> pd.DataFrame:
                 continue
             of_kind = [picture.face is face for picture in each.gallery.pictures]
             boxes = each.counts[of_kind][None]
-            per_picture = mean(boxes) if boxes.size > 1 else None
+            per_picture = mean(boxes, bounds=(0, np.inf)) if boxes.size > 1 else None
             rows.append(
                 {
                     "set": each.gallery.name,
@@ -166,7 +166,13 @@ def _speed(found: Sequence[Outcome]) -> Exhibit:
         times = np.array([[1000 * faces.seconds for faces in each.faces]])
         if times.size > 1:
             names = {"set": each.gallery.name, "detector": each.detector}
-            rows.append({**names, **columns("time", mean(times)), "pictures": times.size})
+            rows.append(
+                {
+                    **names,
+                    **columns("time", mean(times, bounds=(0, np.inf))),
+                    "pictures": times.size,
+                }
+            )
     caption = (
         "Time per picture, one at a time, decoding left out: mean and 95 % interval over pictures. "
         "Other work on the machine slows it."

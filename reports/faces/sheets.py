@@ -92,10 +92,12 @@ def _frame(shots: Sequence[Shot]) -> pd.DataFrame:
 def sheet(shots: dict[str, list[Shot]]) -> Figure:
     """Draw pictures with their boxes and landmarks, a block of rows a detector."""
     rows = {name: max(1, ceil(min(len(each), SHOWN) / PER_ROW)) for name, each in shots.items()}
+    heights = [1.0 if shots[name] else 0.15 for name in rows for _ in range(rows[name])]
     figure, axes = plt.subplots(
-        sum(rows.values()),
+        len(heights),
         PER_ROW,
-        figsize=(10, 1.85 * sum(rows.values()) + 0.3),
+        figsize=(10, 1.85 * sum(heights) + 0.3),
+        height_ratios=heights,
         squeeze=False,
         layout="constrained",
     )
@@ -132,7 +134,9 @@ def draw(
         axis.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, color=colour, lw=1.3))
     if faces.landmarks is not None and len(faces):
         points = faces.landmarks.reshape(-1, 2)
-        axis.scatter(points[:, 0], points[:, 1], s=3, color=colour, linewidth=0)
+        axis.scatter(
+            points[:, 0], points[:, 1], s=7, color=colour, edgecolor="white", linewidth=0.3
+        )
 
 
 def side_by_side(images: dict[str, Pixels], found: dict[str, list[Faces]]) -> Figure:
