@@ -39,8 +39,6 @@ FACTOR = 0.709
 """ratio of neighbouring levels of the pyramid, about the root of a half"""
 LARGEST = 12_000_000
 """pixels of the finest level; the pyramid of a larger image begins at a coarser one"""
-TOGETHER = 2**23
-"""pixels of the images that go through the networks at once; their sums take 12 bytes each"""
 
 
 class MTCNN:
@@ -64,9 +62,12 @@ class MTCNN:
             for name, net in build(load()).items()
         }
         self._least = [log(each / (1 - each)) for each in thresholds]
-        # A CPU wants batches that stay in its cache, a GPU large ones.
+        # Pixels of images, pixels of a level and windows that are taken at once: a CPU wants what
+        # stays in its cache, a GPU as much as it can hold (12 bytes a pixel of an image).
         cpu = self.device.type == "cpu"
-        self._pixels, self._windows = (2**17, 64) if cpu else (2**25, 8192)
+        self._together, self._pixels, self._windows = (
+            (2**20, 2**17, 64) if cpu else (2**23, 2**25, 8192)
+        )
 
     @torch.inference_mode()
     def detect(self, images: Sequence[Pixels]) -> list[Faces]:
@@ -78,7 +79,7 @@ class MTCNN:
             groups.setdefault(image.shape, []).append(index)
         found: dict[int, Arrays] = {}
         for (height, width, _), members in groups.items():
-            n = max(1, TOGETHER // (height * width))
+            n = max(1, self._together // (height * width))
             for part in (members[i : i + n] for i in range(0, len(members), n)):
                 found.update(zip(part, self._same_size([images[i] for i in part]), strict=True))
         seconds = (time.perf_counter() - start) / max(1, len(images))

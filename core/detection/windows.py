@@ -23,8 +23,8 @@ def integrate(images: Sequence[Pixels], device: torch.device) -> Tensor:
     images: uint8 (height, width, 3). Returns int32 (n, height + 1, width + 1, 3). Beyond 8 million
     pixels the sums wrap around, which their differences, the sums of rectangles, do not notice.
     """
-    sums = np.stack([cv2.integral(image, sdepth=cv2.CV_32S) for image in images])
-    return torch.from_numpy(sums).to(device)
+    sums = [torch.from_numpy(cv2.integral(image, sdepth=cv2.CV_32S)) for image in images]
+    return (torch.stack(sums) if len(sums) > 1 else sums[0][None]).to(device)
 
 
 def resample(integral: Tensor, height: int, width: int) -> Tensor:

@@ -97,7 +97,7 @@ def test_proposals_equal_a_plain_loop(detector, photos):
     """P-Net on one level, cell by cell, with its two outputs and softmax."""
     from core.detection.windows import integrate
 
-    image, scale = photos["astronaut"].load()[60:190, 160:290].copy(), 0.3
+    image, scale = photos["astronaut"].load()[60:216, 160:316].copy(), 0.25
     integral = integrate([image], detector.device)
     with torch.inference_mode():
         owner, boxes, logits, shifts = detector._level(integral, scale)
