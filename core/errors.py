@@ -4,6 +4,6 @@
 class UserError(Exception):
     """Something the user can put right.
 
-    The message is one line: the argument, the value seen and the value wanted. Not a ValueError:
-    tyro frames those in a box of its own.
+    The message is one line: the argument, the value seen and the value wanted. No ValueError:
+    tyro would wrap it in a box of its own.
     """

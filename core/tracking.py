@@ -143,6 +143,18 @@ class Store:
         return found
 
     @_guarded
+    def run(self, run_id: str) -> Run:
+        """Return a run by its id."""
+        return _run(self._client.get_run(run_id))
+
+    @_guarded
+    def metrics(self, run_id: str) -> dict[tuple[str, int], float]:
+        """Return every value logged of a run: (metric, step) -> value."""
+        names = self._client.get_run(run_id).data.metrics
+        histories = ((name, self._client.get_metric_history(run_id, name)) for name in names)
+        return {(name, each.step): each.value for name, points in histories for each in points}
+
+    @_guarded
     def create(self, experiment: str, name: str, tags: Mapping[str, str]) -> str:
         """Begin a run that this process owns; return its id."""
         known = {"mlflow.user": provenance.user(), "mlflow.source.type": "LOCAL"}
