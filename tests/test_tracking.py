@@ -146,6 +146,14 @@ def unusable(reason):
     return pytest.raises(UserError, match=f"MLflow store .*: a store .* is wanted: .*{reason}")
 
 
+def test_a_password_is_not_shown(monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "mssql://me:secret@server/db")
+    with unusable("") as caught:
+        Store()
+    assert "secret" not in str(caught.value)
+    assert "MLflow store mssql://server/db: " in str(caught.value)
+
+
 def test_a_place_that_is_no_folder_is_one_line(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/file/mlflow.db")
