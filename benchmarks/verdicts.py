@@ -26,7 +26,8 @@ SKILL = 1.7  # a logit: about 80 % right
 CLAIMS = 6
 
 Table = NDArray[np.bool_]
-Argument, Made = TypeVar("Argument"), TypeVar("Made")
+Argument = TypeVar("Argument")
+Made = TypeVar("Made")
 
 
 def main(full: bool) -> None:
