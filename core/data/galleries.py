@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.data.card import Quarantined
+from core.data.card import Quarantined, readable
 from core.data.decode import UnreadableError, decode
 from core.data.folders import in_threads
 from core.data.pictures import NONE, Boxes, Gallery, Picture, Pixels, fingerprint
@@ -149,7 +149,7 @@ def _gallery(
     looks = in_threads(_look, list(paths), f"looking at {name}")
     pictures, digests, sizes, bad = [], [], [(0, 0)], []
     for path, look in zip(paths, looks, strict=True):
-        file = path.relative_to(root).as_posix()
+        file = readable(path.relative_to(root).as_posix())
         if isinstance(look, str):
             bad.append(Quarantined(f"{name}/{file}", look))
         elif look[0] in digests:
@@ -164,7 +164,7 @@ def _gallery(
     if not pictures:
         reason = f"{len(bad)} files, none readable" if bad else "no file"
         raise UserError(f"{option}: {reason}; one image or more is wanted")
-    biased = "lfw" in root.resolve().as_posix().lower()
+    biased = any("lfw" in part.lower() for part in root.resolve().parts[-2:])
     return Gallery(
         name=name,
         source=f"the folder {name}",
