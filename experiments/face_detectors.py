@@ -80,7 +80,7 @@ class Config:
         check("min_face", self.min_face, self.min_face >= 12, "12 or more")
 
 
-SMOKE = Config(limit=3, degrade=2, steps=("blur",), device=DeviceConfig(device="cpu"))
+SMOKE = Config(limit=2, degrade=1, steps=("blur",), device=DeviceConfig(device="cpu"))
 
 
 def main(config: Config) -> None:
@@ -96,11 +96,11 @@ def main(config: Config) -> None:
     from reports.verdicts import judge
 
     device = pick(config.device)
+    galleries, others = ([], []) if config.images else gather(config)  # fails before models load
     detectors = {name: open_detector(name, config, device) for name in config.detectors}
     if config.images:
         own_pictures(config.images, detectors, config.output)
         return
-    galleries, others = gather(config)
     card = describe(galleries)
     print(f"device: {device}\ndata: {card}")
     steps = (CLEAN, *(config.steps if config.degrade else ()))

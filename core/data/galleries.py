@@ -7,7 +7,8 @@ counts neither as a face nor as a false alarm).
 
 import csv
 import functools
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -42,8 +43,9 @@ def gather(
             path = _find(Path(spec.removeprefix("folder:")), root)
             galleries.append(folder(path, option, face))
             without += [] if face else [galleries[-1].name]
+    known = {each.path for gallery in galleries for each in gallery.pictures if each.path}
     for table in tables:
-        here, rows = boxed(_find(table, root))
+        here, rows = boxed(_find(table, root), known)
         galleries += [here] if here else []
         elsewhere |= rows
     names = [gallery.name for gallery in galleries]
@@ -72,44 +74,48 @@ def folder(root: Path, option: str, face: bool) -> Gallery:
     return _gallery(root, name, paths, {}, f"--{option} folder:{root}", face)
 
 
-def boxed(table: Path) -> tuple[Gallery | None, Marks]:
+def boxed(table: Path, known: Collection[Path] = ()) -> tuple[Gallery | None, Marks]:
     """Read a table of boxes and gather the files that it names, from its folder and below.
 
-    Returns them as a gallery, None if there are none, and the rows of files that are elsewhere.
+    known: files that are in other galleries already. Returns the others as a gallery, None if
+    there are none, and the rows of files that are known or not there.
     """
     marked = read_boxes(table)
     paths = {path.name: path for path in sorted(table.parent.rglob("*")) if path.is_file()}
     paths |= {name: table.parent / name for name in marked if (table.parent / name).is_file()}
-    here = [paths[name] for name in marked if name in paths]
-    elsewhere = {name: rows for name, rows in marked.items() if name not in paths}
-    if not here:
+    own = {name for name in marked if name in paths and paths[name].resolve() not in known}
+    elsewhere = {name: rows for name, rows in marked.items() if name not in own}
+    if not own:
         return None, elsewhere
-    by_path = {paths[name]: marked[name] for name in marked if name in paths}
+    here = {paths[name]: rows for name, rows in marked.items() if name in own}
     name = table.resolve().parent.name
-    return _gallery(table.parent, name, here, by_path, f"--boxes {table}", face=True), elsewhere
+    return _gallery(table.parent, name, [*here], here, f"--boxes {table}", face=True), elsewhere
 
 
 def mark(galleries: Sequence[Gallery], rows: Marks) -> list[Gallery]:
     """Put boxes on the pictures of galleries that have those names; such a picture has a face.
 
-    Raises UserError for a name that no picture has.
+    Raises UserError for a name that no picture has, or several.
     """
-    left, found = set(rows), []
+    seen, found = Counter[str](), []
     for gallery in galleries:
         pictures = []
         for each in gallery.pictures:
             key = next((k for k in (each.name, Path(each.name).name) if k in rows), None)
-            left.discard(key or "")
-            boxes, ignored = rows[key] if key else (each.boxes, each.ignored)
-            face = each.face or (key is not None and boxes is not None and len(boxes) > 0)
+            if key is None:
+                pictures.append(each)
+                continue
+            seen[key] += 1
+            boxes, ignored = rows[key]
+            face = each.face or len(boxes) > 0
             pictures.append(replace(each, boxes=boxes, ignored=ignored, face=face))
         before = [gallery.fingerprint.encode()] * len(pictures)
         after = fingerprint(pictures, before)
         found.append(replace(gallery, pictures=tuple(pictures), fingerprint=after))
-    if left:
-        raise UserError(
-            f"--boxes: {sorted(left)[0]} is neither beside the table nor in the folders given"
-        )
+    wrong = sorted(name for name in rows if seen[name] != 1)
+    if wrong:
+        where = "in several places" if seen[wrong[0]] else "neither beside the table nor"
+        raise UserError(f"--boxes: {wrong[0]} is {where} in the folders given; one is wanted")
     return found
 
 
@@ -160,7 +166,7 @@ def _gallery(
             boxes, ignored = marked.get(path, (None, NONE))
             load = functools.partial(_decoded, path)
             has_face = face and (boxes is None or len(boxes) > 0)
-            pictures.append(Picture(file, load, has_face, boxes, ignored))
+            pictures.append(Picture(file, load, has_face, boxes, ignored, path.resolve()))
     if not pictures:
         reason = f"{len(bad)} files, none readable" if bad else "no file"
         raise UserError(f"{option}: {reason}; one image or more is wanted")

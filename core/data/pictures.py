@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,8 @@ class Picture:
     """its faces, none on a picture without; None where they were not marked"""
     ignored: Boxes = field(default_factory=lambda: NONE)
     """places that count neither as a face nor as a false alarm"""
+    path: Path | None = None
+    """its file, if it has one"""
 
 
 @dataclass(frozen=True)
