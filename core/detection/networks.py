@@ -47,10 +47,10 @@ class Net(nn.Module):
         features = self.trunk(pixels)
         return features.permute(0, 2, 3, 1) if features.dim() == 4 else features
 
-    def logit(self, features: Tensor) -> Tensor:
-        """Return the logit of "face" against "no face", (...), of features (..., units)."""
+    def probability(self, features: Tensor) -> Tensor:
+        """Return how probable "face" is against "no face", (...), for features (..., units)."""
         weight, bias = self.heads["face"].parameters()
-        return features @ (weight[1] - weight[0]) + (bias[1] - bias[0])
+        return (features @ (weight[1] - weight[0]) + (bias[1] - bias[0])).sigmoid()
 
 
 def build(arrays: Arrays) -> dict[str, Net]:
