@@ -31,7 +31,7 @@ class Card:
     """sha256 over pixels, labels and split, in hexadecimal"""
     classes: tuple[str, ...]
     shape: tuple[int, int, int]
-    """(channels, height, width)"""
+    """(channels, height, width), of the largest image where they differ"""
     counts: dict[str, list[int]]
     """split -> images of each class"""
     split: str

@@ -68,7 +68,7 @@ def read(root: Path, config: DataConfig) -> Folder:
     is missing, empty or has one class.
     """
     entries = list(_entries(root))
-    looks = _in_threads(_look, [entry.path for entry in entries], "looking at the images")
+    looks = in_threads(_look, [entry.path for entry in entries], "looking at the images")
     bad = [
         Quarantined(readable(entry.path.relative_to(root)), look)
         for entry, look in zip(entries, looks, strict=True)
@@ -160,10 +160,10 @@ def _pixels(paths: list[Path], shape: tuple[int, int], memory: float) -> Tensor 
     load = functools.partial(_load, shape=shape)
     if len(paths) * 3 * shape[0] * shape[1] > memory * 2**30:
         return Files(paths, (3, *shape), load)
-    return torch.stack(_in_threads(load, paths, "decoding"))
+    return torch.stack(in_threads(load, paths, "decoding"))
 
 
-def _in_threads(function: Callable[[Path], T], items: list[Path], label: str) -> list[T]:
+def in_threads(function: Callable[[Path], T], items: list[Path], label: str) -> list[T]:
     """Map a function over files in threads (Pillow lets go of the lock), with a progress bar."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(tqdm(pool.map(function, items), label, len(items), unit="image", disable=None))
