@@ -106,7 +106,7 @@ def auc(
     Raises ValueError as `auc_table`.
     """
     table = auc_table(scores, labels)
-    parts, value = crossed(table), float(table.mean())
+    parts, value = crossed(table), float(np.clip(table.mean(), 0, 1))
     smaller = int(min(np.sum(labels), np.size(labels) - np.sum(labels)))
     df = parts.df if parts.n_seeds > 1 else float("inf")
     t = critical(confidence, df)
@@ -118,7 +118,7 @@ def auc(
     else:
         low, high = max(0.0, value - t * parts.se), min(1.0, value + t * parts.se)
     over = f"DeLong over {parts.units}, {'logit scale' if scale == 'logit' else 'normal'}"
-    return _estimate(value, low, high, parts, df, confidence, over)
+    return _estimate(value, min(low, value), max(high, value), parts, df, confidence, over)
 
 
 def _estimate(
