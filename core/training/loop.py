@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from core.config import TrainConfig
-from core.evaluation.metrics import accuracy, cross_entropy
 
 CHECKPOINT_SECONDS = 30.0  # saving more often costs more than a killed run loses
-MASKS, NOISE_AT_TEST = 1, 2  # purposes of derived seeds; data order has its own
+MASKS, NOISE_AT_TEST, CORRUPTION = 1, 2, 3  # purposes of derived seeds; data order has its own
+VAL_BATCH = 250  # images; one for all loops, because corruption is drawn batch by batch
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Epoch:
     step: int
     """optimiser steps so far"""
     metrics: dict[str, np.ndarray]
-    """train/loss, and with a validation set val/loss and val/accuracy"""
+    """train/loss, and with a validation set what the objective measures: val/loss, ..."""
     step_losses: np.ndarray
     """(steps of this epoch, seeds, arms) float32: mean loss of each training batch"""
 
@@ -77,14 +77,14 @@ def run(
     plan: Plan,
     state: "State",
     train_epoch: Callable[[int], np.ndarray],
-    validate: Callable[[], Tensor],
-    val_labels: Tensor | None,
+    validate: Callable[[], dict[str, np.ndarray]],
     checkpoint: Path | None,
 ) -> Iterator[Epoch]:
     """Drive a training epoch by epoch: validate, remember the best, save, yield.
 
-    train_epoch: index -> batch losses (steps, seeds, arms). validate: () -> logits (seeds, arms,
-    n, classes). Epochs recorded in `checkpoint` are yielded again and not run again.
+    train_epoch: index -> batch losses (steps, seeds, arms). validate: () -> the measures of the
+    validation set, (seeds, arms) each, or nothing. Epochs recorded in `checkpoint` are yielded
+    again and not run again.
     """
     if checkpoint and checkpoint.exists():
         state.restore(load(checkpoint, state.parameters[0].device))
@@ -92,11 +92,7 @@ def run(
     saved = time.monotonic()
     for index in range(len(state.epochs) + 1, plan.epochs + 1):
         losses = train_epoch(index)
-        metrics = {"train/loss": np.average(losses, axis=0, weights=plan.sizes)}
-        if val_labels is not None:
-            logits = validate()
-            metrics["val/loss"] = cross_entropy(logits, val_labels.cpu()).numpy()
-            metrics["val/accuracy"] = accuracy(logits, val_labels.cpu()).numpy()
+        metrics = {"train/loss": np.average(losses, axis=0, weights=plan.sizes), **validate()}
         state.epochs.append(Epoch(index, index * plan.steps, metrics, losses))
         if plan.config.keep == "best":
             state.keep_best(metrics["val/loss"])
