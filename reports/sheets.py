@@ -26,5 +26,5 @@ def contact_sheet(
         axis.set_axis_off()
     for axis, picture, caption in zip(axes.flat, pictures, captions, strict=False):
         axis.imshow(picture.transpose(1, 2, 0))
-        axis.set_title(caption, fontsize=7, y=-0.02, va="top")
+        axis.text(0.5, -0.03, caption, transform=axis.transAxes, ha="center", va="top", fontsize=7)
     return figure

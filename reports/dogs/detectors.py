@@ -21,7 +21,8 @@ from reports.verdicts import Finding, claims
 
 DOGS, HARD = 0, 3
 """places of the strata in `Strata.names`: dogs, people, others, hard"""
-RULES = {"called": "most probable class", "chosen": "threshold on all breeds"}
+RULES = {"called": "index rule", "chosen": "threshold"}
+"""the course's (most probable class), and a threshold on the probability of all breeds"""
 SHOWN = 24
 
 Bools = NDArray[np.bool_]
@@ -148,9 +149,10 @@ def _rates(results: Results, strata: Strata, called: dict[str, dict[str, Bools]]
             row["network alone"] = result.metrics["network/images_per_second"]
             rows.append(row)
     caption = (
-        "Share of each kind of image that is taken for a dog, Wilson's 95 % interval. Dogs should "
-        "be at 100 %, the others at 0. The threshold used on an image was chosen on the half of "
-        "the images without it. Images a second: with decoding, and the network alone."
+        "Share of each kind of image that is taken for a dog, Wilson's 95 % interval: dogs should "
+        "be at 100 %, the others at 0. Index rule: the most probable class is a breed. Threshold: "
+        "the probability of all breeds together reaches one that was chosen on the half of the "
+        "images without the one at hand. Images a second: with decoding, and the network alone."
     )
     units = {name: "percent" for stratum in strata.names for name in _trio(stratum)}
     return Exhibit("detectors", caption, pd.DataFrame(rows), units=units)
