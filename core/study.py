@@ -6,6 +6,7 @@ and device): the same command goes on with the trials that are missing.
 """
 
 import contextlib
+import functools
 import json
 import tempfile
 import time
@@ -19,7 +20,7 @@ from tqdm import tqdm
 from core import provenance, views
 from core.data.card import Card
 from core.errors import UserError
-from core.results import FILE, PAGE, Exhibit, Result, Trial
+from core.results import FILE, PAGE, SCHEMA, Exhibit, Result, Trial
 from core.tracking import Store
 from core.training.loop import Epoch
 
@@ -44,7 +45,7 @@ class Study:
         self._buffer: dict[Trial, list[tuple[str, float, int]]] = {}
         self._bar = tqdm(disable=True)
 
-    @property
+    @functools.cached_property  # the sources may be edited while a study runs
     def key(self) -> str:
         """Hash all that the numbers depend on: 16 hex digits."""
         code = provenance.code_hash(self.script)
@@ -61,8 +62,8 @@ class Study:
             self.run_id = self._claim()
         try:
             self._describe()
-        except BaseException:
-            self.store.end(self.run_id, "FAILED")
+        except BaseException as error:
+            self.__exit__(type(error))
             raise
         return self
 
@@ -186,12 +187,19 @@ class Study:
         notes: what else the report prints: `question`, `warnings`, ... columns: the metrics that
         the MLflow page shows; the first one sorts.
         """
-        page = {"study": self.name, **notes, "verdicts": list(verdicts), "config": self.config}
+        page = {
+            "schema": SCHEMA,
+            "study": self.name,
+            **notes,
+            "verdicts": list(verdicts),
+            "config": self.config,
+        }
         page["data"] = self.card.as_dict()
         page["provenance"] = {
             **provenance.summary(),
             "device": self.device,
             "seconds": round(time.monotonic() - self._started, 1),
+            "tracking_seconds": round(self.store.seconds, 1),
         }
         with tempfile.TemporaryDirectory() as folder:
             page["exhibits"] = [exhibit.save(Path(folder)) for exhibit in exhibits]

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # 7 would hang for four minutes
 import mlflow
 from filelock import FileLock
@@ -55,6 +56,10 @@ def _guarded(
             self.seconds += time.monotonic() - start
 
     return guarded
+
+
+def _run(run: mlflow.entities.Run) -> Run:
+    return Run(run.info.run_id, run.info.status, run.data.tags, run.info.start_time / 1000)
 
 
 def _place(uri: str) -> tuple[str, Path]:
@@ -133,7 +138,7 @@ class Store:
             page = self._client.search_runs(
                 places, query, ViewType.ACTIVE_ONLY, 1000, page_token=token
             )
-            found += [Run(run.info.run_id, run.info.status, run.data.tags) for run in page]
+            found += [_run(run) for run in page]
             token = page.token or ""
         return found
 
@@ -199,21 +204,3 @@ class Store:
         for run in self.runs("attributes.status = 'RUNNING'"):
             if provenance.is_dead(run.tags):
                 self.end(run.id, "KILLED")
-
-
-def complete_reports(folder: Path) -> tuple[list[Path], int]:
-    """Fetch the report of the latest complete study of each (study, data) into sub-folders.
-
-    Returns the sub-folders, and how many studies were left out because they are not complete.
-    """
-    store = Store()
-    studies = store.runs("tags.role = 'study'")
-    complete = [run for run in studies if run.tags.get("complete") == "true"]
-    latest: dict[tuple[str, str], Run] = {}
-    for run in complete:
-        latest.setdefault((run.tags["study"], run.tags["data"]), run)
-    paths = []
-    for _, run in sorted(latest.items()):
-        (folder / run.id).mkdir()
-        paths.append(store.fetch(run.id, "report", folder / run.id))
-    return paths, len(studies) - len(complete)
