@@ -119,8 +119,8 @@ def _mean(
     table = np.mean([auc_table(columns[task], labels[task]) for task in TASKS], axis=0)
     se, value = crossed(table).se, float(np.mean([each.value for each in areas.values()]))
     half = critical(0.95, float("inf")) * se
-    bounds = {"low": max(0.0, value - half), "high": min(1.0, value + half)}
-    return replace(areas["melanoma"], value=value, se=se, method="DeLong, mean of 2", **bounds)
+    low, high = max(0.0, value - half), min(1.0, value + half)
+    return replace(areas["melanoma"], value=value, low=low, high=high, se=se)
 
 
 @functools.cache
