@@ -6,7 +6,8 @@ from pathlib import Path
 
 from core.config import check
 
-EMBEDDED = ("digits", "lfw-patches")
+EMBEDDED = ("digits", "lfw-patches", "lesions")
+ARTEFACTS = ("ink", "ruler", "hair")
 TORCHVISION = ("mnist", "fashion-mnist", "cifar10")
 
 
@@ -20,8 +21,9 @@ class DataConfig:
     """The images of a study."""
 
     data: str = "digits"
-    """digits or lfw-patches (embedded); mnist, fashion-mnist or cifar10 (torchvision's, taken from
-    DATA_ROOT or downloaded to it); or folder:PATH, one sub-folder per class, with train/, valid/
+    """digits or lfw-patches (embedded); lesions (drawn; lesions:ink+ruler+hair puts these on some);
+    mnist, fashion-mnist or cifar10 (torchvision's, taken from DATA_ROOT or downloaded to it);
+    isic2017 (in DATA_ROOT); or folder:PATH, one sub-folder per class, with train/, valid/
     (or val/) and test/ above them if you have them"""
     data_root: Path = field(default_factory=default_root)
     """where real data sets lie; the default is the environment's DATA_ROOT, else ./data"""
@@ -35,8 +37,10 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         kind, _, path = self.data.partition(":")
-        known = self.data in EMBEDDED + TORCHVISION or (kind == "folder" and bool(path))
-        wanted = f"one of {', '.join(EMBEDDED + TORCHVISION)} or folder:PATH"
+        named = (*EMBEDDED, *TORCHVISION, "isic2017")
+        drawn = kind == "lesions" and set(path.split("+")) <= set(ARTEFACTS)
+        known = self.data in named or (kind == "folder" and bool(path)) or drawn
+        wanted = f"one of {', '.join(named)}, lesions:{'+'.join(ARTEFACTS)} or folder:PATH"
         check("data", self.data, known, wanted)
         check("size", self.size, self.size is None or 1 <= self.size <= 4096, "1 to 4096")
         check("split_seed", self.split_seed, self.split_seed >= 0, "0 or more")

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
+from core.data import metadata
 from core.data.card import Quarantined
 from core.data.config import DataConfig
 from core.data.decode import UnreadableError, decode, scale
@@ -48,6 +49,8 @@ class Entry:
     path: Path
     label: str
     side: str
+    owner: str = ""
+    """patient or lesion, where a table beside the images names one"""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,8 @@ def read(root: Path, config: DataConfig, prepare: Prepare | None = None) -> Fold
     else at 64; or as `prepare` makes them. Sets larger than `config.memory` stay on disk. Raises
     UserError for a folder that is missing, empty or has one class.
     """
-    entries = list(_entries(root))
+    rows = metadata.read(root)
+    entries = [_named(entry, rows.get(entry.path.stem)) for entry in _entries(root)]
     looks = in_threads(look, [entry.path for entry in entries], "looking at the images")
     bad = [
         Quarantined(str(entry.path.relative_to(root)), look)
@@ -143,6 +147,10 @@ def files_below(folder: Path) -> list[Path]:
         below[:] = [name for name in below if name[0] != "."]
         found += [Path(place, name) for name in names if name[0] != "."]
     return sorted(found)
+
+
+def _named(entry: Entry, row: metadata.Row | None) -> Entry:
+    return replace(entry, label=row.label or entry.label, owner=row.group) if row else entry
 
 
 def look(path: Path) -> Seen | str:

@@ -54,8 +54,8 @@ def rates(
 
     thresholds: one, or one a seed. PPV and NPV are those at `prevalence`, not at the images' own
     share; their intervals follow from sensitivity and specificity at half the error each, and
-    so cover at least as often as promised. Raises ValueError as `roc.check_scores`, and unless
-    0 < prevalence < 1.
+    so cover at least as often as promised; NaN where no image is called. Raises ValueError as
+    `roc.check_scores`, and unless 0 < prevalence < 1.
     """
     if not 0 < prevalence < 1:
         raise ValueError(f"prevalence: {prevalence}, wanted a share between 0 and 1")
@@ -90,7 +90,7 @@ def rates(
 def _predictive(right: float, wrong: float, share: float) -> float:
     """Return the share of true calls; right, wrong: chances of the call in the two classes."""
     called = right * share + wrong * (1 - share)
-    return right * share / called if called else 1.0  # nothing is called: no call is wrong
+    return right * share / called if called else float("nan")
 
 
 def counts(scores: ArrayLike, labels: ArrayLike, threshold: float) -> NDArray[np.int64]:

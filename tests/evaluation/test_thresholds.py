@@ -87,11 +87,11 @@ def test_ppv_interval_covers():
     assert hits / 800 >= 0.945
 
 
-def test_calling_no_one_has_no_wrong_call():
+def test_calling_no_one_leaves_the_ppv_open():
     found = rates([0.1, 0.2, 0.3, 0.4], [0, 0, 1, 1], 0.9, prevalence=0.1)
     assert found["sensitivity"].value == 0
-    assert found["ppv"].value == 1
-    assert found["ppv"].low == 0
+    assert np.isnan(found["ppv"].value)
+    assert (found["ppv"].low, found["ppv"].high) == (0, 1)
     assert found["npv"].value == pytest.approx(0.9)
 
 
