@@ -19,7 +19,7 @@ BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#999999"
 sns.set_theme(style="whitegrid", font_scale=0.9)
 
 
-def _grid(names: list[str], per_row: int = 4, height: float = 2.0) -> tuple[Figure, list[Axes]]:
+def panels(names: list[str], per_row: int = 4, height: float = 2.0) -> tuple[Figure, list[Axes]]:
     """Make one small panel a name; the panels left over are hidden."""
     rows = ceil(len(names) / per_row)
     figure, axes = plt.subplots(
@@ -39,7 +39,7 @@ def loss_curves(frame: pd.DataFrame, guess: float) -> Figure:
     frame: arm, seed, step, loss. guess: the loss of an even guess, dashed.
     """
     names = list(dict.fromkeys(frame["arm"]))
-    figure, axes = _grid(names)
+    figure, axes = panels(names)
     for axis, name in zip(axes, names, strict=True):
         own = frame[frame["arm"] == name]
         wide = own.pivot_table(index="step", columns="seed", values="loss")
@@ -195,7 +195,7 @@ def confusions(frame: pd.DataFrame) -> Figure:
     """Draw each arm's confusion matrix, shares of the true class; true down, predicted across."""
     names = list(dict.fromkeys(frame["arm"]))
     classes = list(dict.fromkeys(frame["true"]))
-    figure, axes = _grid(names, per_row=5, height=2.1)
+    figure, axes = panels(names, per_row=5, height=2.1)
     for axis, name in zip(axes, names, strict=True):
         own = frame[frame["arm"] == name].pivot_table(
             index="true", columns="predicted", values="share", sort=False
