@@ -61,6 +61,14 @@ class Config:
         check("keep", self.train.keep, self.train.keep == "best", "best (early stopping)")
 
 
+SMOKE = Config(
+    seeds=2,
+    backbone=BackboneConfig(weights=("none",)),
+    train=TrainConfig(epochs=2, keep="best"),
+    device=DeviceConfig(device="cpu"),
+)
+
+
 def main(config: Config) -> None:
     """Run the study: train what is missing, judge the claims, log tables and figures."""
     from core.data.overlap import overlap_warning
@@ -85,9 +93,10 @@ def main(config: Config) -> None:
         splits.card.warnings.extend(filter(None, [overlap_warning(splits.card.classes, known)]))
     for line in splits.card.warnings:
         print(f"note: {line}")
-    options = {**asdict(config), "backbone": sources}
     groups = list(grid(config))
-    with Study("dog_breeds", options, splits.card, str(device), Path(__file__), "network") as study:
+    with Study(
+        "dog_breeds", asdict(config), splits.card, str(device), Path(__file__), "network"
+    ) as study:
         for group in study.missing(groups):
             arm = group[0].arm
             preparation = (

@@ -121,15 +121,15 @@ def _confused(results: Results, splits: Splits) -> list[Exhibit]:
             break
         rows.append((arm, classes[true], classes[taken], count, n))
         if len(pictures) < 2 * PAIRS:
-            mistaken = ((labels == true) & (table == taken)).sum(0).argmax()
-            example = (labels == taken).int().argmax()
-            pictures += [_pixels(splits.test, int(index)) for index in (mistaken, example)]
+            mistaken = (labels == true) & (table == taken)
+            known = (labels == taken) & (table == taken)
+            pictures += [_pixels(splits.test, int(m.sum(0).argmax())) for m in (mistaken, known)]
     if not rows:
         return []
     frame = pd.DataFrame(rows, columns=["arm", "breed", "taken for", "count", "of"])
     caption = (
         f"Breeds that {arm} confuses most, counts of all seeds added. Pictures in pairs: a test "
-        "image that is taken for the other breed, and a test image of that breed."
+        "image that is taken for the other breed, and one of that breed that is known for it."
     )
     return [Exhibit("confused", caption, frame, figures.confused(frame[:PAIRS], pictures))]
 

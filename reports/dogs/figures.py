@@ -1,5 +1,6 @@
 """Figures of the dog project; nothing computed but layout."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from core.data.decode import decode, scale
@@ -16,6 +17,11 @@ from reports.figures import BLUE, GREY, ORANGE, panels
 from reports.sheets import contact_sheet
 
 SIDE = 144  # pixels of a picture on a contact sheet
+
+
+def breed(name: str) -> str:
+    """Return a breed's name without the number in front and without underscores."""
+    return re.sub(r"^(n\d{8}|\d+)[-._ ]+", "", name).replace("_", " ")
 
 
 def roc(frame: pd.DataFrame, legends: Mapping[tuple[str, str], str]) -> Figure:
@@ -67,7 +73,7 @@ def curves(frame: pd.DataFrame) -> Figure:
     frame: arm, seed, epoch, train/loss, val/loss.
     """
     names = list(dict.fromkeys(frame["arm"]))
-    figure, axes = panels(names, per_row=3, height=2.6)
+    figure, axes = panels(names, per_row=min(3, len(names)), height=2.6)
     for axis, name in zip(axes, names, strict=True):
         for seed, own in frame[frame["arm"] == name].groupby("seed"):
             first = seed == frame["seed"].min()
@@ -78,6 +84,7 @@ def curves(frame: pd.DataFrame) -> Figure:
             axis.plot(best["epoch"], best["val/loss"], "o", color=ORANGE, markersize=4)
         axis.set_xlabel("epoch", fontsize=8)
         axis.set_ylim(bottom=0)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0].legend(fontsize=8)
     figure.supylabel("loss (nats)", fontsize=9)
     return figure
@@ -107,7 +114,7 @@ def recall(frame: pd.DataFrame) -> Figure:
         axis.set(xlim=(-0.02, 1.02))
         axis.set_title(arm, fontsize=9)
         axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=None))
-    axes[0][0].set_yticks(range(len(breeds)), breeds, fontsize=7)
+    axes[0][0].set_yticks(range(len(breeds)), map(breed, breeds), fontsize=7)
     figure.supxlabel("recall", fontsize=9)
     return figure
 
@@ -118,8 +125,7 @@ def confused(frame: pd.DataFrame, pictures: Sequence[NDArray[np.uint8]]) -> Figu
     frame: breed, taken for, count, of; pictures: two for each row.
     """
     captions = []
-    for breed, taken, count, n in frame[["breed", "taken for", "count", "of"]].itertuples(
-        index=False
-    ):
-        captions += [f"{breed[:24]}\ntaken for ({count} of {n})", f"{taken[:24]}\n"]
+    columns = frame[["breed", "taken for", "count", "of"]]
+    for true, taken, count, n in columns.itertuples(index=False):
+        captions += [f"{breed(true)}\ntaken for ({count} of {n})", f"{breed(taken)}\n"]
     return contact_sheet(pictures, captions, per_row=4)
