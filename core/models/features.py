@@ -28,16 +28,17 @@ BATCH = 32
 KEPT = 1024  # images whose features go to disk together: what a killed run loses at most
 
 
-def features(trunk: Trunk, images: Images, device: Device, place: Path = PLACE) -> Images:
+def features(trunk: Trunk, images: Images, device: Device, place: Path | None = None) -> Images:
     """Return the images with the trunk's features in place of pixels, float32 (n, width, 1, 1).
 
     They are on the CPU, as one-pixel images, so that heads train on them like any network on
-    images. place: folder of the cache. Raises ValueError unless the trunk is frozen.
+    images. place: folder of the cache, PLACE if not given. Raises ValueError unless the trunk is
+    frozen.
     """
     if not trunk.is_frozen:
         raise ValueError(f"trunk: {trunk.name} is not frozen; its features would not last")
     keys = contents(images)
-    folder = place / _name(trunk, device)
+    folder = (place or PLACE) / _name(trunk, device)
     found = _read(folder, set(keys))
     missing = [index for index, key in enumerate(keys) if key not in found]
     bar: tqdm[Any] = tqdm(
