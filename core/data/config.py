@@ -11,6 +11,11 @@ ARTEFACTS = ("ink", "ruler", "hair")
 TORCHVISION = ("mnist", "fashion-mnist", "cifar10")
 
 
+def default_root() -> Path:
+    """Return where real data sets lie: the environment's DATA_ROOT, else ./data."""
+    return Path(os.environ.get("DATA_ROOT") or "data")
+
+
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
     """The images of a study."""
@@ -20,7 +25,7 @@ class DataConfig:
     mnist, fashion-mnist or cifar10 (torchvision's, taken from DATA_ROOT or downloaded to it);
     isic2017 (in DATA_ROOT); or folder:PATH, one sub-folder per class, with train/, valid/
     (or val/) and test/ above them if you have them"""
-    data_root: Path = field(default_factory=lambda: Path(os.environ.get("DATA_ROOT") or "data"))
+    data_root: Path = field(default_factory=default_root)
     """where real data sets lie; the default is the environment's DATA_ROOT, else ./data"""
     size: int | None = None
     """side in pixels to which folder:PATH is scaled and centre-cropped (default: the images' own

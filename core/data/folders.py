@@ -84,7 +84,7 @@ def read(root: Path, config: DataConfig, prepare: Prepare | None = None) -> Fold
     """
     rows = metadata.read(root)
     entries = [_named(entry, rows.get(entry.path.stem)) for entry in _entries(root)]
-    looks = _in_threads(_look, [entry.path for entry in entries], "looking at the images")
+    looks = in_threads(look, [entry.path for entry in entries], "looking at the images")
     bad = [
         Quarantined(str(entry.path.relative_to(root)), look)
         for entry, look in zip(entries, looks, strict=True)
@@ -123,7 +123,7 @@ def _entries(root: Path) -> Iterator[Entry]:
         parts = [(path, SIDES[path.name]) for path in below if path.name in SIDES]
         for part, side in parts if divided else [(root, "train")]:
             for folder in _folders(part):
-                for path in _files(folder):
+                for path in files_below(folder):
                     yield Entry(path, folder.name, side)
     except PermissionError as error:
         raise UserError(f"--data folder:{root}: {error.filename} may not be read") from error
@@ -140,7 +140,7 @@ def _folders(above: Path) -> list[Path]:
     return sorted(path for path in visible if not here.is_relative_to(path.resolve()))
 
 
-def _files(folder: Path) -> list[Path]:
+def files_below(folder: Path) -> list[Path]:
     """List what lies below a folder and is none; links to folders are not followed."""
 
     def stop(error: OSError) -> None:
@@ -153,7 +153,11 @@ def _files(folder: Path) -> list[Path]:
     return sorted(found)
 
 
-def _look(path: Path) -> Seen | str:
+def _named(entry: Entry, row: metadata.Row | None) -> Entry:
+    return replace(entry, label=row.label or entry.label, owner=row.group) if row else entry
+
+
+def look(path: Path) -> Seen | str:
     """Decode a file; return what is needed of it, or the reason why it cannot be read."""
     try:
         image = decode(path)
@@ -190,10 +194,10 @@ def _pixels(paths: list[Path], load: Loader, memory: float) -> Tensor | Files:
     shape = load.shape
     if len(paths) * 3 * shape[0] * shape[1] > memory * 2**30:
         return Files(paths, (3, *shape), load)
-    return torch.stack(_in_threads(load, paths, "decoding"))
+    return torch.stack(in_threads(load, paths, "decoding"))
 
 
-def _in_threads(function: Callable[[Path], T], items: list[Path], label: str) -> list[T]:
+def in_threads(function: Callable[[Path], T], items: list[Path], label: str) -> list[T]:
     """Map a function over files in threads (Pillow lets go of the lock), with a progress bar."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(tqdm(pool.map(function, items), label, len(items), unit="image", disable=None))
