@@ -129,10 +129,6 @@ def _entries(root: Path) -> Iterator[Entry]:
         raise UserError(f"--data folder:{root}: {error.filename} may not be read") from error
 
 
-def _named(entry: Entry, row: metadata.Row | None) -> Entry:
-    return replace(entry, label=row.label or entry.label, owner=row.group) if row else entry
-
-
 def _folders(above: Path) -> list[Path]:
     """List the sub-folders, links to folders too, unless they lead back up."""
     here = above.resolve()
