@@ -25,7 +25,7 @@ CLASSES = ("melanoma", "nevus", "seborrheic_keratosis")
 SHARES = (0.25, 0.55, 0.20)
 CEILING = 0.95
 """AUC of an observer who reads the latent features exactly"""
-SIZE = 48
+SIZE = 32
 LESIONS, SEEN_TWICE = 600, 0.33
 SOURCE = f"drawn, not photographed: lesions by the ABCD rule, best possible AUC {CEILING:.2f}"
 

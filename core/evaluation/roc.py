@@ -107,7 +107,7 @@ def auc(
     """
     table = auc_table(scores, labels)
     parts, value = crossed(table), float(np.clip(table.mean(), 0, 1))
-    smaller = int(min(np.sum(labels), np.size(labels) - np.sum(labels)))
+    smaller = int(np.bincount(np.asarray(labels, dtype=np.int64)).min())
     df = parts.df if parts.n_seeds > 1 else float("inf")
     t = critical(confidence, df)
     if parts.se == 0 or value in (0, 1):
