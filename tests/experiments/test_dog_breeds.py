@@ -61,7 +61,7 @@ def test_scratch_frozen_and_drifting_arms_from_folder_to_report(store, config, t
     assert trials["scratch/1"].metrics["trained/parameters"] == 1_271_973 - 130 * 513
     page = json.loads((report / "study.json").read_text())
     assert {row["claim"]: row["verdict"] for row in page["verdicts"]} == dict.fromkeys(
-        ("T1", "D5", "D6"), "undecided"
+        ("T1", "D5", "D6", "T4"), "undecided"
     )
     assert page["baseline"] == pytest.approx(1 / 3)
     for exhibit in page["exhibits"]:
@@ -155,8 +155,16 @@ def test_t1_d5_and_d6_on_the_courses_breeds():
     assert found["D5"].decision.verdict == "supported"
     assert found["D6"].decision.verdict == "supported"
     other = transfer.findings(results(scratch=0.4, resnet18=0.3), card(133), weights)
+    assert other.pop("T4").decision is None  # vgg16 is not among the arms
     verdicts = {name: each.decision.verdict for name, each in other.items()}
     assert verdicts == {"T1": "refuted", "D5": "refuted", "D6": "refuted"}
+
+
+def test_t4_needs_five_classes():
+    made = results(n=540, scratch=0.2, vgg16=0.746)
+    weights = {"vgg16": "imagenet"}
+    assert transfer.findings(made, card(5), weights)["T4"].decision.verdict == "supported"
+    assert transfer.findings(made, card(6), weights)["T4"].decision is None
 
 
 def test_on_other_breeds_only_t1_is_decided():
@@ -165,5 +173,5 @@ def test_on_other_breeds_only_t1_is_decided():
     assert found["T1"].decision.verdict == "supported"
     assert found["D5"].decision is found["D6"].decision is None
     assert "20.0%" in found["D5"].comment
-    assert "133 breeds" in found["D5"].lacking
+    assert "133 classes" in found["D5"].lacking
     assert "ResNet-18's ImageNet weights were not available" in found["D6"].lacking
