@@ -75,7 +75,7 @@ def _table(hits: Mapping[tuple[str, str], Hits]) -> Finding:
 def _best(hits: Mapping[tuple[str, str], Hits]) -> str:
     shown = []
     for cell, choice in COURSE.items():
-        accuracy = {arm: float(np.mean(hits[cell][arm])) for arm in FOUR}
+        accuracy = {arm: float(np.asarray(hits[cell][arm], float).mean()) for arm in FOUR}
         if accuracy[choice] == max(accuracy.values()):
             shown.append(", ".join(cell))
     return "; ".join(shown) or "none"
