@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from core.results import Trial
     from core.study import Study
 
-SCRATCH, DRIFTING = "scratch", ", drifting"
-"""the arm of the scratch CNN; the end of the names of arms whose batch norm drifts"""
+SCRATCH, DRIFTING = "scratch", ", drifting"  # an arm, and the end of the names of others
 BATCH = 32  # images; VGG16 keeps 50 MB of activations for each
 
 
@@ -71,7 +70,7 @@ SMOKE = Config(
 
 def main(config: Config) -> None:
     """Run the study: train what is missing, judge the claims, log tables and figures."""
-    from core.data.overlap import overlap_warning
+    from core.data.overlap import overlap_warnings
     from core.data.sources import load
     from core.device import pick
     from core.models import backbones
@@ -88,9 +87,9 @@ def main(config: Config) -> None:
     prepared = {preparation: load(config.data, preparation) for preparation in wanted}
     first, splits = next(iter(prepared.items()))
     print(f"device: {device}\ndata: {splits.card}")
-    known = next(iter(loaded.values())).classes
-    if any(weights != "none" for weights in sources.values()):
-        splits.card.warnings.extend(filter(None, [overlap_warning(splits.card.classes, known)]))
+    if set(sources.values()) != {"none"}:
+        known = next(iter(loaded.values())).classes
+        splits.card.warnings.extend(overlap_warnings(splits.card.classes, known))
     for line in splits.card.warnings:
         print(f"note: {line}")
     groups = list(grid(config))
@@ -159,9 +158,8 @@ def heads(
             features(trunk, part, device).to(device.torch) for part in wanted
         )
     models = [[new_head(trunk.width, len(splits.card.classes), t.seed)] for t in group]
-    sizes = trainable(models[0][0])
-    listed = ", ".join(f"{name} ({n:,})" for name, n in sizes.items())
-    print(f"{trunk.name}: frozen, hash unchanged; trained on top of it: {listed}")
+    sizes, patience = trainable(models[0][0]), config.train.patience
+    print(f"{trunk.name}: frozen, hash unchanged; parameters trained on top of it: {sizes}")
     replicas, epochs = Replicas(models, [t.seed for t in group], device), []
     place = study.checkpoint(group)
     for epoch in fit_many(replicas, concatenated([train, *more]), val, config.train, place):
@@ -169,7 +167,8 @@ def heads(
         epochs.append(epoch)
     logits, n = predict_many(replicas, test)[:, 0], sum(sizes.values())
     study.finish(
-        group, [measure(each, test.labels, epochs, index, n) for index, each in enumerate(logits)]
+        group,
+        [measure(row, test.labels, epochs, i, n, patience) for i, row in enumerate(logits)],
     )
 
 

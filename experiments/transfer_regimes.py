@@ -185,7 +185,7 @@ def measure(logits: "Tensor", task: "Task", model: "nn.Module", advice: "Advice"
     from core.models.regimes import STRATEGIES
     from core.results import Result
 
-    hits = correct(logits, task.test.labels)
+    hits, codes = correct(logits, task.test.labels), list(STRATEGIES)
     metrics = {
         "test/accuracy": float(hits.float().mean()),
         "test/loss": float(cross_entropy(logits, task.test.labels)),
@@ -194,9 +194,7 @@ def measure(logits: "Tensor", task: "Task", model: "nn.Module", advice: "Advice"
     arrays = {
         "correct": hits.to(torch.uint8).numpy(),
         "probes": np.array(advice.probes),
-        "advice": np.array(
-            [list(STRATEGIES).index(advice.strategy), advice.distance, advice.per_class]
-        ),
+        "advice": np.array([codes.index(advice.strategy), advice.distance, advice.per_class]),
     }
     return Result(metrics, arrays)
 

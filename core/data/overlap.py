@@ -16,18 +16,18 @@ def shared_classes(classes: Sequence[str], known: Sequence[str]) -> list[str]:
     return [name for name in classes if _plain(name) in names]
 
 
-def overlap_warning(classes: Sequence[str], known: Sequence[str]) -> str:
-    """Say how many classes a network trained on `known` has seen, empty if none."""
+def overlap_warnings(classes: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Say in a line how many classes a network trained on `known` has seen, if there are any."""
     shared = shared_classes(classes, known)
     if not shared:
-        return ""
+        return []
     ids = sum(bool(re.match(r"n\d{8}", name)) for name in classes)
     images = f" {ids} carry ImageNet's own ids: the images are ImageNet's too." if ids else ""
-    return (
+    return [
         f"ImageNet overlap: {len(shared)} of {len(classes)} classes here are among the "
         f"{len(known):,} that the pretrained weights were trained on.{images} What a pretrained "
         "network scores on them says little of classes it has never seen."
-    )
+    ]
 
 
 def _plain(name: str) -> str:

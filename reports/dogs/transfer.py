@@ -12,7 +12,7 @@ from core.evaluation.intervals import Estimate, mean
 from core.evaluation.metrics import correct, cross_entropy, predict_classes
 from core.evaluation.verdicts import equivalent, superior
 from core.results import Result
-from core.training.loop import Epoch
+from core.training.loop import Epoch, stalled
 from reports import tables
 from reports.tables import Results
 from reports.verdicts import Finding, claims
@@ -25,14 +25,23 @@ PUBLISHED = {"D5": (104 / 836, 133), "D6": (623 / 836, 133), "T4": (403 / 540, 5
 
 
 def measure(
-    logits: Tensor, labels: Tensor, epochs: Sequence[Epoch], index: int, parameters: int
+    logits: Tensor,
+    labels: Tensor,
+    epochs: Sequence[Epoch],
+    index: int,
+    parameters: int,
+    patience: int = 0,
 ) -> Result:
     """Score one network on the test images.
 
     logits: (n, classes) float; labels: (n,) int64; epochs: of its training, where it has the
-    place `index` in the grid; parameters: how many were trained.
+    place `index` in the grid; parameters: how many were trained; patience: of the training: the
+    epochs that a network only watched, because others in its grid went on, do not count.
     """
     labels = labels.cpu()
+    if patience:
+        ends = (n for n in range(1, len(epochs)) if stalled(epochs[:n], patience).flat[index])
+        epochs = epochs[: next(ends, len(epochs))]
     hits = correct(logits, labels)
     among = logits.topk(min(5, logits.shape[-1])).indices == labels[:, None]
     in_five = among.any(-1) & logits.isfinite().all(-1)

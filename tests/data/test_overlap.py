@@ -1,6 +1,6 @@
 """Breeds that a pretrained network knows, whatever their folders are called."""
 
-from core.data.overlap import overlap_warning, shared_classes
+from core.data.overlap import overlap_warnings, shared_classes
 from core.models.backbones import class_names
 
 KNOWN = class_names("resnet18")
@@ -18,7 +18,7 @@ def test_numbers_case_and_a_last_dog_do_not_hide_a_class():
 
 
 def test_the_warning_counts_classes_and_names_imagenets_own_images():
-    line = overlap_warning(["n02115641-dingo", "002.Unicorn"], KNOWN)
+    (line,) = overlap_warnings(["n02115641-dingo", "002.Unicorn"], KNOWN)
     assert line.startswith("ImageNet overlap: 1 of 2 classes")
     assert "1 carry ImageNet's own ids" in line
-    assert overlap_warning(["nevus", "melanoma"], KNOWN) == ""
+    assert overlap_warnings(["nevus", "melanoma"], KNOWN) == []

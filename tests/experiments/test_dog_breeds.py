@@ -71,7 +71,7 @@ def test_scratch_frozen_and_drifting_arms_from_folder_to_report(store, config, t
     own = [trials[f"scratch/{seed}"].metrics["test/accuracy"] for seed in (0, 1)]
     assert shown.loc[SCRATCH, "accuracy"] == pytest.approx(np.mean(own))
     out = capsys.readouterr().out
-    assert "frozen, hash unchanged; trained on top of it: 1.weight (1,536), 1.bias (3)" in out
+    assert "parameters trained on top of it: {'1.weight': 1536, '1.bias': 3}" in out
     assert "ImageNet overlap" not in out  # random weights have seen nothing
 
 
@@ -121,6 +121,17 @@ def test_measures_are_those_of_a_plain_count():
     assert found.metrics["test/top5"] == 0.5  # sixth of six, and NaN, are not among five
     assert found.arrays["predicted"].tolist() == [0, 5, 1, -1]
     assert found.arrays["curves"].tolist() == [[2.0, 2.0, 2.0]]
+
+
+def test_epochs_that_a_stopped_network_only_watched_do_not_count():
+    epochs = [
+        Epoch(i, i, {name: np.array([[v], [9 - v]]) for name in transfer.CURVES}, np.empty(0))
+        for i, v in enumerate((3.0, 4.0, 5.0, 1.0), 1)
+    ]
+    logits, labels = torch.eye(6)[:2], torch.tensor([0, 1])
+    first, second = (transfer.measure(logits, labels, epochs, i, 7, patience=2) for i in (0, 1))
+    assert first.arrays["curves"][:, 0].tolist() == [3, 4, 5]
+    assert second.metrics["trained/epochs"] == 4
 
 
 def card(n_classes):
