@@ -69,7 +69,7 @@ def findings(results: Results, strata: Strata, weights: Mapping[str, str]) -> di
     }
     missing = [name for name in ("vgg16", "resnet18") if name not in called]
     lacking = (
-        f"Undecided: ImageNet weights of {' and '.join(missing)} were not available here; with a "
+        f"ImageNet weights of {' and '.join(missing)} were not available here; with a "
         "network `python experiments/dog_detectors.py` downloads them."
     )
     return {

@@ -80,7 +80,7 @@ def _pretrained(hits: Mapping[str, np.ndarray], learnt: Sequence[str]) -> Findin
     if not learnt or SCRATCH not in hits:
         return Finding(
             decision=None,
-            lacking="Undecided: it takes the scratch CNN and a network with pretrained weights; "
+            lacking="It takes the scratch CNN and a network with pretrained weights; "
             "without a network name a file, `--backbones NAME --weights FILE`.",
         )
     # The course's ResNet-18, or else the first that was named: not the best of several.
@@ -113,7 +113,7 @@ def _no_weights(name: str, hits: Mapping[str, np.ndarray], learnt: Sequence[str]
     shown = "; ".join(f"{arm} frozen: {_percent(mean(hits[arm]))}" for arm in learnt)
     return Finding(
         decision=None,
-        lacking=f"Undecided: {name}'s ImageNet weights were not available here; with a network "
+        lacking=f"{name}'s ImageNet weights were not available here; with a network "
         "torchvision downloads them.",
         comment=f"On this data, {shown}." if shown else "",
     )
@@ -124,7 +124,7 @@ def _reaches(
 ) -> Finding:
     """Hold an accuracy against the published one, on the published number of classes only."""
     if arm not in hits:
-        return Finding(decision=None, lacking="Undecided: the scratch CNN was left out.")
+        return Finding(decision=None, lacking="The scratch CNN was left out.")
     own, chance = mean(hits[arm]), card.baseline
     published, n_classes = PUBLISHED[claim]
     comment = f"Here {_percent(own)}, where chance is {chance:.1%}.{note}"
@@ -132,7 +132,7 @@ def _reaches(
         return Finding(
             decision=None,
             comment=comment,
-            lacking=f"Undecided: the number is one of {n_classes} classes, and this set has "
+            lacking=f"The number is one of {n_classes} classes, and this set has "
             f"{len(card.classes)}; run `{claims()[claim].command}` on the course's images.",
         )
     return Finding(

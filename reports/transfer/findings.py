@@ -37,7 +37,7 @@ def findings(results: Results) -> dict[str, Finding]:
         "T3": _last_layer(hits),
         "T4": Finding(
             decision=None,
-            lacking="Undecided: it takes VGG16's ImageNet weights and the course's flowers; with "
+            lacking="It takes VGG16's ImageNet weights and the course's flowers; with "
             f"both, `{claims()['T4'].command}`.",
         ),
         "T5": _scale(hits),
