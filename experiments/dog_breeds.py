@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from core.study import Study
 
 SCRATCH, DRIFTING = "scratch", ", drifting"  # an arm, and the end of the names of others
-BATCH = 32  # images; VGG16 keeps 50 MB of activations for each
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +180,7 @@ def network(
     from core.data.augment import mirror_and_shift
     from core.device import seeded
     from core.models.backbones import load, trainable
+    from core.models.features import passing
     from core.models.networks import scratch_cnn
     from core.training.single import fit, predict
     from reports.dogs.transfer import measure
@@ -198,7 +198,7 @@ def network(
     ):
         study.epoch([trial], epoch)
         epochs.append(epoch)
-    logits = predict(model, splits.test, device, BATCH)
+    logits = predict(model, splits.test, device, passing(device))
     n = sum(trainable(model).values())
     study.finish([trial], [measure(logits, splits.test.labels, epochs, 0, n)])
 

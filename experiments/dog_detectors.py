@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from core.models.backbones import Backbone
     from core.results import Result
 
-BATCH = 32  # images; VGG16 keeps 50 MB of activations for each
-
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
@@ -121,11 +119,13 @@ def detect(backbone: "Backbone", strata: "Strata", device: "Device") -> "Result"
     from core.detection.dogs import dog_mass, is_dog
     from core.evaluation.metrics import predict_classes
     from core.evaluation.roc import auc
+    from core.models.features import passing
     from core.results import Result
     from core.training.single import predict
 
     images = strata.images(backbone.preparation)
-    logits = predict(backbone.to(device.torch), images, device, BATCH)
+    backbone.to(device.torch).to(memory_format=torch.channels_last)
+    logits = predict(backbone, images, device, passing(device))
     mass = dog_mass(logits).numpy()
     called, dogs = is_dog(logits), torch.from_numpy(strata.of == 0)
     metrics = {

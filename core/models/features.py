@@ -24,7 +24,6 @@ from core.provenance import ROOT
 
 PLACE = ROOT / "mlruns" / "features"
 KEY = 16  # bytes of the hash that stands for an image
-BATCH = 32
 KEPT = 1024  # images whose features go to disk together: what a killed run loses at most
 
 
@@ -73,11 +72,20 @@ def _name(trunk: Trunk, device: Device) -> str:
     return f"{network}-{sha256(text.encode()).hexdigest()[:16]}"
 
 
+def passing(device: Device) -> int:
+    """Return how many images to pass through a network at once where nothing is trained.
+
+    A CPU is fastest with few: at 4, activations stay in memory that is already there; at 32 the
+    system hands out fresh pages for every layer, and MobileNetV2 takes three times as long.
+    """
+    return 4 if device.torch.type == "cpu" else 64
+
+
 @torch.no_grad()
 def _compute(trunk: Trunk, images: Images, device: Device, bar: tqdm) -> Tensor:
-    trunk.to(device.torch)
+    trunk.to(device.torch).to(memory_format=torch.channels_last)
     parts = []
-    for pixels, _ in stream(images, sequential(len(images), BATCH), device.torch):
+    for pixels, _ in stream(images, sequential(len(images), passing(device)), device.torch):
         with device.autocast():
             parts.append(trunk(pixels).float().cpu())
         bar.update(len(pixels))
