@@ -11,6 +11,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no failure; and what CI runs on one commit is always the same.
+settings.register_profile("repo", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("repo")
 
 
 @pytest.fixture(scope="session")
