@@ -60,7 +60,7 @@ def _more_false(sets: dict[str, dict[str, Outcome]]) -> Finding:
     return _finding(
         parts,
         "Whether people are on the pictures that fired is for the eye: the sheet of false alarms "
-        "shows them, and a row in a `--boxes` table takes such a picture out.",
+        "shows them, and a row in a `--boxes` table leaves such a picture out.",
     )
 
 
