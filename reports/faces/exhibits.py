@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from core.data.pictures import Gallery
 from core.detection.degrade import KINDS
-from core.evaluation.comparisons import holm, mcnemar, paired
+from core.evaluation.comparisons import holm, mcnemar
 from core.evaluation.intervals import mean, wilson
 from core.evaluation.power import ALPHA, images_needed
+from core.evaluation.verdicts import more_often
 from core.results import Exhibit, Result, Trial
 from reports.faces import figures, sheets
 from reports.faces.outcomes import CLEAN, OVERLAP, Outcome, pairs
@@ -145,7 +146,7 @@ def _comparisons(found: Sequence[Outcome]) -> Exhibit:
 
 
 def _compare(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> dict[str, float | int | str]:
-    estimate, differ = paired([a], [b], deterministic=True), int((a != b).sum())
+    estimate, differ = more_often(a, b).estimate, int((a != b).sum())
     p = mcnemar(a, b)
     needed = images_needed(estimate) if estimate.value and p >= ALPHA else None
     return {

@@ -237,5 +237,7 @@ def test_more_often_decides_by_exact_mcnemar_and_shows_the_difference():
         assert more_often(np.arange(100) < 90 - lead, a).p_refuted == decision.p_supported
     assert more_often(np.arange(100) < 80, a).verdict == "refuted"
     assert more_often(a, a).verdict == "undecided"
+    few = more_often([True, True, False], [False, False, True]).estimate
+    assert (few.low, few.high) == (-1, 1)  # a difference of shares
     with pytest.raises(ValueError, match="shapes"):
         more_often(a, a[1:])
