@@ -59,7 +59,7 @@ def superior(estimate: Estimate, margin: float = 0.0, alpha: float = ALPHA) -> D
     return _judge(decision, alpha, alpha)
 
 
-def more_often(a: ArrayLike, b: ArrayLike, alpha: float = 0.05) -> Decision:
+def more_often(a: ArrayLike, b: ArrayLike, alpha: float = ALPHA) -> Decision:
     """Judge the claim that a is right on more images than b; both are fixed, so there is one seed.
 
     a, b: (images,) bool, the same images. The p values are exact McNemar's; the interval and what

@@ -148,7 +148,7 @@ def _comparisons(found: Sequence[Outcome]) -> Exhibit:
 def _compare(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> dict[str, float | int | str]:
     estimate, differ = more_often(a, b).estimate, int((a != b).sum())
     p = mcnemar(a, b)
-    needed = images_needed(estimate) if estimate.value and p >= ALPHA else None
+    needed = images_needed(estimate) if estimate.value and p >= 2 * ALPHA else None
     return {
         "only a": int((a & ~b).sum()),
         "only b": int((b & ~a).sum()),
@@ -158,7 +158,7 @@ def _compare(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> dict[str, float | in
         "high": estimate.high,
         "p": p,
         "least p": min(1.0, 2.0 ** (1 - differ)),
-        "needed": f"{needed:,}" if needed else "enough" if p < ALPHA else "n/a",
+        "needed": f"{needed:,}" if needed else "enough" if p < 2 * ALPHA else "n/a",
     }
 
 

@@ -229,7 +229,7 @@ def test_impossible_arguments_are_refused(alpha):
 
 def test_more_often_decides_by_exact_mcnemar_and_shows_the_difference():
     a = np.arange(100) < 90
-    for lead, verdict in ((4, "undecided"), (5, "supported")):  # .5^4 = .063, .5^5 = .031
+    for lead, verdict in ((5, "undecided"), (6, "supported")):  # .5^5 = .031, .5^6 = .016
         decision = more_often(a, np.arange(100) < 90 - lead)
         assert decision.verdict == verdict
         assert decision.p_supported == pytest.approx(0.5**lead)
