@@ -48,7 +48,7 @@ def _guarded(
         start = time.monotonic()
         try:
             return method(self, *args, **kwargs)
-        except (MlflowException, SQLAlchemyError, OSError) as error:
+        except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
             reason = " ".join(str(error).split())[:300]
             wanted = "a store that can be read and written is wanted"
             raise UserError(f"MLflow store {self.uri}: {wanted}: {reason}") from error
