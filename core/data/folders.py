@@ -16,7 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from core.data import metadata
-from core.data.card import Quarantined
+from core.data.card import Quarantined, readable
 from core.data.config import DataConfig
 from core.data.decode import UnreadableError, decode, scale
 from core.data.duplicates import thumbnails
@@ -86,7 +86,7 @@ def read(root: Path, config: DataConfig, prepare: Prepare | None = None) -> Fold
     entries = [_named(entry, rows.get(entry.path.stem)) for entry in _entries(root)]
     looks = in_threads(look, [entry.path for entry in entries], "looking at the images")
     bad = [
-        Quarantined(str(entry.path.relative_to(root)), look)
+        Quarantined(readable(entry.path.relative_to(root)), look)
         for entry, look in zip(entries, looks, strict=True)
         if isinstance(look, str)
     ]
@@ -124,7 +124,7 @@ def _entries(root: Path) -> Iterator[Entry]:
         for part, side in parts if divided else [(root, "train")]:
             for folder in _folders(part):
                 for path in files_below(folder):
-                    yield Entry(path, folder.name, side)
+                    yield Entry(path, readable(folder.name), side)
     except PermissionError as error:
         raise UserError(f"--data folder:{root}: {error.filename} may not be read") from error
 
