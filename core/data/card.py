@@ -31,7 +31,7 @@ class Card:
     """sha256 over pixels, labels and split, in hexadecimal"""
     classes: tuple[str, ...]
     shape: tuple[int, int, int]
-    """(channels, height, width); height and width 0 where they differ"""
+    """(channels, height, width); where sizes differ, of the largest image, or 0 if unknown"""
     counts: dict[str, list[int]]
     """split -> images of each class"""
     split: str

@@ -23,8 +23,8 @@ class DataConfig:
     data: str = "digits"
     """digits or lfw-patches (embedded); lesions (drawn; lesions:ink+ruler+hair puts these on some);
     mnist, fashion-mnist or cifar10 (torchvision's, taken from DATA_ROOT or downloaded to it);
-    isic2017 (in DATA_ROOT); or folder:PATH, one sub-folder per class, with train/, valid/
-    (or val/) and test/ above them if you have them"""
+    isic2017 (in DATA_ROOT); oxford-pets (torchvision's); or folder:PATH, one sub-folder per class,
+    with train/, valid/ (or val/) and test/ above them if you have them"""
     data_root: Path = field(default_factory=default_root)
     """where real data sets lie; the default is the environment's DATA_ROOT, else ./data"""
     size: int | None = None
@@ -37,7 +37,7 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         kind, _, path = self.data.partition(":")
-        named = (*EMBEDDED, *TORCHVISION, "isic2017")
+        named = (*EMBEDDED, *TORCHVISION, "isic2017", "oxford-pets")
         drawn = kind == "lesions" and set(path.split("+")) <= set(ARTEFACTS)
         known = self.data in named or (kind == "folder" and bool(path)) or drawn
         wanted = f"one of {', '.join(named)}, lesions:{'+'.join(ARTEFACTS)} or folder:PATH"

@@ -1,7 +1,7 @@
 """Folders of images: one sub-folder per class, with train/, valid/ and test/ above if present."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -75,15 +75,21 @@ class Folder:
     quarantined: list[Quarantined]
 
 
-def read(root: Path, config: DataConfig, prepare: Prepare | None = None) -> Folder:
+def read(
+    root: Path,
+    config: DataConfig,
+    prepare: Prepare | None = None,
+    listed: Sequence[Entry] | None = None,
+) -> Folder:
     """Decode every file below `root`; those that give no image are named with their reason.
 
-    Images come at `config.size`, or at their own size if all agree on one of at most 224 pixels,
-    else at 64; or as `prepare` makes them. Sets larger than `config.memory` stay on disk. Raises
-    UserError for a folder that is missing, empty or has one class.
+    listed: the files, if not those of one sub-folder per class. Images come at `config.size`, or
+    at their own size if all agree on one of at most 224 pixels, else at 64; or as `prepare` makes
+    them. Sets larger than `config.memory` stay on disk. Raises UserError for a folder that is
+    missing, empty or has one class.
     """
     rows = metadata.read(root)
-    entries = [_named(entry, rows.get(entry.path.stem)) for entry in _entries(root)]
+    entries = [_named(entry, rows.get(entry.path.stem)) for entry in listed or _entries(root)]
     looks = in_threads(look, [entry.path for entry in entries], "looking at the images")
     bad = [
         Quarantined(readable(entry.path.relative_to(root)), look)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.data import folders
+from core.data import folders, pets
 from core.data.card import Card, Quarantined, readable
 from core.data.config import DataConfig
 from core.data.download import attempt
@@ -45,6 +45,9 @@ def load(config: DataConfig, prepare: folders.Prepare | None = None) -> Splits:
         return _folder(config, Path(config.data.removeprefix("folder:")).expanduser(), prepare)
     if config.data == "isic2017":
         return _folder(config, _present(config.data_root / "isic2017"), prepare)
+    if config.data == "oxford-pets":
+        listed = pets.entries(config.data_root)
+        return _folder(config, config.data_root / pets.FOLDER, prepare, listed, pets.SOURCE)
     if config.data.startswith("lesions"):
         return _lesions(config)
     if config.data == "digits":
@@ -138,8 +141,14 @@ def _present(folder: Path) -> Path:
     return folder
 
 
-def _folder(config: DataConfig, root: Path, prepare: folders.Prepare | None) -> Splits:
-    found = folders.read(root, config, prepare)
+def _folder(
+    config: DataConfig,
+    root: Path,
+    prepare: folders.Prepare | None,
+    listed: Sequence[folders.Entry] | None = None,
+    source: str = "",
+) -> Splits:
+    found = folders.read(root, config, prepare, listed)
     labels = torch.tensor([found.classes.index(entry.label) for entry in found.entries])
     return _assemble(
         Images(found.pixels, labels),
@@ -149,7 +158,7 @@ def _folder(config: DataConfig, root: Path, prepare: folders.Prepare | None) -> 
         digests=found.digests,
         thumbs=found.thumbnails,
         card={
-            "source": f"the folder {root.name}, one sub-folder per class",
+            "source": source or f"the folder {root.name}, one sub-folder per class",
             "classes": found.classes,
             "quarantined": found.quarantined,
         },

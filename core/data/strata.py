@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.data.card import Card, Quarantined
+from core.data.card import Card, Quarantined, readable
 from core.data.duplicates import groups_of
 from core.data.folders import Loader, Prepare, Seen, files_below, in_threads, look
 from core.data.images import Files, Images
@@ -126,7 +126,7 @@ def _draw(stratum: str, places: Sequence[Path], root: Path, limit: int, seed: in
             )
         name = place.name if place.is_absolute() else str(place)
         found += [
-            Item(stratum, name, path, f"{name}/{path.relative_to(folder)}")
+            Item(stratum, name, path, f"{name}/{readable(path.relative_to(folder))}")
             for path in files_below(folder)
         ]
     if len(found) <= limit:
