@@ -100,7 +100,7 @@ def test_an_arm_left_out_is_named(tmp_path):
 
 @pytest.mark.real_data
 def test_the_scorer_is_equivalent(real_data):
-    found = findings._scorer(real_data("isic2017/scoring"))
+    found = findings._scorer(real_data("isic2017/scoring"), splits(synthetic=False).card)
     assert found.decision.verdict == "supported"
     assert found.decision.estimate.value < 1e-6
 
