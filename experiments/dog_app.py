@@ -108,12 +108,14 @@ def head(
     """Return the head for these breeds and this backbone: kept from an earlier call, or trained."""
     from hashlib import sha256
 
+    from core.data.folders import stamp
     from core.models import bundle
     from core.models.backbones import digest
     from core.provenance import ROOT
 
     trunk = backbone.trunk().freeze()
-    facts = (digest(trunk), trunk.preparation, config.data, config.train)
+    data = (stamp(config.data), config.data.split_seed, config.data.memory)
+    facts = (digest(trunk), trunk.preparation, data, config.train)
     key = sha256(repr(facts).encode()).hexdigest()[:16]
     path = ROOT / "mlruns" / "heads" / f"{key}.safetensors"
     if not path.exists():
@@ -158,6 +160,8 @@ def train(config: Config, backbone: "Backbone", splits: "Splits", device: "Devic
 
 def evaluate(config: Config, eyes: "Resemblance", splits: "Splits", device: "Device") -> None:
     """Show every kind of picture to the algorithm; judge the claim, log it all."""
+    import tempfile
+
     from core.data.cases import cases
     from core.detection.resemblance import ORDERS
     from core.results import Trial
@@ -174,6 +178,9 @@ def evaluate(config: Config, eyes: "Resemblance", splits: "Splits", device: "Dev
         arms = [Trial(order, 0) for order in ORDERS]
         for group in study.missing([arms]):
             study.finish(group, look(shown, eyes))
+        with tempfile.TemporaryDirectory() as folder:
+            eyes.bundle.save(Path(folder, "head.safetensors"))
+            study.store.upload(study.run_id, folder, "model")
         results = {trial: study.results[trial] for trial in arms}
         drawn = exhibits(results, shown)
         study.conclude(

@@ -45,8 +45,9 @@ class Answer:
         breed, p = self.breeds[0]
         own = f"{breed} ({p:.0%} among the breeds known)"
         sure = f"dog {self.dog:.0%}"
-        if len(self.faces):
-            sure += f", {len(self.faces)} faces, the surest {float(self.faces.scores[0]):.3g}"
+        if n := len(self.faces):
+            score = float(self.faces.scores[0])
+            sure += f", {n} face{'s' * (n > 1)}, the surest {score:.3g}"
         return {
             "dog": f"a dog: {own}; {sure}",
             "human": f"a human who resembles a {own}; {sure}",
