@@ -166,7 +166,7 @@ def maps(pictures: NDArray[np.uint8], heat: Mapping[str, NDArray[np.float32]]) -
 
 
 def deletion(frame: pd.DataFrame) -> Figure:
-    """Draw how the probability falls as pixels go; frame: arm, order, gone, probability + bounds."""
+    """Draw how the probability falls as pixels go; frame: arm, order, gone, bounds."""
     arms = _names(frame, "arm")
     figure, axes = plt.subplots(
         1,
