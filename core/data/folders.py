@@ -1,17 +1,17 @@
 """Folders of images: one sub-folder per class, with train/, valid/ and test/ above if present."""
 
-import functools
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
@@ -23,6 +23,18 @@ from core.data.images import Files
 from core.errors import UserError
 
 T = TypeVar("T")
+
+
+class Prepare(Protocol):
+    """Scales and crops an image as a network wants it, see `core.models.backbones.Preparation`."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Return (channels, height, width) of what it returns."""
+
+    def __call__(self, image: Image.Image, /) -> NDArray[np.uint8]:
+        """Return uint8 (3, height, width)."""
+
 
 SIDES = {"train": "train", "valid": "val", "val": "val", "test": "test"}
 OWN_SIZE = 224  # larger images are not kept at their own size unless asked for
@@ -60,12 +72,12 @@ class Folder:
     quarantined: list[Quarantined]
 
 
-def read(root: Path, config: DataConfig) -> Folder:
+def read(root: Path, config: DataConfig, prepare: Prepare | None = None) -> Folder:
     """Decode every file below `root`; those that give no image are named with their reason.
 
     Images come at `config.size`, or at their own size if all agree on one of at most 224 pixels,
-    else at 64. Sets larger than `config.memory` stay on disk. Raises UserError for a folder that
-    is missing, empty or has one class.
+    else at 64; or as `prepare` makes them. Sets larger than `config.memory` stay on disk. Raises
+    UserError for a folder that is missing, empty or has one class.
     """
     entries = list(_entries(root))
     looks = _in_threads(_look, [entry.path for entry in entries], "looking at the images")
@@ -84,13 +96,14 @@ def read(root: Path, config: DataConfig) -> Folder:
             f"--data folder:{root}: {found}{left_out}; a sub-folder of images for each of two "
             "or more classes is wanted"
         )
-    shape = _shape({look.size for look in seen}, config.size)
+    shape = prepare.shape[1:] if prepare else _shape({look.size for look in seen}, config.size)
+    load = Loader(shape, prepare)
     return Folder(
         entries=good,
         classes=classes,
         digests=[look.digest for look in seen],
         thumbnails=np.stack([look.thumbnail for look in seen]),
-        pixels=_pixels([entry.path for entry in good], shape, config.memory),
+        pixels=_pixels([entry.path for entry in good], load, config.memory),
         quarantined=bad,
     )
 
@@ -132,13 +145,22 @@ def _shape(sizes: set[tuple[int, int]], size: int | None) -> tuple[int, int]:
     return only if len(sizes) == 1 and max(only) <= OWN_SIZE else (SIZE, SIZE)
 
 
-def _load(path: Path, shape: tuple[int, int]) -> Tensor:
-    return torch.from_numpy(scale(decode(path), shape))
+@dataclass(frozen=True)
+class Loader:
+    """Reads a file as pixels; its repr says how, so that what was made of them can be kept."""
+
+    shape: tuple[int, int]
+    prepare: Prepare | None
+
+    def __call__(self, path: Path) -> Tensor:
+        """Return uint8 (3, H, W)."""
+        image = decode(path)
+        return torch.from_numpy(self.prepare(image) if self.prepare else scale(image, self.shape))
 
 
-def _pixels(paths: list[Path], shape: tuple[int, int], memory: float) -> Tensor | Files:
+def _pixels(paths: list[Path], load: Loader, memory: float) -> Tensor | Files:
     """Hold the images if they fit into `memory` GiB, else decode them whenever they are used."""
-    load = functools.partial(_load, shape=shape)
+    shape = load.shape
     if len(paths) * 3 * shape[0] * shape[1] > memory * 2**30:
         return Files(paths, (3, *shape), load)
     return torch.stack(_in_threads(load, paths, "decoding"))

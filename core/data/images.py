@@ -42,7 +42,7 @@ class Images:
     """Labelled images of one split."""
 
     pixels: Tensor | Files
-    """uint8 (n, C, H, W)"""
+    """uint8 (n, C, H, W); or what a frozen trunk made of them, float32 (n, width, 1, 1)"""
     labels: Tensor
     """int64 (n,), in [0, classes)"""
 
@@ -96,9 +96,9 @@ def stream(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield pixels and labels of every batch on the device.
 
-    batches: int64 tensors of indices, (batch,) or (seeds, batch). Yields float32 pixels in [0, 1],
-    batches' shape + (C, H, W), and int64 labels of the batches' shape. Images on disk are decoded
-    by background processes, ahead of their use.
+    batches: int64 tensors of indices, (batch,) or (seeds, batch). Yields float32 pixels in [0, 1]
+    (features as they are), batches' shape + (C, H, W), and int64 labels of the batches' shape.
+    Images on disk are decoded by background processes, ahead of their use.
     """
     if isinstance(images.pixels, Files):
         yield from _stream_files(images.pixels, images.labels, list(batches), device)
@@ -106,7 +106,7 @@ def stream(
     for batch in batches:
         index = batch.to(images.labels.device)
         pixels = images.pixels[index].to(device, non_blocking=True)
-        yield pixels.float().div_(255), images.labels[index].to(device, non_blocking=True)
+        yield _unit(pixels), images.labels[index].to(device, non_blocking=True)
 
 
 def _stream_files(
@@ -121,5 +121,9 @@ def _stream_files(
         pin_memory=device.type == "cuda",
     )
     for decoded, batch, (_, inverse) in zip(loader, batches, wanted, strict=True):
-        pixels = decoded.to(device, non_blocking=True).float().div_(255)
+        pixels = _unit(decoded.to(device, non_blocking=True))
         yield pixels[inverse.to(device)], labels[batch.to(labels.device)].to(device)
+
+
+def _unit(pixels: Tensor) -> Tensor:
+    return pixels.float().div_(255) if pixels.dtype == torch.uint8 else pixels.float()

@@ -1,8 +1,5 @@
 """Data sets by name: embedded ones, torchvision's, and folders."""
 
-import contextlib
-import io
-import socket
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +13,7 @@ from torch import Tensor
 from core.data import folders
 from core.data.card import Card, Quarantined
 from core.data.config import DataConfig
+from core.data.download import attempt
 from core.data.duplicates import groups_of, thumbnails
 from core.data.images import Images, Splits
 from core.data.splits import NAMES, conflicts, divide
@@ -36,13 +34,14 @@ class Facts(TypedDict):
     quarantined: NotRequired[list[Quarantined]]
 
 
-def load(config: DataConfig) -> Splits:
+def load(config: DataConfig, prepare: folders.Prepare | None = None) -> Splits:
     """Load the images that `config` names, divide them, and describe them on a card.
 
+    prepare: how a backbone wants the images of a folder; other sources have one size anyway.
     Returns splits on the CPU. Raises UserError, one line, where a set is missing or unusable.
     """
     if config.data.startswith("folder:"):
-        return _folder(config, Path(config.data.removeprefix("folder:")).expanduser())
+        return _folder(config, Path(config.data.removeprefix("folder:")).expanduser(), prepare)
     if config.data == "digits":
         return _embedded(config, *_digits())
     if config.data == "lfw-patches":
@@ -110,8 +109,8 @@ def _official(config: DataConfig, kind: str, folder: str) -> Splits:
     )
 
 
-def _folder(config: DataConfig, root: Path) -> Splits:
-    found = folders.read(root, config)
+def _folder(config: DataConfig, root: Path, prepare: folders.Prepare | None) -> Splits:
+    found = folders.read(root, config, prepare)
     labels = torch.tensor([found.classes.index(entry.label) for entry in found.entries])
     return _assemble(
         Images(found.pixels, labels),
@@ -142,7 +141,7 @@ def _torchvision(
         found = make(download=False)
     except RuntimeError:  # torchvision's word for "not there, or not intact"
         try:
-            found = _quietly(make)
+            found = attempt(lambda: make(download=True))
         except Exception as error:
             cure = "set --data-root or DATA_ROOT to the folder that holds it"
             reason = " ".join(str(error).split())[:120]
@@ -155,17 +154,6 @@ def _torchvision(
     data = torch.as_tensor(found.data)
     pixels = data.unsqueeze(1) if data.dim() == 3 else data.permute(0, 3, 1, 2).contiguous()
     return pixels, torch.as_tensor(found.targets).long(), tuple(map(str, found.classes))
-
-
-def _quietly(make: Any) -> Any:
-    """Download without torchvision's chatter, and give up soon where there is no network."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(5)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            return make(download=True)
-    finally:
-        socket.setdefaulttimeout(before)
 
 
 def _digests(pixels: Tensor) -> list[bytes]:
