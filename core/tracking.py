@@ -1,7 +1,8 @@
 """The store of all runs, on MLflow: the only file that imports it.
 
 Runs go to <repo>/mlflow.db and <repo>/mlruns from any working directory; the environment's
-MLFLOW_TRACKING_URI overrides. What a study keeps here and how it resumes is in `core.study`.
+MLFLOW_TRACKING_URI overrides, and mlruns then lies beside the database it names. What a study
+keeps here and how it resumes is in `core.study`.
 """
 
 import contextlib
@@ -24,6 +25,7 @@ from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from core import provenance
@@ -60,10 +62,25 @@ def _run(run: mlflow.entities.Run) -> Run:
     return Run(run.info.run_id, run.info.status, run.data.tags, run.info.start_time / 1000)
 
 
+def _place(uri: str) -> tuple[str, Path]:
+    """Return the address of a store, absolute, and the folder in which its mlruns lies."""
+    if not uri.startswith("sqlite"):
+        return uri, provenance.ROOT
+    url = make_url(uri)
+    if url.database in (None, "", ":memory:"):
+        return uri, provenance.ROOT
+    path = Path(str(url.database))
+    if not path.is_absolute():  # else every connection would look in the directory of its moment
+        uri = url.set(database=str(path.absolute())).render_as_string(hide_password=False)
+    return uri, path.absolute().parent
+
+
 class Store:
     """MLflow's store; every method raises UserError where it cannot be read or written."""
 
     uri: str
+    home: Path
+    """folder that holds mlruns, unless a server keeps it"""
     seconds: float = 0.0
     """time spent in the store"""
 
@@ -76,6 +93,7 @@ class Store:
         for chatty in ("alembic", "mlflow.store.db.utils"):
             logging.getLogger(chatty).setLevel(logging.WARNING)
         self.uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{provenance.ROOT}/mlflow.db"
+        self.uri, self.home = _place(self.uri)
         mlflow.set_tracking_uri(self.uri)
         with self.lock():
             self._client = MlflowClient()
@@ -89,8 +107,10 @@ class Store:
         also settles the place of ./mlruns when first used, by the directory it is used from.
         """
         name = f"mlflow-{provenance.user()}-{sha256(self.uri.encode()).hexdigest()[:16]}.lock"
-        with FileLock(Path(tempfile.gettempdir(), name)), contextlib.chdir(provenance.ROOT):
-            yield
+        with FileLock(Path(tempfile.gettempdir(), name)):
+            self.home.mkdir(parents=True, exist_ok=True)
+            with contextlib.chdir(self.home):
+                yield
 
     @_guarded
     def experiment(self, name: str) -> str:
