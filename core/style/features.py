@@ -5,6 +5,7 @@ convolution before it into its own. Whoever keeps a reference to conv1_1 gets re
 features are copied at the moment they are made.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -107,9 +108,13 @@ def stages(network: nn.Module) -> list[list[str]]:
             hook.remove()
         for module, mode in modes:
             module.training = mode
-    halvings = [tuple(side >> k for side in PROBE) for k in range(6)]
-    found = [[n for n, shape in seen if shape[2:] == size] for size in halvings]
-    return [list(dict.fromkeys(names)) for names in found if names]
+    found: dict[int, list[str]] = {}
+    for name, shape in seen:
+        # Convolutions without padding lose a pixel or two: 31 x 47 is half of 64 x 96.
+        halvings = {round(math.log2(a / b)) for a, b in zip(PROBE, shape[2:], strict=False)}
+        if len(shape) == 4 and len(halvings) == 1:
+            found.setdefault(halvings.pop(), []).append(name)
+    return [list(dict.fromkeys(found[k])) for k in sorted(found)]
 
 
 def choose(network: nn.Module) -> tuple[list[str], str]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from core.data.card import Quarantined
 from core.data.decode import UnreadableError, decode
 from core.errors import UserError
-from core.style.config import SMALLEST
+from core.style.config import SMALLEST, StyleConfig
 
 PAIRS = {
     "astronaut": "gravel",
@@ -82,6 +82,55 @@ def shrink(picture: Picture, size: int, option: str) -> Image.Image:
         seen = f"{image.width}x{image.height} pixels, {width}x{height} at --size {size}"
         raise UserError(f"{option} {picture.name}: {seen}; {SMALLEST} or more a side are wanted")
     return image.resize((width, height), Image.Resampling.LANCZOS) if factor < 1 else image
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A content and a style, ready to paint."""
+
+    content: str
+    style: str
+    pixels: Tensor
+    """of the content, (3, H, W) float32 in [0, 1]"""
+    style_pixels: Tensor
+    """(3, h, w) float32 in [0, 1]"""
+
+    def __str__(self) -> str:
+        return f"{self.content} as {self.style}"
+
+
+def pair(content: Picture, style: Picture, config: StyleConfig) -> Pair:
+    """Scale two pictures to the size of the config (resolved); Raises UserError, see `shrink`.
+
+    The published mode squashes the style to the content's shape, the other keeps its proportions.
+    """
+    size = config.size or max(content.image.size)
+    one, other = shrink(content, size, "CONTENT"), shrink(style, size, "STYLE")
+    if config.is_published:
+        other = style.image.resize(one.size, Image.Resampling.LANCZOS)
+    return Pair(content.name, style.name, to_tensor(one), to_tensor(other))
+
+
+class Standard:
+    """Pixels as a network wants them: (pixels - mean) / std, channel by channel."""
+
+    def __init__(
+        self, mean: Sequence[float], std: Sequence[float], device: torch.device | None = None
+    ) -> None:
+        self.mean, self.std = (torch.tensor(v, device=device).view(3, 1, 1) for v in (mean, std))
+
+    def apply(self, pixels: Tensor) -> Tensor:
+        """Standardise pixels in [0, 1], (..., 3, H, W)."""
+        return (pixels.to(self.mean.device) - self.mean) / self.std
+
+    def undo(self, values: Tensor) -> Tensor:
+        """Return pixels of standardised values, on the CPU."""
+        return values.cpu() * self.std.cpu() + self.mean.cpu()
+
+    @property
+    def limits(self) -> tuple[Tensor, Tensor]:
+        """Return black and white, standardised, (3, 1, 1) each."""
+        return -self.mean / self.std, (1 - self.mean) / self.std
 
 
 def to_tensor(image: Image.Image) -> Tensor:
