@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from safetensors import safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -62,7 +62,8 @@ class Result:
 
     def save(self, folder: Path) -> None:
         """Write metrics and arrays to one file, each table as CSV, and the other files."""
-        save_file(self.arrays, folder / FILE, metadata={"metrics": json.dumps(self.metrics)})
+        arrays = save(self.arrays, metadata={"metrics": json.dumps(self.metrics)})
+        (folder / FILE).write_bytes(arrays)  # a full disk is an OSError, not safetensors' own
         for name, table in self.tables.items():
             table.to_csv(folder / f"{name}.csv")
         for name, content in self.files.items():

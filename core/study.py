@@ -11,6 +11,7 @@ import json
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
@@ -26,7 +27,13 @@ from core.results import FILE, PAGE, SCHEMA, Exhibit, Result, Trial
 from core.tracking import Store
 from core.training.loop import Epoch
 
+ONLY: ContextVar[str | None] = ContextVar("ONLY", default=None)
+"""key of the one trial to train: a study that repeats it stops there, by raising Repeated"""
 FLUSH_SECONDS = 10.0  # epochs are buffered: one log_batch costs 5 ms, and short trials are many
+
+
+class Repeated(BaseException):
+    """The one trial that was wanted is trained and logged; no error, so nothing may catch it."""
 
 
 class Study:
@@ -64,8 +71,8 @@ class Study:
             self.run_id = self._claim()
         try:
             self._describe()
-        except BaseException:
-            self.store.end(self.run_id, "FAILED")
+        except BaseException as error:
+            self.__exit__(type(error))
             raise
         return self
 
@@ -86,6 +93,7 @@ class Study:
                 self.store.revive(run.id)
                 return run.id
         tags = {"role": "study", "study": self.name, "data": self.card.name, "study_key": self.key}
+        tags["device"] = self.device
         return self._create(f"{self.card.name} {time.strftime('%Y-%m-%d %H:%M')}", tags)
 
     def _create(self, name: str, tags: dict[str, str]) -> str:
@@ -115,6 +123,8 @@ class Study:
         A group is trained as one program and comes back whole, so that its numbers do not depend
         on when the study was interrupted; `finish` logs only what is missing.
         """
+        if (only := ONLY.get()) is not None:
+            groups = [group for group in groups if any(trial.key == only for trial in group)]
         trials = {trial.key: trial for group in groups for trial in group}
         query = f"tags.mlflow.parentRunId = '{self.run_id}' AND tags.complete = 'true'"
         with tempfile.TemporaryDirectory() as folder:
@@ -130,6 +140,8 @@ class Study:
             yield group
             self._bar.update(len(group))
         self._bar.close()
+        if only is not None:
+            raise Repeated
 
     def checkpoint(self, group: Sequence[Trial]) -> Path:
         """Return where the training of a group may keep its checkpoint."""

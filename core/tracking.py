@@ -50,7 +50,7 @@ def _guarded(
         start = time.monotonic()
         try:
             return method(self, *args, **kwargs)
-        except (MlflowException, SQLAlchemyError, OSError) as error:
+        except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
             reason = " ".join(str(error).split())[:300]
             wanted = "a store that can be read and written is wanted"
             raise UserError(f"MLflow store {self.uri}: {wanted}: {reason}") from error
@@ -143,6 +143,18 @@ class Store:
             found += [_run(run) for run in page]
             token = page.token or ""
         return found
+
+    @_guarded
+    def run(self, run_id: str) -> Run:
+        """Return a run by its id."""
+        return _run(self._client.get_run(run_id))
+
+    @_guarded
+    def metrics(self, run_id: str) -> dict[tuple[str, int], float]:
+        """Return every value logged of a run: (metric, step) -> value."""
+        names = self._client.get_run(run_id).data.metrics
+        histories = ((name, self._client.get_metric_history(run_id, name)) for name in names)
+        return {(name, each.step): each.value for name, points in histories for each in points}
 
     @_guarded
     def create(self, experiment: str, name: str, tags: Mapping[str, str]) -> str:

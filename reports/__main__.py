@@ -1,9 +1,12 @@
 """Write the report: the ledger of all claims, and a section for each complete study.
 
 Reads the MLflow store (MLFLOW_TRACKING_URI, by default the repo's own) and writes one
-self-contained page.
+self-contained page. Two more commands, each with --help:
+  python -m reports replicate W3     run what a claim needs and print the verdict
+  python -m reports rerun RUN_ID     train a logged trial again and compare every number
 """
 
+import sys
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -72,4 +75,15 @@ def main(config: Config) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main, Config, __doc__ or "")
+    if sys.argv[1:2] == ["replicate"]:
+        from reports import replicate
+
+        del sys.argv[1]
+        cli.run(replicate.main, replicate.Config, replicate.__doc__ or "")
+    elif sys.argv[1:2] == ["rerun"]:
+        from reports import rerun
+
+        del sys.argv[1]
+        cli.run(rerun.main, rerun.Config, rerun.__doc__ or "")
+    else:
+        cli.run(main, Config, __doc__ or "")

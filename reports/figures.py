@@ -54,6 +54,10 @@ def loss_curves(frame: pd.DataFrame, guess: float) -> Figure:
         )
         axis.axhline(guess, color=GREY, linestyle="--", linewidth=1)
         axis.set_yscale("log")
+        bottom, top = axis.get_ylim()
+        if top / bottom < 4:  # a flat curve should look flat
+            centre = np.sqrt(top * bottom)
+            axis.set_ylim(centre / 2, centre * 2)
         axis.set_xlabel("step", fontsize=8)
     figure.supylabel("training loss (nats, logarithmic)", fontsize=9)
     return figure

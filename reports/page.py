@@ -71,7 +71,7 @@ def _render(
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"part": words.part, "forest": forest, "number": words.number}
+    environment.filters |= {"part": words.part, "forest": forest, "chance": words.chance}
     pictures = template.endswith(".html.j2")
     with tempfile.TemporaryDirectory() as folder:
         sections = [_section(study, store, Path(folder), pictures) for study in shown]

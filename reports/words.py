@@ -27,6 +27,11 @@ def number(value: float, unit: str = "", *, bare: bool = False) -> str:
     return text if bare else text + suffix
 
 
+def chance(p: float) -> str:
+    """Print a p value: `= 0.03`, `< 0.001`."""
+    return "< 0.001" if p < 0.001 else f"= {p:.2g}"
+
+
 def interval(value: float, low: float, high: float, unit: str = "") -> str:
     """Print a value and its interval: `84.8 % (84.1 to 85.4)`."""
     low_, high_ = (number(each, unit, bare=True) for each in (low, high))

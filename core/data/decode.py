@@ -25,8 +25,7 @@ def decode(path: Path) -> Image.Image:
     animation the first frame counts. Returns an RGB image. Raises UnreadableError.
     """
     try:
-        if path.exists() and not path.is_file():
-            raise UnreadableError("not a regular file")  # to open a pipe is to wait for its writer
+        _check_file(path)
         with Image.open(path) as image:
             _check_size(image)
             return _to_rgb(ImageOps.exif_transpose(image))
@@ -34,6 +33,11 @@ def decode(path: Path) -> Image.Image:
         raise
     except Exception as error:  # Pillow's plugins raise almost anything on damaged files
         raise UnreadableError(_reason(path, error)) from error
+
+
+def _check_file(path: Path) -> None:
+    if path.exists() and not path.is_file():  # to open a pipe is to wait for its writer
+        raise UnreadableError("not a regular file")
 
 
 def _check_size(image: Image.Image) -> None:

@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
-from torch.nn import functional as F
 
 from core.config import TrainConfig
 from core.data.images import Images, order, sequential, stream
 from core.device import Device, derive
 from core.training import loop
+from core.training.objective import CLASSIFICATION, Objective, Validation
 
 
 class MaskedDropout(nn.Module):
@@ -67,7 +67,7 @@ class Replicas:
         }
 
     def __call__(self, pixels: Tensor, masks: dict[str, Tensor] | None = None) -> Tensor:
-        """Return logits (seeds, arms, batch, classes).
+        """Return outputs (seeds, arms, batch, ...), of classifiers their logits.
 
         pixels: (seeds, batch, C, H, W), or (batch, C, H, W) shown to every seed alike.
         masks: name -> (seeds, batch, ...) for dropout; None switches dropout off.
@@ -132,6 +132,7 @@ def fit_many(
     val: Images | None,
     config: TrainConfig,
     checkpoint: Path | None = None,
+    objective: Objective = CLASSIFICATION,
 ) -> Iterator[loop.Epoch]:
     """Train all replicas in place and yield each epoch; log nothing.
 
@@ -145,20 +146,26 @@ def fit_many(
     state = loop.State(values, loop.optimiser(config, values), replicas.grid)
 
     def train_epoch(index: int) -> np.ndarray:
-        return _train_epoch(replicas, train, state.optimizer, plan, index)
+        return _train_epoch(replicas, train, state.optimizer, plan, index, objective)
 
-    def validate() -> Tensor:
-        return predict_many(replicas, val) if val is not None else torch.empty(0)
+    def validate() -> dict[str, np.ndarray]:
+        return _validate(replicas, val, objective) if val is not None else {}
 
-    yield from loop.run(plan, state, train_epoch, validate, val.labels if val else None, checkpoint)
+    yield from loop.run(plan, state, train_epoch, validate, checkpoint)
 
 
 def _train_epoch(
-    replicas: Replicas, train: Images, optimizer: torch.optim.Optimizer, plan: loop.Plan, index: int
+    replicas: Replicas,
+    train: Images,
+    optimizer: torch.optim.Optimizer,
+    plan: loop.Plan,
+    index: int,
+    objective: Objective,
 ) -> np.ndarray:
     """Run one pass over the data; return the batch losses, (steps, seeds, arms)."""
     orders = torch.stack([order(len(train), seed, index) for seed in replicas.seeds])
-    noise = replicas.generators(index, loop.MASKS)
+    drops = replicas.generators(index, loop.MASKS)
+    noise = replicas.generators(index, loop.CORRUPTION)
     losses = torch.empty(plan.steps, *replicas.grid, device=replicas.device.torch)
     for step, (pixels, labels) in enumerate(
         stream(
@@ -168,10 +175,9 @@ def _train_epoch(
         )
     ):
         loop.set_rate(optimizer, plan.rate((index - 1) * plan.steps + step))
-        logits = replicas(pixels, replicas.draw_masks(noise, pixels.shape[1], train.shape))
-        truth = labels[:, None].expand(logits.shape[:3])
-        each = F.cross_entropy(logits.flatten(0, 2), truth.flatten(), reduction="none")
-        batch = each.view(truth.shape).mean(-1)
+        masks = replicas.draw_masks(drops, pixels.shape[1], train.shape)
+        outputs = replicas(_inputs(objective, pixels, noise), masks)
+        batch = objective.cost(outputs, pixels[:, None], labels[:, None]).mean(-1)
         optimizer.zero_grad()
         batch.sum().backward()
         optimizer.step()
@@ -179,9 +185,26 @@ def _train_epoch(
     return losses.cpu().numpy()
 
 
+def _inputs(objective: Objective, pixels: Tensor, noise: Sequence[torch.Generator]) -> Tensor:
+    """Corrupt pixels (seeds, batch, C, H, W), or (batch, C, H, W) for every seed in its own way."""
+    if objective.corrupt is None:
+        return pixels
+    own = pixels if pixels.dim() == 5 else [pixels] * len(noise)
+    return torch.stack([objective.inputs(*pair) for pair in zip(own, noise, strict=True)])
+
+
+@torch.no_grad()
+def _validate(replicas: Replicas, val: Images, objective: Objective) -> dict[str, np.ndarray]:
+    """Return the objective's measures, (seeds, arms); the corruption is the same in every epoch."""
+    noise, seen = replicas.generators(0, loop.CORRUPTION), Validation(objective)
+    for pixels, labels in stream(val, sequential(len(val), loop.VAL_BATCH), replicas.device.torch):
+        seen.add(replicas(_inputs(objective, pixels, noise)), pixels, labels)
+    return seen.means()
+
+
 @torch.no_grad()
 def predict_many(replicas: Replicas, images: Images, dropout: bool = False) -> Tensor:
-    """Return logits (seeds, arms, n, classes) float32 on the CPU, in the order of the images.
+    """Return outputs (seeds, arms, n, ...), of classifiers their logits, float32 on the CPU.
 
     dropout: leave it on, as the course did by mistake until 2022; a function of the seed.
     """

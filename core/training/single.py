@@ -1,17 +1,18 @@
 """Train one network: the plain loop, for any torch module."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from core.config import TrainConfig
 from core.data.images import Images, order, sequential, stream
-from core.device import Device, seeded
+from core.device import Device, generator, seeded
 from core.training import loop
+from core.training.objective import CLASSIFICATION, Objective, Validation
 
 
 def fit(
@@ -23,6 +24,7 @@ def fit(
     device: Device,
     augment: Callable[[Tensor], Tensor] | None = None,
     checkpoint: Path | None = None,
+    objective: Objective = CLASSIFICATION,
 ) -> Iterator[loop.Epoch]:
     """Train `model` in place and yield each epoch; log nothing.
 
@@ -41,7 +43,7 @@ def fit(
     def train_epoch(index: int) -> np.ndarray:
         with seeded(seed, index, loop.MASKS):
             losses = _train_epoch(
-                model, train, state.optimizer, plan, (seed, index), device, augment
+                model, train, state.optimizer, plan, (seed, index), device, augment, objective
             )
         bad = np.flatnonzero(~np.isfinite(losses))
         if len(bad):
@@ -49,10 +51,10 @@ def fit(
             raise FloatingPointError(f"loss {losses[bad[0]]} at step {step}, epoch {index}")
         return losses.reshape(-1, 1, 1)
 
-    def validate() -> Tensor:
-        return predict(model, val, device)[None, None] if val is not None else torch.empty(0)
+    def validate() -> dict[str, np.ndarray]:
+        return _validate(model, val, objective, seed, device) if val is not None else {}
 
-    yield from loop.run(plan, state, train_epoch, validate, val.labels if val else None, checkpoint)
+    yield from loop.run(plan, state, train_epoch, validate, checkpoint)
 
 
 def _train_epoch(
@@ -63,16 +65,19 @@ def _train_epoch(
     key: tuple[int, int],
     device: Device,
     augment: Callable[[Tensor], Tensor] | None,
+    objective: Objective,
 ) -> np.ndarray:
     """Run one pass over the data; return the batch losses, (steps,)."""
     model.train()
     batches = order(len(train), *key).to(train.labels.device).split(plan.batch_size)
     losses = torch.empty(plan.steps, device=device.torch)
+    noise = generator(device.torch, *key, loop.CORRUPTION)
     for step, (pixels, labels) in enumerate(stream(train, batches, device.torch)):
         loop.set_rate(optimizer, plan.rate((key[1] - 1) * plan.steps + step))
+        target = augment(pixels) if augment else pixels
         with device.autocast():
-            logits = model(augment(pixels) if augment else pixels)
-        loss = F.cross_entropy(logits.float(), labels)
+            outputs = model(objective.inputs(target, noise)).float()
+        loss = objective.cost(outputs, target, labels).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -80,20 +85,40 @@ def _train_epoch(
     return losses.cpu().numpy()
 
 
-@torch.no_grad()
 def predict(model: nn.Module, images: Images, device: Device) -> Tensor:
-    """Return logits (n, classes) float32 on the CPU, in the order of the images.
+    """Return outputs (n, ...), of a classifier its logits, float32 on the CPU, in their order.
 
     The model is in evaluation mode meanwhile and back in its own afterwards.
     """
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        parts = []
+    parts = []
+    with evaluating(model):
         for pixels, _ in stream(images, sequential(len(images), 250), device.torch):
             with device.autocast():
                 parts.append(model(pixels).float().cpu())
-        return torch.cat(parts)
+    return torch.cat(parts)
+
+
+def _validate(
+    model: nn.Module, val: Images, objective: Objective, seed: int, device: Device
+) -> dict[str, np.ndarray]:
+    """Return the objective's measures, (1, 1) each; the corruption is the same in every epoch."""
+    noise, seen = generator(device.torch, seed, 0, loop.CORRUPTION), Validation(objective)
+    with evaluating(model):
+        for pixels, labels in stream(val, sequential(len(val), loop.VAL_BATCH), device.torch):
+            with device.autocast():
+                outputs = model(objective.inputs(pixels, noise)).float()
+            seen.add(outputs[None, None], pixels, labels)
+    return seen.means()
+
+
+@contextlib.contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put a model into evaluation mode, without gradients, and every module back into its own."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
     finally:
         for module, mode in modes:
             module.training = mode

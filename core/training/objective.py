@@ -1,0 +1,68 @@
+"""What a network is trained for: what a batch costs, and what validation measures.
+
+A measure maps (outputs, pixels, labels) to one number an image: outputs (..., batch, *shape) of
+the network, pixels float32 (..., batch, C, H, W) before any corruption, labels int64 (..., batch),
+where ... are replica dimensions that broadcast. It returns (..., batch).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional as F
+
+from core.evaluation.metrics import correct, losses
+
+Measure = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objective:
+    """The cost that training lowers, and the measures that an epoch reports."""
+
+    cost: Measure
+    """differentiable; training follows its mean over the images of a batch"""
+    measures: Mapping[str, Measure]
+    """name -> measure, averaged over the validation images as `val/name`; `loss` picks the best"""
+    corrupt: Callable[[Tensor, Generator], Tensor] | None = None
+    """maps pixels (batch, C, H, W) to what the network sees of them; also in validation"""
+
+    def inputs(self, pixels: Tensor, noise: Generator) -> Tensor:
+        """Return what the network sees of the pixels (batch, C, H, W) of one seed."""
+        return self.corrupt(pixels, noise) if self.corrupt else pixels
+
+
+def classify(outputs: Tensor, pixels: Tensor, labels: Tensor) -> Tensor:
+    """Return the cross-entropy of logits (..., batch, classes), in nats."""
+    truth = labels.expand(outputs.shape[:-1])
+    each = F.cross_entropy(outputs.flatten(0, -2), truth.flatten(), reduction="none")
+    return each.view(truth.shape)
+
+
+CLASSIFICATION = Objective(
+    cost=classify,
+    measures={
+        "loss": lambda outputs, _, labels: losses(outputs, labels),
+        "accuracy": lambda outputs, _, labels: correct(outputs, labels).float(),
+    },
+)
+"""cross-entropy; what `fit` and `fit_many` do unless told otherwise"""
+
+
+@dataclass
+class Validation:
+    """Collect an objective's measures batch by batch: outputs may be too large to keep."""
+
+    objective: Objective
+    parts: dict[str, list[Tensor]] = field(default_factory=dict)
+
+    def add(self, outputs: Tensor, pixels: Tensor, labels: Tensor) -> None:
+        """Measure a batch."""
+        for name, measure in self.objective.measures.items():
+            self.parts.setdefault(name, []).append(measure(outputs, pixels, labels).cpu())
+
+    def means(self) -> dict[str, np.ndarray]:
+        """Return `val/name` -> mean over all images, (...)."""
+        return {f"val/{k}": torch.cat(rows, -1).mean(-1).numpy() for k, rows in self.parts.items()}
