@@ -67,6 +67,7 @@ def _fall(results: Results) -> Finding:
         decision=equivalent(mean(seen), claims()["S1"].margin, target=target),
         names=(f"log10 of the loss at step {FIRST} over that at {LAST}",),
         unit="decades",
+        images="pair",
         comment=(
             f"Published: {target:.2f} decades. The losses themselves compare only with VGG19's "
             "own weights at 400 pixels. The interval is over pairs of pictures, of which the "
@@ -94,6 +95,7 @@ def _scale(lengths: NDArray[np.float64]) -> Finding:
         decision=superior(mean(-growth), claims()["S2"].margin),
         names=("log2 of artefact length, fall from one layer to the next deeper",),
         unit="doublings",
+        images="pair",
         comment=(
             f"Median artefact length by layer, the earliest first: {shown} pixels. "
             f"{_page(lengths, 'shorter', 'longer', 'deeper layer')}"
@@ -112,6 +114,7 @@ def _control(
         decision=all_of([closer, farther]),
         names=("gap to the style, fall", "content lost, growth"),
         unit="decades a decade of beta / alpha",
+        images="pair",
         comment=f"Gap to the style: {_page(left, 'smaller', 'larger', 'larger beta')}",
     )
 
