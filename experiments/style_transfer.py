@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -25,7 +25,6 @@ from core.errors import UserError
 from core.style.config import StyleConfig
 
 if TYPE_CHECKING:
-    from core.data.card import Quarantined
     from core.device import Device
     from core.models.backbones import Backbone
     from core.results import Result, Trial
@@ -41,21 +40,23 @@ TOGETHER = 4  # pictures painted as one program on a CPU
 class Config:
     """Paint CONTENT in the manner of STYLE."""
 
-    content: tyro.conf.Positional[str] = "astronaut"
-    """a picture, a folder of pictures, or an embedded one: astronaut, coffee, chelsea, ..."""
-    style: tyro.conf.Positional[str] = "gravel"
+    content: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="[CONTENT]")] = "astronaut"
+    """a picture, a folder of pictures, or an embedded one: astronaut, coffee, chelsea, ...;
+    an embedded one, and the study's, are painted at 128 pixels unless --size is given"""
+    style: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="[STYLE]")] = "gravel"
     """a picture, or an embedded one: gravel, immunohistochemistry, brick, grass, ..."""
     backbone: str = "vgg19"
     """torchvision classifier whose features are used: vgg19, mobilenet_v2, resnet18, ..."""
     weights: str = "random"
-    """random (works in its own right, and the result says so), a FILE that holds a state dict, or
-    default: torchvision's ImageNet weights, kept in TORCH_HOME and downloaded to it"""
+    """random (works in its own right, and the result says so; --beta is then 30, --tv 1 and --steps
+    60 unless given), a FILE that holds a state dict, or default: torchvision's ImageNet weights,
+    kept in TORCH_HOME and downloaded to it"""
     seeds: int = 1
     """networks to draw, where the weights are random"""
     study: bool = False
     """answer claims S1 to S3 on several pairs of pictures, each painted many times"""
     pairs: int = 5
-    """pairs of the study: the given one, then embedded ones (1 to 5)"""
+    """pairs of the study, 2 to 5: the given one, then embedded ones"""
     published_steps: int = 2000
     """steps of the study's published arm; claim S1 needs 2000"""
     out: Path | None = None
@@ -94,8 +95,9 @@ def main(config: Config) -> None:
 
     device = pick(config.device)
     network = load_network(config, 0)
-    base = settle(config.painting, network.network)
-    pairs, quarantined = read_pairs(config, base)
+    base = settle(painting(config), network.network)
+    more = config.pairs - 1 if config.study else 0
+    pairs, quarantined = gallery.read_pairs(config.content, config.style, base, more)
     arms = make_arms(config, base)
     card = gallery.card(pairs, config.backbone, config.weights, quarantined)
     groups = list(grid(config, arms, pairs, TOGETHER if device.torch.type == "cpu" else 32))
@@ -117,6 +119,17 @@ def main(config: Config) -> None:
         gallery.save(config.out, results)
 
 
+def painting(config: Config) -> StyleConfig:
+    """Return how to paint, with what the weights and embedded pictures settle."""
+    from core.style.pictures import PAIRS
+
+    settled = config.painting
+    if config.weights == "random" and not settled.is_published:
+        settled = settled.default_to(steps=60, beta=30.0, tv=1.0)
+    small = config.study or config.content in PAIRS
+    return settled.default_to(size=128) if small else settled
+
+
 @functools.lru_cache(maxsize=1)  # a random VGG takes seconds to draw
 def load_network(config: Config, seed: int) -> "Backbone":
     """Load the network, random or trained; say what works instead where weights are missing."""
@@ -131,21 +144,6 @@ def load_network(config: Config, seed: int) -> "Backbone":
             text = text.replace("--weights imagenet", "--weights default", 1)
             text += ", or use --weights random, which needs none"
         raise UserError(text) from error
-
-
-def read_pairs(config: Config, base: StyleConfig) -> "tuple[list[Pair], list[Quarantined]]":
-    """Read and scale the pictures: every content meets the style; a study adds embedded pairs."""
-    from core.style.pictures import PAIRS, pair, read, read_all
-
-    contents, quarantined = read_all(config.content, "CONTENT")
-    style = read(config.style, "STYLE")
-    both = [(content, style) for content in contents]
-    if config.study:
-        check("study", f"with the folder {config.content}", len(both) == 1, "one CONTENT")
-        given = {config.content, config.style}
-        more = [(c, s) for c, s in PAIRS.items() if not given & {c, s}][: config.pairs - 1]
-        both += [(read(c, "CONTENT"), read(s, "STYLE")) for c, s in more]
-    return [pair(content, style, base) for content, style in both], quarantined
 
 
 def make_arms(config: Config, base: StyleConfig) -> dict[str, StyleConfig]:
@@ -196,14 +194,11 @@ def paint_group(
     from tqdm import tqdm
 
     from core.style.easel import Easel
-    from core.style.pictures import Standard
     from core.training.loop import Epoch
 
     named = {(p.content, p.style): p for p in pairs}
     own = [named[str(t.params[0][1]), str(t.params[1][1])] for t in group]
-    prepared = backbone.preparation
-    standard = Standard(prepared.mean, prepared.std, device.torch)
-    easel = Easel(backbone.network, standard, config, own, device)
+    easel = Easel(backbone, config, own, device)
     steps: list[Step] = []
     bar = tqdm(total=config.steps, unit="step", desc=group[0].arm, leave=False, disable=None)
     try:

@@ -88,6 +88,23 @@ class StyleConfig:
         """Tell whether losses, pixels and the style's shape are the course's."""
         return self.mode == "published"
 
+    def default_to(
+        self,
+        *,
+        size: int | None = None,
+        steps: int | None = None,
+        beta: float | None = None,
+        tv: float | None = None,
+    ) -> "StyleConfig":
+        """Return the config with these values where it has none of its own."""
+        return replace(
+            self,
+            size=size if self.size is None else self.size,
+            steps=steps if self.steps is None else self.steps,
+            beta=beta if self.beta is None else self.beta,
+            tv=tv if self.tv is None else self.tv,
+        )
+
     def resolve(self) -> "StyleConfig":
         """Return the config with all that the mode settles."""
         defaults = dict(_DEFAULTS[self.mode])

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from core.device import Device
 from core.evaluation.texture import artefacts, autocorrelation_length
+from core.models.backbones import Backbone
 from core.results import Result
 from core.style import pictures
 from core.style.config import StyleConfig
@@ -23,22 +24,19 @@ class Easel:
     """A batch of pairs whose contents have one shape."""
 
     def __init__(
-        self,
-        network: nn.Module,
-        standard: Standard,
-        config: StyleConfig,
-        pairs: Sequence[Pair],
-        device: Device,
+        self, backbone: Backbone, config: StyleConfig, pairs: Sequence[Pair], device: Device
     ) -> None:
-        """Compute the targets. config: as `settle` returns it; standard: the network's own."""
-        self.network, self.standard, self.device = network.to(device.torch), standard, device
+        """Compute the targets. config: as `settle` returns it."""
+        self.network, self.device = backbone.network.to(device.torch), device
         self.config, self.pairs = config, pairs
+        prepared = backbone.preparation
+        standard = self.standard = Standard(prepared.mean, prepared.std, device.torch)
         targets = [(pair.pixels, pair.style_pixels) for pair in pairs]
         if config.colour == "content":
             targets = [pictures.luminance_only(*each) for each in targets]
         self.contents = standard.apply(torch.stack([content for content, _ in targets]))
         self.styles = [standard.apply(style) for _, style in targets]
-        self.objective = Objective(network, config, self.contents, self.styles, device)
+        self.objective = Objective(self.network, config, self.contents, self.styles, device)
 
     def paint(self, checkpoint: Path | None = None) -> Iterator[Step]:
         """Paint from the contents on, see `paint.paint`."""

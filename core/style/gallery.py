@@ -8,12 +8,29 @@ from core.data.card import Card, Quarantined
 from core.errors import UserError
 from core.provenance import ROOT
 from core.results import Result, Trial
-from core.style.pictures import Pair, animation, png
+from core.style.config import StyleConfig
+from core.style.pictures import PAIRS, Pair, animation, pair, png, read, read_all
 
 RANDOM = (
     "The weights of {} are random: styles are transferred through an untrained network "
     "(He, Wang, Hopcroft 2016, arXiv 1606.04801)."
 )
+
+
+def read_pairs(
+    content: str, style: str, config: StyleConfig, more: int = 0
+) -> tuple[list[Pair], list[Quarantined]]:
+    """Read and scale pictures: every content (a folder may hold several) meets the style.
+
+    config: resolved. more: embedded pairs to add, of pictures not named. Returns the pairs, and
+    the files of a folder that could not be read. Raises UserError, one line.
+    """
+    contents, quarantined = read_all(content, "CONTENT")
+    manner = read(style, "STYLE")
+    both = [(each, manner) for each in contents]
+    free = [(c, s) for c, s in PAIRS.items() if not {content, style} & {c, s}]
+    both += [(read(c, "CONTENT"), read(s, "STYLE")) for c, s in free[:more]]
+    return [pair(*each, config) for each in both], quarantined
 
 
 def card(
@@ -24,8 +41,8 @@ def card(
     weights: random, default or the path of a file.
     """
     digest = sha256()
-    for pair in pairs:
-        for pixels in (pair.pixels, pair.style_pixels):
+    for each in pairs:
+        for pixels in (each.pixels, each.style_pixels):
             digest.update(repr(tuple(pixels.shape)).encode() + pixels.numpy().tobytes())
     what = str(pairs[0]) if len(pairs) == 1 else f"{len(pairs)} pairs"
     _, height, width = pairs[0].pixels.shape
