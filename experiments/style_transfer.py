@@ -69,6 +69,8 @@ class Config:
         varied = self.seeds == 1 or self.weights == "random"
         check("seeds", self.seeds, varied, "1, as these weights are not random,")
         check("pairs", self.pairs, 2 <= self.pairs <= 5, "2 to 5")
+        many = self.study and Path(self.content).expanduser().is_dir()
+        check("study", f"with the folder {self.content}", not many, "one CONTENT")
         own = self.painting.mode == "normalised" and not self.painting.style_weights
         check("study", "with --mode published or --style-weights", own or not self.study, "neither")
         check("published_steps", self.published_steps, self.published_steps >= 1, "1 or more")
