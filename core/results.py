@@ -92,6 +92,9 @@ class Exhibit:
         """Write the frame as CSV and the figure as PNG; return what the page says of them."""
         self.frame.to_csv(folder / f"{self.name}.csv", index=False)
         if self.figure is not None:
+            from matplotlib import pyplot
+
             self.figure.savefig(folder / f"{self.name}.png", dpi=DPI)
+            pyplot.close(self.figure)  # it keeps every figure until told
         drawn = self.figure is not None
         return {"name": self.name, "caption": self.caption, "figure": drawn, "units": self.units}

@@ -146,7 +146,7 @@ class Study:
     def checkpoint(self, group: Sequence[Trial]) -> Path:
         """Return where the training of a group may keep its checkpoint."""
         name = sha256("\n".join(trial.key for trial in group).encode()).hexdigest()[:16]
-        return provenance.ROOT / "mlruns" / "checkpoints" / self.key / f"{name}.pt"
+        return self.store.home / "mlruns" / "checkpoints" / self.key / f"{name}.pt"
 
     def epoch(self, group: Sequence[Trial], epoch: Epoch) -> None:
         """Log the metrics of an epoch, one value per trial in the order of the group.
@@ -232,7 +232,7 @@ class Study:
         note = {"mlflow.note.content": str(notes.get("question", ""))}
         self.store.describe(self.experiment, {views.TAG + self.key: view, **note})
         self.store.end(self.run_id, "FINISHED")
-        print(views.instructions(self.store.uri, self.experiment, self.key))
+        print(views.instructions(self.store.name, self.experiment, self.key))
 
 
 def _scalars(config: dict[str, Any]) -> dict[str, str | int | float]:

@@ -10,6 +10,7 @@ import functools
 import logging
 import math
 import os
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -53,7 +54,7 @@ def _guarded(
         except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
             reason = " ".join(str(error).split())[:300]
             wanted = "a store that can be read and written is wanted"
-            raise UserError(f"MLflow store {self.uri}: {wanted}: {reason}") from error
+            raise UserError(f"MLflow store {self.name}: {wanted}: {reason}") from error
         finally:
             self.seconds += time.monotonic() - start
 
@@ -89,6 +90,12 @@ class Store:
     def __init__(self) -> None:
         """Open the store, and make its tables if need be."""
         self._open()
+
+    @property
+    def name(self) -> str:
+        """Return the address without user and password, to be shown."""
+        server = not self.uri.startswith("sqlite")
+        return re.sub(r"//[^/@]*@", "//", self.uri) if server else self.uri
 
     @_guarded
     def _open(self) -> None:

@@ -55,7 +55,7 @@ def main(config: Config) -> None:
     if not shelf.studies:
         kept = f"; {sum(shelf.left_out.values())} are not complete" if shelf.left_out else ""
         raise UserError(
-            f"MLflow store {store.uri}: no complete study to report{kept}; run one first: "
+            f"MLflow store {store.name}: no complete study to report{kept}; run one first: "
             "python experiments/init_schemes.py"
         )
     lines = ledger.build(shelf.studies)

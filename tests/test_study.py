@@ -248,11 +248,10 @@ def test_the_key_follows_all_that_the_numbers_depend_on(monkeypatch, tmp_path):
 
 
 def test_checkpoints_of_groups_lie_apart(store):
-    study = toy()
-    places = {study.checkpoint(group) for group in GROUPS}
-    places.add(toy(device="cuda:0").checkpoint(GROUPS[0]))
-    assert len(places) == 3
-    assert study.checkpoint(GROUPS[0]) == toy().checkpoint(GROUPS[0])
+    with toy() as one, toy() as same, toy(device="cuda:0") as other:
+        places = {study.checkpoint(group) for study in (one, same, other) for group in GROUPS}
+    assert len(places) == 4
+    assert all(place.is_relative_to(store / "mlruns" / "checkpoints") for place in places)
 
 
 def test_a_trials_own_params_win_over_the_options(store):

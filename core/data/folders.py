@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from core.data.card import Quarantined
+from core.data.card import Quarantined, readable
 from core.data.config import DataConfig
 from core.data.decode import UnreadableError, decode, scale
 from core.data.duplicates import thumbnails
@@ -82,7 +82,7 @@ def read(root: Path, config: DataConfig, prepare: Prepare | None = None) -> Fold
     entries = list(_entries(root))
     looks = _in_threads(_look, [entry.path for entry in entries], "looking at the images")
     bad = [
-        Quarantined(str(entry.path.relative_to(root)), look)
+        Quarantined(readable(entry.path.relative_to(root)), look)
         for entry, look in zip(entries, looks, strict=True)
         if isinstance(look, str)
     ]
@@ -120,7 +120,7 @@ def _entries(root: Path) -> Iterator[Entry]:
         for part, side in parts if divided else [(root, "train")]:
             for folder in _folders(part):
                 for path in _files(folder):
-                    yield Entry(path, folder.name, side)
+                    yield Entry(path, readable(folder.name), side)
     except PermissionError as error:
         raise UserError(f"--data folder:{root}: {error.filename} may not be read") from error
 

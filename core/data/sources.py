@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.data import folders
-from core.data.card import Card, Quarantined
+from core.data.card import Card, Quarantined, readable
 from core.data.config import DataConfig
 from core.data.download import attempt
 from core.data.duplicates import groups_of, thumbnails
@@ -116,7 +116,7 @@ def _folder(config: DataConfig, root: Path, prepare: folders.Prepare | None) -> 
         Images(found.pixels, labels),
         config,
         given=np.array([entry.side for entry in found.entries]),
-        names=[str(entry.path.relative_to(root)) for entry in found.entries],
+        names=[readable(entry.path.relative_to(root)) for entry in found.entries],
         digests=found.digests,
         thumbs=found.thumbnails,
         card={

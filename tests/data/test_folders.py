@@ -88,6 +88,18 @@ def test_deep_hidden_odd_and_foreign_names(tmp_path):
     assert card.source == "the folder ein Ordner, größer # 1, one sub-folder per class"
 
 
+def test_names_that_are_no_text_are_written_as_bytes(flat):
+    fill(flat / os.fsdecode(b"caf\xe9"), range(50, 55))
+    fill(flat / os.fsdecode(b"caf\xe8"), range(60, 65))
+    (flat / "cat" / os.fsdecode(b"\xff.png")).touch()
+    card = load(config(flat)).card
+    assert card.classes == (r"caf\xe8", r"caf\xe9", "cat", "dog")
+    assert card.quarantined[0].path == r"cat/\xff.png"
+    assert str(card.as_dict()).encode()
+    with pytest.raises(UserError, match="a path in UTF-8 is wanted"):
+        config(os.fsdecode(b"caf\xe9"))
+
+
 def test_what_cannot_be_read_is_listed_and_the_rest_goes_on(flat):
     (flat / "cat" / "000.png").write_bytes(b"")
     content = (flat / "dog" / "010.png").read_bytes()

@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from core.config import TrainConfig
+from core.data.decode import decode, scale
+from core.data.images import Files, Images
 from core.training import loop
 from core.training.replicas import Replicas, fit_many, predict_many
 from core.training.single import fit, predict
@@ -128,6 +131,23 @@ def test_prediction_with_dropout_left_on_is_a_function_of_the_seed(parts, cpu, b
     twins = Replicas([[build(4, dropout=0.5)] * 2], (4,), cpu)
     one, other = predict_many(twins, parts[1], dropout=True)[0]
     assert torch.equal(one, other)  # arms share the noise
+
+
+def read(path):
+    return torch.from_numpy(scale(decode(path), (8, 8)))[:1]
+
+
+def test_images_on_disk_train_as_those_in_memory(nonsense, cpu, build, tmp_path):
+    paths = [tmp_path / f"{index}.png" for index in range(len(nonsense))]
+    for path, each in zip(paths, nonsense.pixels, strict=True):
+        Image.fromarray(each[0].numpy()).save(path)
+    on_disk = Images(Files(paths, (1, 8, 8), read), nonsense.labels)
+    config, ends = TrainConfig(epochs=1, batch_size=20, lr=0.01), []
+    for images in (nonsense, on_disk):
+        replicas = Replicas(grid(build, 0.3), SEEDS, cpu)
+        list(fit_many(replicas, images, None, config))
+        ends.append(predict_many(replicas, images))
+    assert torch.equal(*ends)
 
 
 def test_weights_are_named_and_ordered_as_the_grid(cpu, build):
