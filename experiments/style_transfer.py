@@ -48,9 +48,9 @@ class Config:
     backbone: str = "vgg19"
     """torchvision classifier whose features are used: vgg19, mobilenet_v2, resnet18, ..."""
     weights: str = "random"
-    """random (works in its own right, and the result says so; --beta is then 30, --tv 1 and --steps
-    60 unless given), a FILE that holds a state dict, or default: torchvision's ImageNet weights,
-    kept in TORCH_HOME and downloaded to it"""
+    """random (works in its own right, and the result says so; layers are then chosen one resolution
+    less deep, and --beta is 100, --tv 0.3, --steps 50 unless given), a FILE that holds a state
+    dict, or default: torchvision's ImageNet weights, kept in TORCH_HOME and downloaded to it"""
     seeds: int = 1
     """networks to draw, where the weights are random"""
     study: bool = False
@@ -97,7 +97,7 @@ def main(config: Config) -> None:
 
     device = pick(config.device)
     network = load_network(config, 0)
-    base = settle(painting(config), network.network)
+    base = settle(painting(config), network.network, shallow=config.weights == "random")
     more = config.pairs - 1 if config.study else 0
     pairs, quarantined = gallery.read_pairs(config.content, config.style, base, more)
     arms = make_arms(config, base)
@@ -127,7 +127,7 @@ def painting(config: Config) -> StyleConfig:
 
     settled = config.painting
     if config.weights == "random" and not settled.is_published:
-        settled = settled.default_to(steps=60, beta=30.0, tv=1.0)
+        settled = settled.default_to(steps=50, beta=100.0, tv=0.3)
     small = config.study or config.content in PAIRS
     return settled.default_to(size=128) if small else settled
 

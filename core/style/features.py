@@ -117,15 +117,16 @@ def stages(network: nn.Module) -> list[list[str]]:
     return [list(dict.fromkeys(found[k])) for k in sorted(found)]
 
 
-def choose(network: nn.Module) -> tuple[list[str], str]:
+def choose(network: nn.Module, *, shallow: bool = False) -> tuple[list[str], str]:
     """Choose style layers and a content layer by the network's resolutions.
 
     Style: the first activation at each of the first five, VGG19's conv1_1 to conv5_1 after their
-    ReLU. Content: the second at the fourth, VGG19's conv4_2. Raises UserError for a network that
-    does not halve the picture.
+    ReLU. Content: the second at the fourth, VGG19's conv4_2. shallow: one resolution less of
+    both, for random weights, whose deep features say little of where things are. Raises UserError
+    for a network that does not halve the picture.
     """
     try:
-        found = stages(network)[:N_STAGES]
+        found = stages(network)[: N_STAGES - shallow]
     except Exception as error:  # a network that takes one size only may raise anything
         reason = " ".join(str(error).split())[:80]
         raise UserError(f"--backbone: a convolutional network is wanted ({reason})") from error
@@ -133,5 +134,5 @@ def choose(network: nn.Module) -> tuple[list[str], str]:
         raise UserError(
             "--backbone: a convolutional network is wanted, one that halves the picture"
         )
-    deep = found[min(3, len(found) - 1)]
+    deep = found[min(3 - shallow, len(found) - 1)]
     return [names[0] for names in found], deep[min(1, len(deep) - 1)]

@@ -28,11 +28,14 @@ class Losses:
     """(pictures,)"""
 
 
-def settle(config: StyleConfig, network: nn.Module) -> StyleConfig:
-    """Return the config with all that its mode and the network settle, layers included."""
+def settle(config: StyleConfig, network: nn.Module, *, shallow: bool = False) -> StyleConfig:
+    """Return the config with all that its mode and the network settle, layers included.
+
+    shallow: as in `features.choose`, and not in the published mode.
+    """
     style, content = config.style_layers, config.content_layer
     if not style or not content:
-        chosen, deep = choose(network)
+        chosen, deep = choose(network, shallow=shallow and not config.is_published)
         style, content = style or tuple(chosen), content or deep
     return replace(config.resolve(), style_layers=style, content_layer=content)
 

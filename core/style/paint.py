@@ -105,14 +105,17 @@ class _Canvas:
 
     @torch.no_grad()
     def losses(self) -> list[Losses]:
+        """Return the losses of the picture as it stands."""
         return [self.objective(torch.cat(self.rows))]
 
     @torch.no_grad()
     def clip(self, limits: tuple[Tensor, Tensor]) -> None:
+        """Bring the pixels back between black and white."""
         for row in self.rows:
             row.clamp_(*limits)
 
     def picture(self) -> Tensor:
+        """Return a copy of the pictures on the CPU."""
         return torch.cat(self.rows).detach().cpu()
 
     def record(self, steps: list[Step]) -> dict[str, Any]:

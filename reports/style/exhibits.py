@@ -113,7 +113,7 @@ def _summary(results: Results) -> Exhibit:
         cells: dict[str, object] = {"arm": arm}
         for name, each in measures.items():
             known = bool(np.isfinite(each[arm]).all())
-            cells |= columns(name, mean(each[arm]) if known else None)
+            cells |= columns(name, mean(each[arm], bounds=(0.0, np.inf)) if known else None)
         found.append(cells | {"seeds": values.shape[0], "pairs": values.shape[1]})
     caption = (
         "What was painted, mean over pairs of pictures with its 95 % interval: length of the "

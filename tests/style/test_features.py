@@ -96,6 +96,8 @@ def test_layers_are_chosen_by_resolution(name, style, content):
     for value in network.parameters():
         value.zero_()
     assert choose(network) == (style, content)
+    if name == "vgg19":
+        assert choose(network, shallow=True) == (style[:4], "features.13")
 
 
 def test_a_network_without_activation_modules_gives_its_layers():
