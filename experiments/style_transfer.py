@@ -96,10 +96,11 @@ def main(config: Config) -> None:
     from reports.verdicts import judge
 
     device = pick(config.device)
-    network = load_network(config, 0)
-    base = settle(painting(config), network.network, shallow=config.weights == "random")
     more = config.pairs - 1 if config.study else 0
+    base = painting(config).resolve()
     pairs, quarantined = gallery.read_pairs(config.content, config.style, base, more)
+    network = load_network(config, 0).network
+    base = settle(base, network, shallow=config.weights == "random")
     arms = make_arms(config, base)
     card = gallery.card(pairs, config.backbone, config.weights, quarantined)
     groups = list(grid(config, arms, pairs, TOGETHER if device.torch.type == "cpu" else 32))

@@ -13,6 +13,7 @@ from PIL import Image
 
 from core.errors import UserError
 from core.provenance import ROOT
+from core.style.config import StyleConfig
 from experiments import style_transfer
 from experiments.style_transfer import SMOKE, Config, main
 
@@ -171,6 +172,25 @@ def test_help_answers_at_once_and_a_missing_picture_is_status_2(store):
     assert done.returncode == 2
     assert done.stderr.startswith("CONTENT nothing.png: there is no such file")
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_the_course_mode_runs_on_vgg19(store):
+    """Its weights are random here; names, layers and losses are the course's."""
+    painting = StyleConfig(mode="published", size=32, steps=4, lr=0.03)
+    main(replace(QUICK, backbone="vgg19", painting=painting, out=store))
+    (trial,) = runs("trial")
+    metrics = trial.data.metrics
+    assert sum(name.startswith("final/style_") for name in metrics) == 5
+    weighted = sum(
+        weight * metrics[f"final/style_{k + 1}"]
+        for k, weight in enumerate((1, 0.75, 0.2, 0.2, 0.2))
+    )
+    wanted = metrics["final/content"] + 1e6 * weighted
+    assert metrics["final/total"] == pytest.approx(wanted, rel=1e-4)
+    history = MlflowClient().get_metric_history(trial.info.run_id, "loss/total")
+    values = [point.value for point in sorted(history, key=lambda point: point.step)]
+    assert len(values) == 5
+    assert values[-1] < values[0]
 
 
 @pytest.mark.real_data
