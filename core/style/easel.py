@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from core.device import Device
@@ -60,7 +61,8 @@ class Easel:
 
         shares/content is the share of the content lost, shares/style that of the gap to the style
         left, mean over its layers: the losses of the normalised mode. artefact/length is in
-        pixels; it is left out where nothing was painted.
+        pixels, artefact/length_smooth the same without the noise from pixel to pixel; they are
+        left out where nothing was painted.
         """
         plain = replace(self.config, mode="normalised", style_weights=())
         alike = Objective(self.network, plain, self.contents, self.styles, self.device)
@@ -71,10 +73,13 @@ class Easel:
                 self.standard.undo(each).clamp(0, 1).permute(1, 2, 0).double().numpy()
                 for each in (before, after)
             )
+            painted_over = artefacts(other, one)
+            smooth = gaussian_filter(painted_over, (1, 1, 0))
             metrics = {
                 "shares/content": float(losses.content[index]),
                 "shares/style": float(losses.style[index].mean()),
-                "artefact/length": autocorrelation_length(artefacts(other, one)),
+                "artefact/length": autocorrelation_length(painted_over),
+                "artefact/length_smooth": autocorrelation_length(smooth),
             }
             found.append({name: value for name, value in metrics.items() if np.isfinite(value)})
         return found

@@ -16,11 +16,15 @@ def pictures(cells: Mapping[tuple[str, str], NDArray[np.uint8]]) -> Figure:
     """Show pictures, uint8 (H, W, 3), in a grid. cells: (row, column) -> picture."""
     rows, columns = (list(dict.fromkeys(key[i] for key in cells)) for i in (0, 1))
     side = min(3.2, 14 / len(columns))
-    tallest = max(cell.shape[0] / cell.shape[1] for cell in cells.values())
+    tallest = [
+        min(1.3, max(c.shape[0] / c.shape[1] for (own, _), c in cells.items() if own == row))
+        for row in rows
+    ]
     figure, axes = plt.subplots(
         len(rows),
         len(columns),
-        figsize=(side * len(columns), side * min(tallest, 1.3) * len(rows) + 0.3),
+        figsize=(side * len(columns), side * sum(tallest) + 0.3),
+        height_ratios=tallest,
         squeeze=False,
         layout="constrained",
     )

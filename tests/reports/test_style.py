@@ -33,6 +33,7 @@ def make(growth=0.5, control=-0.4, decades=1.385, steps=2000, pairs=5, seeds=3, 
                 losses[399, 0] = 10 ** (decades + noise * random.normal())
                 metrics = {
                     "artefact/length": length,
+                    "artefact/length_smooth": 2 * length,
                     "shares/style": gap,
                     "shares/content": lost,
                     "final/total": 1.0,

@@ -112,6 +112,22 @@ def test_total_variation_smooths(network, batch, device):
     assert (last(10.0) < 0.5 * last(0.0)).all()
 
 
+def test_a_step_that_goes_astray_is_taken_back(network, batch, device):
+    """L-BFGS alone diverges on this objective: noise, and a smoothness that fights the style."""
+    objective = make(network, batch, device, tv=100.0, steps=40)
+    steps = list(paint(objective, batch[0], LIMITS))
+    totals = np.array([step.losses["total"] for step in steps])
+    assert (totals[1:] <= painting.RETREAT * totals[:-1] * (1 + 1e-6)).all()
+    assert (totals[-1] < 0.7 * totals[0]).all()
+
+
+def test_without_a_retreat_it_would_diverge(network, batch, device, monkeypatch):
+    monkeypatch.setattr(painting, "RETREAT", 1e9)
+    objective = make(network, batch, device, tv=100.0, steps=40)
+    totals = np.array([step.losses["total"] for step in paint(objective, batch[0], LIMITS)])
+    assert (totals[1:] > 1.5 * totals[:-1]).any()
+
+
 def test_a_loss_that_is_not_finite_names_its_step(network, batch, device):
     objective = make(network, batch, device, optimizer="adam", lr=1e30, mode="published")
     with pytest.raises(FloatingPointError, match=r"loss \w+ .* at step [1-9]"):
