@@ -23,7 +23,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
         "lr": 1.0,
         "steps": 150,
         "beta": 1e3,
-        "tv": 4.0,
+        "tv": 10.0,
     },
 }
 _ADAM_RATE = 0.05  # where Adam is asked for in the normalised mode
@@ -49,7 +49,7 @@ class StyleConfig:
     beta: float | None = None
     """weight of the style loss (default: 1e3, published 1e6)"""
     tv: float | None = None
-    """weight of the total variation, which smooths (default: 4, published 0)"""
+    """weight of the total variation, which smooths (default: 10, published 0)"""
     style_layers: tuple[str, ...] = ()
     """modules of the network that give the style (default: the first activation at each of the
     first five resolutions, VGG19's conv1_1 to conv5_1)"""

@@ -15,7 +15,6 @@ from torch import Tensor
 from core.style.objective import Losses, Objective
 from core.training.loop import CHECKPOINT_SECONDS, load, save
 
-
 RETREAT = 1.5
 """L-BFGS runs without a line search, which would double its cost; a step after which the loss is
 more than this times the one before is taken back, and the optimiser begins anew from there"""
