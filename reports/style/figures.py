@@ -58,8 +58,7 @@ def lengths(frame: pd.DataFrame, layers: Sequence[str]) -> Figure:
     places = frame["arm"].map({arm: index + 1 for index, arm in enumerate(layers)})
     _lines(axis, frame.assign(x=places), "artefact length", BLUE)
     axis.set_xticks(range(1, len(layers) + 1))
-    axis.set_yscale("log", base=2)
-    axis.yaxis.set_major_formatter("{x:g}")
+    axis.set_ylim(bottom=0)
     axis.set_xlabel("style layer (1 is the earliest)")
     axis.set_ylabel("artefact length (pixels)")
     return figure
@@ -74,6 +73,8 @@ def control(frame: pd.DataFrame) -> Figure:
         _lines(axis, frame.assign(x=frame["beta"]), name, colour)
         axis.set_xscale("log")
         axis.set_yscale("log")
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_formatter("{x:g}")
         axis.set_xlabel("beta")
         axis.set_ylabel(f"{name} (share)")
     return figure
