@@ -1,9 +1,9 @@
 """Folders of images: one sub-folder per class, with train/, valid/ and test/ above if present."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
+from core.data import metadata
 from core.data.card import Quarantined, readable
 from core.data.config import DataConfig
 from core.data.decode import UnreadableError, decode, scale
@@ -48,6 +49,8 @@ class Entry:
     path: Path
     label: str
     side: str
+    owner: str = ""
+    """patient or lesion, where a table beside the images names one"""
 
 
 @dataclass(frozen=True)
@@ -72,15 +75,22 @@ class Folder:
     quarantined: list[Quarantined]
 
 
-def read(root: Path, config: DataConfig, prepare: Prepare | None = None) -> Folder:
+def read(
+    root: Path,
+    config: DataConfig,
+    prepare: Prepare | None = None,
+    listed: Sequence[Entry] | None = None,
+) -> Folder:
     """Decode every file below `root`; those that give no image are named with their reason.
 
-    Images come at `config.size`, or at their own size if all agree on one of at most 224 pixels,
-    else at 64; or as `prepare` makes them. Sets larger than `config.memory` stay on disk. Raises
-    UserError for a folder that is missing, empty or has one class.
+    listed: the files, if not those of one sub-folder per class. Images come at `config.size`, or
+    at their own size if all agree on one of at most 224 pixels, else at 64; or as `prepare` makes
+    them. Sets larger than `config.memory` stay on disk. Raises UserError for a folder that is
+    missing, empty or has one class.
     """
-    entries = list(_entries(root))
-    looks = _in_threads(_look, [entry.path for entry in entries], "looking at the images")
+    rows = metadata.read(root)
+    entries = [_named(entry, rows.get(entry.path.stem)) for entry in listed or _entries(root)]
+    looks = in_threads(look, [entry.path for entry in entries], "looking at the images")
     bad = [
         Quarantined(readable(entry.path.relative_to(root)), look)
         for entry, look in zip(entries, looks, strict=True)
@@ -119,7 +129,7 @@ def _entries(root: Path) -> Iterator[Entry]:
         parts = [(path, SIDES[path.name]) for path in below if path.name in SIDES]
         for part, side in parts if divided else [(root, "train")]:
             for folder in _folders(part):
-                for path in _files(folder):
+                for path in files_below(folder):
                     yield Entry(path, readable(folder.name), side)
     except PermissionError as error:
         raise UserError(f"--data folder:{root}: {error.filename} may not be read") from error
@@ -132,7 +142,7 @@ def _folders(above: Path) -> list[Path]:
     return sorted(path for path in visible if not here.is_relative_to(path.resolve()))
 
 
-def _files(folder: Path) -> list[Path]:
+def files_below(folder: Path) -> list[Path]:
     """List what lies below a folder and is none; links to folders are not followed."""
 
     def stop(error: OSError) -> None:
@@ -145,7 +155,11 @@ def _files(folder: Path) -> list[Path]:
     return sorted(found)
 
 
-def _look(path: Path) -> Seen | str:
+def _named(entry: Entry, row: metadata.Row | None) -> Entry:
+    return replace(entry, label=row.label or entry.label, owner=row.group) if row else entry
+
+
+def look(path: Path) -> Seen | str:
     """Decode a file; return what is needed of it, or the reason why it cannot be read."""
     try:
         image = decode(path)
@@ -182,10 +196,10 @@ def _pixels(paths: list[Path], load: Loader, memory: float) -> Tensor | Files:
     shape = load.shape
     if len(paths) * 3 * shape[0] * shape[1] > memory * 2**30:
         return Files(paths, (3, *shape), load)
-    return torch.stack(_in_threads(load, paths, "decoding"))
+    return torch.stack(in_threads(load, paths, "decoding"))
 
 
-def _in_threads(function: Callable[[Path], T], items: list[Path], label: str) -> list[T]:
+def in_threads(function: Callable[[Path], T], items: list[Path], label: str) -> list[T]:
     """Map a function over files in threads (Pillow lets go of the lock), with a progress bar."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(tqdm(pool.map(function, items), label, len(items), unit="image", disable=None))

@@ -1,6 +1,6 @@
 """Images in memory or on disk, and the batches that training draws from them."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,13 +15,15 @@ WORKERS = 2
 DATA_ORDER = 0  # purpose of a derived seed; the training loop has others
 
 
+Loads = Callable[[Path], Tensor]
+"""reads a file as uint8 (C, H, W)"""
+
+
 class Files(Dataset[Tensor]):
     """Images that are decoded when asked for: sets too large to hold."""
 
-    def __init__(
-        self, paths: list[Path], shape: tuple[int, int, int], decode: Callable[[Path], Tensor]
-    ) -> None:
-        """Keep the list; nothing is read. decode: path -> uint8 (C, H, W); must be picklable."""
+    def __init__(self, paths: list[Path], shape: tuple[int, int, int], decode: Loads) -> None:
+        """Keep the list; nothing is read. decode: picklable, and its repr says what it does."""
         self.paths, self.shape, self.decode = paths, shape, decode
 
     def __len__(self) -> int:
@@ -64,6 +66,14 @@ class Images:
         """Move what is held in memory to a device."""
         pixels = self.pixels if isinstance(self.pixels, Files) else self.pixels.to(device)
         return replace(self, pixels=pixels, labels=self.labels.to(device))
+
+
+def concatenated(parts: Sequence[Images]) -> Images:
+    """Join images that are held in memory, in order. Raises ValueError for those on disk."""
+    held = [part.pixels for part in parts if not isinstance(part.pixels, Files)]
+    if len(held) < len(parts):
+        raise ValueError("parts: images on disk, wanted images in memory")
+    return Images(torch.cat(held), torch.cat([part.labels for part in parts]))
 
 
 @dataclass(frozen=True)

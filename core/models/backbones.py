@@ -114,9 +114,7 @@ class Backbone(nn.Module):
         """Wrap torchvision's network; weights: imagenet, none, or the name of a file."""
         super().__init__()
         self.network, self.name, self.weights = network, name, weights
-        entry = _entry(name)
-        self.classes: tuple[str, ...] = tuple(entry.meta["categories"])
-        self.preparation = _preparation(entry)
+        self.classes, self.preparation = class_names(name), _preparation(_entry(name))
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return logits (batch, 1000). pixels: (batch, 1 or 3, H, W) float in [0, 1]."""
@@ -181,6 +179,11 @@ def load(name: str, weights: str = "imagenet", seed: int = 0) -> Backbone:
             setattr(network, side, None)  # heads that only training from scratch uses
             network.aux_logits = False
     return Backbone(network, name, Path(weights).name).eval()
+
+
+def class_names(name: str) -> tuple[str, ...]:
+    """Return the names of the 1,000 classes that torchvision's network `name` tells apart."""
+    return tuple(_entry(name).meta["categories"])
 
 
 def digest(module: nn.Module) -> str:

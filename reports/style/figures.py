@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from reports.figures import BLUE, GREY, ORANGE, _grid
+from reports.figures import BLUE, GREY, ORANGE, panels
 
 
 def pictures(cells: Mapping[tuple[str, str], NDArray[np.uint8]]) -> Figure:
@@ -40,7 +40,7 @@ def pictures(cells: Mapping[tuple[str, str], NDArray[np.uint8]]) -> Figure:
 def losses(frame: pd.DataFrame) -> Figure:
     """Draw each loss by step, a line a picture. frame: content, style, seed, step, loss, value."""
     names = list(dict.fromkeys(frame["loss"]))
-    figure, axes = _grid(names)
+    figure, axes = panels(names)
     for axis, name in zip(axes, names, strict=True):
         own = frame[frame["loss"] == name]
         for _, line in own.groupby(["arm", "content", "style", "seed"], sort=False):
