@@ -54,7 +54,8 @@ class Config:
     seeds: int = 1
     """networks to draw, where the weights are random"""
     study: bool = False
-    """answer claims S1 to S3 on several pairs of pictures, each painted many times"""
+    """answer claims S1 to S3 on several pairs of pictures, each painted many times, without total
+    variation unless --tv is given"""
     pairs: int = 5
     """pairs of the study, 2 to 5: the given one, then embedded ones"""
     published_steps: int = 2000
@@ -66,7 +67,7 @@ class Config:
 
     def __post_init__(self) -> None:
         check("seeds", self.seeds, self.seeds >= 1, "1 or more")
-        varied = self.seeds == 1 or self.weights == "random"
+        varied = self.seeds == 1 or self.is_random
         check("seeds", self.seeds, varied, "1, as these weights are not random,")
         check("pairs", self.pairs, 2 <= self.pairs <= 5, "2 to 5")
         many = self.study and Path(self.content).expanduser().is_dir()
@@ -74,6 +75,11 @@ class Config:
         own = self.painting.mode == "normalised" and not self.painting.style_weights
         check("study", "with --mode published or --style-weights", own or not self.study, "neither")
         check("published_steps", self.published_steps, self.published_steps >= 1, "1 or more")
+
+    @property
+    def is_random(self) -> bool:
+        """Tell whether the weights are drawn."""
+        return self.weights in ("random", "none")
 
 
 SMOKE = Config(
@@ -100,7 +106,7 @@ def main(config: Config) -> None:
     base = painting(config).resolve()
     pairs, quarantined = gallery.read_pairs(config.content, config.style, base, more)
     network = load_network(config, 0).network
-    base = settle(base, network, shallow=config.weights == "random")
+    base = settle(base, network, shallow=config.is_random)
     arms = make_arms(config, base)
     card = gallery.card(pairs, config.backbone, config.weights, quarantined)
     groups = list(grid(config, arms, pairs, TOGETHER if device.torch.type == "cpu" else 32))
@@ -127,7 +133,9 @@ def painting(config: Config) -> StyleConfig:
     from core.style.pictures import PAIRS
 
     settled = config.painting
-    if config.weights == "random" and not settled.is_published:
+    if config.study:  # the course had no total variation, and it acts on what S2 measures
+        settled = settled.default_to(tv=0.0)
+    if config.is_random and not settled.is_published:
         settled = settled.default_to(steps=50, beta=100.0, tv=0.3)
     small = config.study or config.content in PAIRS
     return settled.default_to(size=128) if small else settled
@@ -143,8 +151,8 @@ def load_network(config: Config, seed: int) -> "Backbone":
         return load(config.backbone, named, seed)
     except UserError as error:
         text = str(error).replace("--backbones", "--backbone")
-        if config.weights == "default" and text.startswith("--weights"):
-            text = text.replace("--weights imagenet", "--weights default", 1)
+        if named == "imagenet" and text.startswith("--weights"):
+            text = text.replace("imagenet", config.weights, 1)
             text += ", or use --weights random, which needs none"
         raise UserError(text) from error
 

@@ -38,7 +38,7 @@ def card(
 ) -> Card:
     """Describe the pairs that a study paints, and the network it paints them with.
 
-    weights: random, default or the path of a file.
+    weights: random or none, default or imagenet, or the path of a file.
     """
     digest = sha256()
     for each in pairs:
@@ -54,7 +54,7 @@ def card(
         shape=(3, height, width),
         counts={},
         split="none, every picture is painted",
-        warnings=[RANDOM.format(backbone)] if weights == "random" else [],
+        warnings=[RANDOM.format(backbone)] if weights in ("random", "none") else [],
         quarantined=quarantined,
     )
 
