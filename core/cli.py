@@ -1,5 +1,6 @@
 """Run a script: options in, one line for what the user can put right, a clean stop on Ctrl-C."""
 
+import errno
 import os
 import signal
 import sys
@@ -13,13 +14,15 @@ from core.errors import UserError
 
 Config = TypeVar("Config")
 
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+
 
 def run(main: Callable[[Config], None], config: type[Config], description: str) -> None:
     """Parse the command line into `config`, call `main`, and exit.
 
     Options of nested dataclasses are flat: `--epochs`, not `--train.epochs`. Exit status: 0; 2
-    for a UserError, printed as one line; 130 for Ctrl-C or SIGTERM, after which the same command
-    goes on. A second Ctrl-C ends the process at once.
+    for a UserError and for a disk that cannot be written, printed as one line; 130 for Ctrl-C or
+    SIGTERM, after which the same command goes on. A second Ctrl-C ends the process at once.
     """
     try:
         options = tyro.cli(
@@ -32,6 +35,10 @@ def run(main: Callable[[Config], None], config: type[Config], description: str) 
         main(options)
     except UserError as error:
         _stop(str(error), 2)
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        _stop(f"{error.filename or 'writing to disk'}: {error.strerror}", 2)
     except KeyboardInterrupt:
         _stop("interrupted: what is finished is kept; the same command goes on from there", 130)
 

@@ -1,5 +1,6 @@
 """Options shared by the experiments. No heavy import: `--help` must answer at once."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,8 +25,7 @@ class DeviceConfig:
     """refuse kernels whose result varies from run to run (slower on CUDA)"""
 
     def __post_init__(self) -> None:
-        kind, _, index = self.device.partition(":")
-        valid = kind in ("auto", "cpu", "cuda", "mps") and (not index or index.isdigit())
+        valid = re.fullmatch(r"auto|cpu|mps|cuda(:[0-9]{1,3})?", self.device) is not None
         check("device", self.device, valid, "auto, cpu, cuda, cuda:N or mps")
 
 

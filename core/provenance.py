@@ -91,10 +91,13 @@ def is_dead(tags: dict[str, str]) -> bool:
     if tags.get("host") != socket.gethostname() or "pid" not in tags:
         return False
     try:
-        started = psutil.Process(int(tags["pid"])).create_time()
+        process = psutil.Process(int(tags["pid"]))
+        ended = process.status() == psutil.STATUS_ZOMBIE  # killed, and nobody asked for its status
+        started = process.create_time()
     except psutil.NoSuchProcess:
         return True
-    return abs(started - float(tags["pid_started"])) > 1  # the number was given to another process
+    # A process of another age was given the same number.
+    return ended or abs(started - float(tags["pid_started"])) > 1
 
 
 def user() -> str:

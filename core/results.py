@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from safetensors import safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,6 +17,8 @@ FILE = "result.safetensors"
 """name of a trial's artifact with its metrics and arrays"""
 PAGE = "study.json"
 """name of a study's artifact with all that the report prints"""
+SCHEMA = 1
+"""version of that artifact; a reader leaves out what another version wrote"""
 DPI = 144
 
 
@@ -42,6 +44,8 @@ class Run:
     status: str
     """RUNNING, FINISHED, FAILED or KILLED"""
     tags: dict[str, str]
+    started: float
+    """seconds since 1970"""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,8 @@ class Result:
 
     def save(self, folder: Path) -> None:
         """Write metrics and arrays to one file, and each table as CSV."""
-        save_file(self.arrays, folder / FILE, metadata={"metrics": json.dumps(self.metrics)})
+        content = save(self.arrays, metadata={"metrics": json.dumps(self.metrics)})
+        (folder / FILE).write_bytes(content)  # a full disk is an OSError, not safetensors' own
         for name, table in self.tables.items():
             table.to_csv(folder / f"{name}.csv")
 
@@ -83,6 +88,9 @@ class Exhibit:
         """Write the frame as CSV and the figure as PNG; return what the page says of them."""
         self.frame.to_csv(folder / f"{self.name}.csv", index=False)
         if self.figure is not None:
+            from matplotlib import pyplot
+
             self.figure.savefig(folder / f"{self.name}.png", dpi=DPI)
+            pyplot.close(self.figure)  # it keeps every figure until told
         drawn = self.figure is not None
         return {"name": self.name, "caption": self.caption, "figure": drawn, "units": self.units}

@@ -6,10 +6,12 @@ and device): the same command goes on with the trials that are missing.
 """
 
 import contextlib
+import functools
 import json
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
@@ -19,11 +21,17 @@ from tqdm import tqdm
 from core import provenance, views
 from core.data.card import Card
 from core.errors import UserError
-from core.results import FILE, PAGE, Exhibit, Result, Trial
+from core.results import FILE, PAGE, SCHEMA, Exhibit, Result, Trial
 from core.tracking import Store
 from core.training.loop import Epoch
 
+ONLY: ContextVar[str | None] = ContextVar("ONLY", default=None)
+"""key of the one trial to train: a study that repeats it stops there, by raising Repeated"""
 FLUSH_SECONDS = 10.0  # epochs are buffered: one log_batch costs 5 ms, and short trials are many
+
+
+class Repeated(BaseException):
+    """The one trial that was wanted is trained and logged; no error, so nothing may catch it."""
 
 
 class Study:
@@ -44,7 +52,7 @@ class Study:
         self._buffer: dict[Trial, list[tuple[str, float, int]]] = {}
         self._bar = tqdm(disable=True)
 
-    @property
+    @functools.cached_property  # the sources may be edited while a study runs
     def key(self) -> str:
         """Hash all that the numbers depend on: 16 hex digits."""
         code = provenance.code_hash(self.script)
@@ -61,8 +69,8 @@ class Study:
             self.run_id = self._claim()
         try:
             self._describe()
-        except BaseException:
-            self.store.end(self.run_id, "FAILED")
+        except BaseException as error:
+            self.__exit__(type(error))
             raise
         return self
 
@@ -83,6 +91,7 @@ class Study:
                 self.store.revive(run.id)
                 return run.id
         tags = {"role": "study", "study": self.name, "data": self.card.name, "study_key": self.key}
+        tags["device"] = self.device
         return self._create(f"{self.card.name} {time.strftime('%Y-%m-%d %H:%M')}", tags)
 
     def _create(self, name: str, tags: dict[str, str]) -> str:
@@ -112,6 +121,8 @@ class Study:
         A group is trained as one program and comes back whole, so that its numbers do not depend
         on when the study was interrupted; `finish` logs only what is missing.
         """
+        if (only := ONLY.get()) is not None:
+            groups = [group for group in groups if any(trial.key == only for trial in group)]
         trials = {trial.key: trial for group in groups for trial in group}
         query = f"tags.mlflow.parentRunId = '{self.run_id}' AND tags.complete = 'true'"
         with tempfile.TemporaryDirectory() as folder:
@@ -127,11 +138,13 @@ class Study:
             yield group
             self._bar.update(len(group))
         self._bar.close()
+        if only is not None:
+            raise Repeated
 
     def checkpoint(self, group: Sequence[Trial]) -> Path:
         """Return where the training of a group may keep its checkpoint."""
         name = sha256("\n".join(trial.key for trial in group).encode()).hexdigest()[:16]
-        return provenance.ROOT / "mlruns" / "checkpoints" / self.key / f"{name}.pt"
+        return self.store.home / "mlruns" / "checkpoints" / self.key / f"{name}.pt"
 
     def epoch(self, group: Sequence[Trial], epoch: Epoch) -> None:
         """Log the metrics of an epoch, one value per trial in the order of the group.
@@ -186,12 +199,19 @@ class Study:
         notes: what else the report prints: `question`, `warnings`, ... columns: the metrics that
         the MLflow page shows; the first one sorts.
         """
-        page = {"study": self.name, **notes, "verdicts": list(verdicts), "config": self.config}
+        page = {
+            "schema": SCHEMA,
+            "study": self.name,
+            **notes,
+            "verdicts": list(verdicts),
+            "config": self.config,
+        }
         page["data"] = self.card.as_dict()
         page["provenance"] = {
             **provenance.summary(),
             "device": self.device,
             "seconds": round(time.monotonic() - self._started, 1),
+            "tracking_seconds": round(self.store.seconds, 1),
         }
         with tempfile.TemporaryDirectory() as folder:
             page["exhibits"] = [exhibit.save(Path(folder)) for exhibit in exhibits]
@@ -202,7 +222,7 @@ class Study:
         note = {"mlflow.note.content": str(notes.get("question", ""))}
         self.store.describe(self.experiment, {views.TAG + self.key: view, **note})
         self.store.end(self.run_id, "FINISHED")
-        print(views.instructions(self.store.uri, self.experiment, self.key))
+        print(views.instructions(self.store.name, self.experiment, self.key))
 
 
 def _scalars(config: dict[str, Any]) -> dict[str, str | int | float]:

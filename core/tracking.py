@@ -1,7 +1,8 @@
 """The store of all runs, on MLflow: the only file that imports it.
 
 Runs go to <repo>/mlflow.db and <repo>/mlruns from any working directory; the environment's
-MLFLOW_TRACKING_URI overrides. What a study keeps here and how it resumes is in `core.study`.
+MLFLOW_TRACKING_URI overrides, and mlruns then lies beside the database it names. What a study
+keeps here and how it resumes is in `core.study`.
 """
 
 import contextlib
@@ -9,6 +10,7 @@ import functools
 import logging
 import math
 import os
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,12 +19,14 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # 7 would hang for four minutes
 import mlflow
 from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from core import provenance
@@ -45,20 +49,39 @@ def _guarded(
         start = time.monotonic()
         try:
             return method(self, *args, **kwargs)
-        except (MlflowException, SQLAlchemyError, OSError) as error:
+        except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
             reason = " ".join(str(error).split())[:300]
             wanted = "a store that can be read and written is wanted"
-            raise UserError(f"MLflow store {self.uri}: {wanted}: {reason}") from error
+            raise UserError(f"MLflow store {self.name}: {wanted}: {reason}") from error
         finally:
             self.seconds += time.monotonic() - start
 
     return guarded
 
 
+def _run(run: mlflow.entities.Run) -> Run:
+    return Run(run.info.run_id, run.info.status, run.data.tags, run.info.start_time / 1000)
+
+
+def _place(uri: str) -> tuple[str, Path]:
+    """Return the address of a store, absolute, and the folder in which its mlruns lies."""
+    if not uri.startswith("sqlite"):
+        return uri, provenance.ROOT
+    url = make_url(uri)
+    if url.database in (None, "", ":memory:"):
+        return uri, provenance.ROOT
+    path = Path(str(url.database))
+    if not path.is_absolute():  # else every connection would look in the directory of its moment
+        uri = url.set(database=str(path.absolute())).render_as_string(hide_password=False)
+    return uri, path.absolute().parent
+
+
 class Store:
     """MLflow's store; every method raises UserError where it cannot be read or written."""
 
     uri: str
+    home: Path
+    """folder that holds mlruns, unless a server keeps it"""
     seconds: float = 0.0
     """time spent in the store"""
 
@@ -66,11 +89,18 @@ class Store:
         """Open the store, and make its tables if need be."""
         self._open()
 
+    @property
+    def name(self) -> str:
+        """Return the address without user and password, to be shown."""
+        server = not self.uri.startswith("sqlite")
+        return re.sub(r"//[^/@]*@", "//", self.uri) if server else self.uri
+
     @_guarded
     def _open(self) -> None:
         for chatty in ("alembic", "mlflow.store.db.utils"):
             logging.getLogger(chatty).setLevel(logging.WARNING)
         self.uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{provenance.ROOT}/mlflow.db"
+        self.uri, self.home = _place(self.uri)
         mlflow.set_tracking_uri(self.uri)
         with self.lock():
             self._client = MlflowClient()
@@ -84,8 +114,10 @@ class Store:
         also settles the place of ./mlruns when first used, by the directory it is used from.
         """
         name = f"mlflow-{provenance.user()}-{sha256(self.uri.encode()).hexdigest()[:16]}.lock"
-        with FileLock(Path(tempfile.gettempdir(), name)), contextlib.chdir(provenance.ROOT):
-            yield
+        with FileLock(Path(tempfile.gettempdir(), name)):
+            self.home.mkdir(parents=True, exist_ok=True)
+            with contextlib.chdir(self.home):
+                yield
 
     @_guarded
     def experiment(self, name: str) -> str:
@@ -113,9 +145,21 @@ class Store:
             page = self._client.search_runs(
                 places, query, ViewType.ACTIVE_ONLY, 1000, page_token=token
             )
-            found += [Run(run.info.run_id, run.info.status, run.data.tags) for run in page]
+            found += [_run(run) for run in page]
             token = page.token or ""
         return found
+
+    @_guarded
+    def run(self, run_id: str) -> Run:
+        """Return a run by its id."""
+        return _run(self._client.get_run(run_id))
+
+    @_guarded
+    def metrics(self, run_id: str) -> dict[tuple[str, int], float]:
+        """Return every value logged of a run: (metric, step) -> value."""
+        names = self._client.get_run(run_id).data.metrics
+        histories = ((name, self._client.get_metric_history(run_id, name)) for name in names)
+        return {(name, each.step): each.value for name, points in histories for each in points}
 
     @_guarded
     def create(self, experiment: str, name: str, tags: Mapping[str, str]) -> str:
@@ -179,21 +223,3 @@ class Store:
         for run in self.runs("attributes.status = 'RUNNING'"):
             if provenance.is_dead(run.tags):
                 self.end(run.id, "KILLED")
-
-
-def complete_reports(folder: Path) -> tuple[list[Path], int]:
-    """Fetch the report of the latest complete study of each (study, data) into sub-folders.
-
-    Returns the sub-folders, and how many studies were left out because they are not complete.
-    """
-    store = Store()
-    studies = store.runs("tags.role = 'study'")
-    complete = [run for run in studies if run.tags.get("complete") == "true"]
-    latest: dict[tuple[str, str], Run] = {}
-    for run in complete:
-        latest.setdefault((run.tags["study"], run.tags["data"]), run)
-    paths = []
-    for _, run in sorted(latest.items()):
-        (folder / run.id).mkdir()
-        paths.append(store.fetch(run.id, "report", folder / run.id))
-    return paths, len(studies) - len(complete)

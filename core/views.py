@@ -20,14 +20,14 @@ TAG = "mlflow.sharedViewState."
 def saved_view(
     name: str, arm: str, columns: Sequence[str], parent: str, now: float | None = None
 ) -> str:
-    """Return the value of the tag that shows the children of `parent` grouped by the param `arm`.
+    """Return the value of the tag that shows the complete children of `parent`, grouped by `arm`.
 
-    columns: names of metrics. now: seconds since 1970, the present if left out.
+    arm: name of a param. columns: names of metrics. now: seconds since 1970, else the present.
     """
     moment = int((now or time.time()) * 1000)
     metrics = [f"metrics.`{column}`" for column in columns]
     state = {
-        "searchFilter": f"tags.mlflow.parentRunId = '{parent}'",
+        "searchFilter": f"tags.mlflow.parentRunId = '{parent}' AND tags.complete = 'true'",
         "orderByKey": metrics[0],
         "orderByAsc": False,
         "groupBy": {

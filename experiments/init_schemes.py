@@ -87,7 +87,7 @@ def main(config: Config) -> None:
 
     device = pick(config.device)
     splits = load(config.data)
-    build(config, splits, "zeros", 0, LARGER if config.larger else None)  # fails before it trains
+    build(config, splits, "zeros", 0)  # fails before it trains
     print(f"device: {device}\ndata: {splits.card}")
     held = splits.to(device.torch)
     groups = list(grid(config, 16 if device.torch.type == "cpu" else 128))

@@ -12,6 +12,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
+from scipy import special
 
 # Okabe and Ito's colours, told apart by colour-blind readers.
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#999999"
@@ -47,13 +48,17 @@ def loss_curves(frame: pd.DataFrame, guess: float) -> Figure:
         # A mean of logarithms: the axis is logarithmic and some schemes begin at thousands.
         logs = np.log(wide.clip(lower=1e-8))
         middle, n = logs.mean(axis=1), logs.count(axis=1)
-        half = 2.262 * logs.std(axis=1) / np.sqrt(n) if (n > 1).all() else 0 * middle
+        half = special.stdtrit(n - 1, 0.975) * logs.std(axis=1) / np.sqrt(n)  # NaN for one seed
         axis.plot(wide.index, np.exp(middle), color=BLUE, linewidth=1.6)
         axis.fill_between(
             wide.index, np.exp(middle - half), np.exp(middle + half), color=BLUE, alpha=0.25, lw=0
         )
         axis.axhline(guess, color=GREY, linestyle="--", linewidth=1)
         axis.set_yscale("log")
+        bottom, top = axis.get_ylim()
+        if top / bottom < 4:  # a flat curve should look flat
+            centre = np.sqrt(top * bottom)
+            axis.set_ylim(centre / 2, centre * 2)
         axis.set_xlabel("step", fontsize=8)
     figure.supylabel("training loss (nats, logarithmic)", fontsize=9)
     return figure
@@ -200,8 +205,9 @@ def confusions(frame: pd.DataFrame) -> Figure:
         axis.grid(visible=False)
         few = len(classes) <= 12 and max(map(len, classes)) <= 3
         ticks = range(len(classes)) if few else []
-        axis.set_xticks(ticks, classes if few else [], fontsize=6)
-        axis.set_yticks(ticks, classes if few else [], fontsize=6)
+        shown = [name.replace("$", r"\$") for name in classes] if few else []  # no mathematics
+        axis.set_xticks(ticks, shown, fontsize=6)
+        axis.set_yticks(ticks, shown, fontsize=6)
     figure.supxlabel("predicted class", fontsize=9)
     figure.supylabel("true class", fontsize=9)
     return figure

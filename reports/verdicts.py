@@ -17,10 +17,18 @@ class Claim:
     lesson: str
     statement: str
     published: str
+    """the numbers as printed, with their unit"""
     source: str
     data: str
+    """the set that the published numbers come from, by the name that studies give it"""
     test: str
+    """what decides, as a sentence"""
     margin: float
+    """in the unit of what is measured; of accuracies a fraction"""
+    study: str
+    """the experiment that tests it, without .py"""
+    command: str
+    """what to run for a verdict on the published data"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +40,7 @@ class Finding:
     names: tuple[str, ...] = ()
     """what each part of the decision measures"""
     unit: str = "points"
-    """points (a difference of accuracies) or percent"""
+    """points (a difference of shares), percent (a share), or the unit itself, such as dB"""
     comment: str = ""
     lacking: str = ""
     """what to run, if there is no decision"""
@@ -82,6 +90,8 @@ def _row(name: str, finding: Finding, decision: Decision | None, data: str) -> d
                 "n_seeds": part.estimate.n_seeds,
                 "n_images": part.estimate.n_images,
                 "margin": part.margin,
+                "target": part.target,
+                "test": part.test,
             }
             for label, part in zip(finding.names, parts, strict=True)
         ]

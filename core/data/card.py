@@ -1,7 +1,14 @@
 """What a reader must know about the data: where from, how many, what was left out and why."""
 
+import os
 from dataclasses import asdict, dataclass, field
+from pathlib import PurePath
 from typing import Any
+
+
+def readable(name: str | PurePath) -> str:
+    """Return a file's name as text that can be written: bytes that are no UTF-8 in hexadecimal."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 @dataclass(frozen=True)

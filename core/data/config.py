@@ -33,6 +33,8 @@ class DataConfig:
         known = self.data in EMBEDDED + TORCHVISION or (kind == "folder" and bool(path))
         wanted = f"one of {', '.join(EMBEDDED + TORCHVISION)} or folder:PATH"
         check("data", self.data, known, wanted)
+        text = not any("\ud800" <= each <= "\udfff" for each in self.data)
+        check("data", ascii(self.data), text, "a path in UTF-8")  # no store could hold it
         check("size", self.size, self.size is None or 1 <= self.size <= 4096, "1 to 4096")
         check("split_seed", self.split_seed, self.split_seed >= 0, "0 or more")
         check("memory", self.memory, self.memory >= 0, "a number of GiB, 0 or more")

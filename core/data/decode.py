@@ -11,6 +11,7 @@ MEGAPIXELS = 50
 """larger images are refused before they are decoded: a small file can hold a huge one"""
 
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # our bound is stricter
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # names no file; we do
 
 
 class UnreadableError(ValueError):
@@ -24,6 +25,7 @@ def decode(path: Path) -> Image.Image:
     animation the first frame counts. Returns an RGB image. Raises UnreadableError.
     """
     try:
+        _check_file(path)
         with Image.open(path) as image:
             _check_size(image)
             return _to_rgb(ImageOps.exif_transpose(image))
@@ -31,6 +33,11 @@ def decode(path: Path) -> Image.Image:
         raise
     except Exception as error:  # Pillow's plugins raise almost anything on damaged files
         raise UnreadableError(_reason(path, error)) from error
+
+
+def _check_file(path: Path) -> None:
+    if path.exists() and not path.is_file():  # to open a pipe is to wait for its writer
+        raise UnreadableError("not a regular file")
 
 
 def _check_size(image: Image.Image) -> None:

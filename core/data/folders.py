@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from core.data.card import Quarantined
+from core.data.card import Quarantined, readable
 from core.data.config import DataConfig
 from core.data.decode import UnreadableError, decode, scale
 from core.data.duplicates import thumbnails
@@ -70,7 +70,7 @@ def read(root: Path, config: DataConfig) -> Folder:
     entries = list(_entries(root))
     looks = _in_threads(_look, [entry.path for entry in entries], "looking at the images")
     bad = [
-        Quarantined(str(entry.path.relative_to(root)), look)
+        Quarantined(readable(entry.path.relative_to(root)), look)
         for entry, look in zip(entries, looks, strict=True)
         if isinstance(look, str)
     ]
@@ -100,17 +100,36 @@ def _entries(root: Path) -> Iterator[Entry]:
     if not root.is_dir():
         raise UserError(f"--data folder:{root}: there is no such folder")
     try:
-        below = sorted(path for path in root.iterdir() if path.is_dir())
-        divided = any(path.name == "train" for path in below)
+        below = _folders(root)
+        # A class may be called "train" too; then its images lie right in it.
+        divided = any(path.name == "train" and _folders(path) for path in below)
         parts = [(path, SIDES[path.name]) for path in below if path.name in SIDES]
         for part, side in parts if divided else [(root, "train")]:
-            for folder in sorted(path for path in part.iterdir() if path.is_dir()):
-                for path in sorted(folder.rglob("*")):
-                    hidden = any(name.startswith(".") for name in path.relative_to(root).parts)
-                    if not hidden and not path.is_dir():
-                        yield Entry(path, folder.name, side)
+            for folder in _folders(part):
+                for path in _files(folder):
+                    yield Entry(path, readable(folder.name), side)
     except PermissionError as error:
         raise UserError(f"--data folder:{root}: {error.filename} may not be read") from error
+
+
+def _folders(above: Path) -> list[Path]:
+    """List the sub-folders, links to folders too, unless they lead back up."""
+    here = above.resolve()
+    visible = (path for path in above.iterdir() if path.is_dir() and path.name[0] != ".")
+    return sorted(path for path in visible if not here.is_relative_to(path.resolve()))
+
+
+def _files(folder: Path) -> list[Path]:
+    """List what lies below a folder and is none; links to folders are not followed."""
+
+    def stop(error: OSError) -> None:
+        raise error  # os.walk, like rglob, would pass over it in silence
+
+    found: list[Path] = []
+    for place, below, names in os.walk(folder, onerror=stop):
+        below[:] = [name for name in below if name[0] != "."]
+        found += [Path(place, name) for name in names if name[0] != "."]
+    return sorted(found)
 
 
 def _look(path: Path) -> Seen | str:

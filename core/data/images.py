@@ -119,6 +119,7 @@ def _stream_files(
         batch_sampler=[unique.tolist() for unique, _ in wanted],
         num_workers=WORKERS,
         pin_memory=device.type == "cuda",
+        generator=torch.Generator(),  # or it draws from the global one, as dropout does
     )
     for decoded, batch, (_, inverse) in zip(loader, batches, wanted, strict=True):
         pixels = decoded.to(device, non_blocking=True).float().div_(255)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.data import folders
-from core.data.card import Card, Quarantined
+from core.data.card import Card, Quarantined, readable
 from core.data.config import DataConfig
 from core.data.duplicates import groups_of, thumbnails
 from core.data.images import Images, Splits
@@ -117,7 +117,7 @@ def _folder(config: DataConfig, root: Path) -> Splits:
         Images(found.pixels, labels),
         config,
         given=np.array([entry.side for entry in found.entries]),
-        names=[str(entry.path.relative_to(root)) for entry in found.entries],
+        names=[readable(entry.path.relative_to(root)) for entry in found.entries],
         digests=found.digests,
         thumbs=found.thumbnails,
         card={

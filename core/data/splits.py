@@ -26,12 +26,15 @@ def divide(
     the source has them. Sides that the source lacks get a fifth of train each. A copy of a test
     image leaves train and val, and a copy of a validation image leaves train: its side is empty.
     Returns (n,) str, a function of the images' order and the seed. Raises UserError for a class
-    with too few images to divide.
+    with too few images to divide, and for validation images that are all copies of test images.
     """
     rank = np.array([NAMES.index(side) for side in given])
     highest = np.zeros(int(groups.max()) + 1, dtype=np.int64)
     np.maximum.at(highest, groups, rank)
     side = np.where(rank == highest[groups], given, "")
+    if "val" in given and "val" not in side:
+        n = int((given == "val").sum())
+        raise UserError(f"--data: all {n} val images are copies of test images; others are wanted")
     wanted = ["train", *(name for name in NAMES[1:] if name not in given)]
     shares = [1 - SHARE * (len(wanted) - 1)] + [SHARE] * (len(wanted) - 1)
     free = side == "train"

@@ -19,6 +19,8 @@ from core.evaluation.intervals import Estimate
 
 Test = Literal["superior", "equivalent"]
 
+ALPHA = 0.025
+"""of each side, so that a verdict never contradicts the 95 % interval printed beside it"""
 LIMIT = 100_000
 """as many seeds, or times as many images, are out of reach"""
 
@@ -31,7 +33,7 @@ class Question(TypedDict, total=False):
     effect: float
     """the true value to plan for; the observed one if left out"""
     alpha: float
-    """0.05 if left out"""
+    """ALPHA if left out"""
     test: Test
     """"superior" if left out"""
     target: float
@@ -55,7 +57,7 @@ def power(estimate: Estimate, n_seeds: int, n_images: int, **question: Unpack[Qu
     parts = _components(estimate).resized(n_seeds, n_images)
     # Beyond a million degrees of freedom t is normal, and its noncentral form unstable.
     df = min(parts.df, 1e6)
-    threshold = stats.t.isf(question.get("alpha", 0.05), df)
+    threshold = stats.t.isf(question.get("alpha", ALPHA), df)
 
     def passes(bound: float) -> float:
         gap, stretch = abs(value - bound), 1.0
@@ -66,7 +68,7 @@ def power(estimate: Estimate, n_seeds: int, n_images: int, **question: Unpack[Qu
             stretch = sqrt(allowed / (estimate.value * (1 - estimate.value)))
         elif parts.se == 0:  # then comparisons.p_value is a sign test
             units = n_seeds if n_seeds > 1 else n_images
-            return float(gap > 0 and 2.0**-units < question.get("alpha", 0.05))
+            return float(gap > 0 and 2.0**-units < question.get("alpha", ALPHA))
         return float(stats.nct.sf(threshold * stretch, df, gap / parts.se))
 
     if question.get("test", "superior") == "superior":

@@ -2,7 +2,7 @@
 
 A claim is supported when the opposite is rejected, refuted when the claim itself is. Failing to
 reject either is no verdict. Each of the two errors, a false "supported" and a false "refuted",
-has a probability of alpha at most.
+has a probability of alpha at most: by default 2.5 %, together 5 %, as a 95 % interval has.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from typing import Literal
 
 from core.evaluation.comparisons import holm, p_value
 from core.evaluation.intervals import Estimate
-from core.evaluation.power import Question, Test, images_needed, seeds_needed
+from core.evaluation.power import ALPHA, Question, Test, images_needed, seeds_needed
 
 Verdict = Literal["supported", "refuted", "undecided"]
 
@@ -40,7 +40,7 @@ class Decision:
     """of a claim made of several; estimate, margin, test and target are then one part's"""
 
 
-def superior(estimate: Estimate, margin: float = 0.0, alpha: float = 0.05) -> Decision:
+def superior(estimate: Estimate, margin: float = 0.0, alpha: float = ALPHA) -> Decision:
     """Judge the claim that the true value exceeds margin (non-inferiority if it is negative).
 
     Supported if the one-sided test rejects "at most margin", refuted if it rejects "at least
@@ -57,7 +57,7 @@ def superior(estimate: Estimate, margin: float = 0.0, alpha: float = 0.05) -> De
 
 
 def equivalent(
-    estimate: Estimate, margin: float, alpha: float = 0.05, target: float = 0.0
+    estimate: Estimate, margin: float, alpha: float = ALPHA, target: float = 0.0
 ) -> Decision:
     """Judge the claim that the true value lies less than margin from target.
 
@@ -83,7 +83,7 @@ def equivalent(
     return _judge(decision, alpha, alpha)
 
 
-def all_of(decisions: Sequence[Decision], alpha: float = 0.05) -> Decision:
+def all_of(decisions: Sequence[Decision], alpha: float = ALPHA) -> Decision:
     """Judge a claim that holds only if all its parts do.
 
     Supported if every part is: the whole is false only if some part is, whose own test then errs
@@ -105,7 +105,7 @@ def all_of(decisions: Sequence[Decision], alpha: float = 0.05) -> Decision:
     return _judge(whole, alpha, alpha)
 
 
-def decide_family(decisions: Mapping[str, Decision], alpha: float = 0.05) -> dict[str, Decision]:
+def decide_family(decisions: Mapping[str, Decision], alpha: float = ALPHA) -> dict[str, Decision]:
     """Judge a lesson's claims together: p values and verdicts after Holm.
 
     Holm runs twice, over all claims' p_supported and over all their p_refuted. Either run keeps

@@ -48,7 +48,7 @@ def examine(model: nn.Sequential, pixels: Tensor, labels: Tensor) -> Diagnosis:
     hidden layer has rank 0 or 1, is dead altogether, or a weight's gradient is zero or not finite;
     "will train badly" if the first loss exceeds twice that of an even guess; else "will train".
     """
-    mode = model.training
+    modes = [(module, module.training) for module in model.modules()]
     model.eval()
     layers = [module for module in model if isinstance(module, (nn.Linear, nn.Conv2d))]
     outputs: list[Tensor] = []
@@ -60,7 +60,8 @@ def examine(model: nn.Sequential, pixels: Tensor, labels: Tensor) -> Diagnosis:
     finally:
         for hook in hooks:
             hook.remove()
-        model.train(mode)
+        for module, mode in modes:
+            module.training = mode
     names = [f"{index} {type(layer).__name__}" for index, layer in enumerate(layers, 1)]
     ranks_ = ranks(layer.weight for layer in layers)
     seen = tuple(

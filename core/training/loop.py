@@ -3,6 +3,7 @@
 Everything random follows from (seed, epoch), so a checkpoint holds no generator state.
 """
 
+import contextlib
 import math
 import os
 import time
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor
 
 from core.config import TrainConfig
+from core.errors import UserError
 
 CHECKPOINT_SECONDS = 30.0  # saving more often costs more than a killed run loses
 MASKS, NOISE_AT_TEST, CORRUPTION = 1, 2, 3  # purposes of derived seeds; data order has its own
@@ -86,15 +88,19 @@ def run(
     validation set, (seeds, arms) each, or nothing. Epochs recorded in `checkpoint` are yielded
     again and not run again.
     """
-    if checkpoint and checkpoint.exists():
-        state.restore(load(checkpoint, state.parameters[0].device))
-        yield from state.epochs
+    if checkpoint:
+        # Asking first would not do: the same command elsewhere may finish in between.
+        with contextlib.suppress(FileNotFoundError):
+            state.restore(load(checkpoint, state.parameters[0].device))
+    yield from state.epochs
     saved = time.monotonic()
     for index in range(len(state.epochs) + 1, plan.epochs + 1):
         losses = train_epoch(index)
         metrics = {"train/loss": np.average(losses, axis=0, weights=plan.sizes), **validate()}
         state.epochs.append(Epoch(index, index * plan.steps, metrics, losses))
         if plan.config.keep == "best":
+            if "val/loss" not in metrics:
+                raise ValueError("keep='best': no validation set, wanted one to choose by")
             state.keep_best(metrics["val/loss"])
         if checkpoint and time.monotonic() - saved > CHECKPOINT_SECONDS:
             save(state.record(), checkpoint)
@@ -177,14 +183,24 @@ class State:
 
 
 def save(state: dict[str, Any], path: Path) -> None:
-    """Write a checkpoint of tensors and plain values, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a checkpoint of tensors and plain values, whole or not at all.
+
+    Raises UserError where the disk is full or may not be written.
+    """
     partial = path.with_name(f"{path.name}.{os.getpid()}")
-    with open(partial, "wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())  # or a power cut may leave the new name on an empty file
-    os.replace(partial, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(partial, "wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())  # or a power cut may leave the new name on an empty file
+        os.replace(partial, path)
+    except (OSError, RuntimeError) as error:  # torch words a full disk as a RuntimeError
+        reason = " ".join(str(error.__context__ or error).split())
+        raise UserError(f"checkpoint {path}: cannot be written: {reason}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()
 
 
 def load(path: Path, device: torch.device) -> dict[str, Any]:

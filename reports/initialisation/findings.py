@@ -51,7 +51,9 @@ def _constants(results: Results, hits: Hits, card: Card) -> Finding:
     decisions = [equivalent(mean(hits[arm]), margin, target=card.baseline) for arm in arms]
     ranks = tables.metric(results, "trained/rank")
     span = {arm: sorted({int(rank) for rank in ranks[arm]}) for arm in arms}
-    shown = "; ".join(f"{arm} {seen[0]} to {seen[-1]}" for arm, seen in span.items())
+    shown = "; ".join(
+        f"{arm} {seen[0]}" + (f" to {seen[-1]}" if seen[1:] else "") for arm, seen in span.items()
+    )
     return Finding(
         decision=all_of(decisions),
         names=arms,

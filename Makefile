@@ -1,0 +1,42 @@
+# make demo: the study on embedded data, and the report.  make test: the tests.  make help: the rest.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help demo test check bench constraints clean
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /: /'
+
+demo: .venv/installed ## install, run the study of weight initialisation, write the report
+	$(BIN)/python experiments/init_schemes.py
+	$(BIN)/python -m reports
+	@echo "MLflow: start \`$(BIN)/mlflow ui\` here and open the link above; the report opens in any browser."
+
+test: .venv/dev ## install with the dev extra, run the tests
+	$(BIN)/python -m pytest
+
+check: .venv/dev ## format, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: .venv/installed ## measure speed, side by side (python -m benchmarks --help)
+	$(BIN)/python -m benchmarks
+
+constraints: .venv/dev ## pin what is installed now, by name and version
+	$(BIN)/python -m pip freeze --exclude-editable > constraints.txt
+
+clean: ## remove what is made here, not the runs
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis reports/out
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+	  f"PYTHON={sys.executable}: Python {sys.version.split()[0]}, 3.11 or later is wanted")'
+	$(PYTHON) -m venv .venv
+
+.venv/installed: .venv/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+.venv/dev: .venv/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@ .venv/installed

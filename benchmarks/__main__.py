@@ -1,0 +1,47 @@
+"""Measure speed, side by side: python -m benchmarks [NAME ...] [--full]."""
+
+import importlib
+import os
+import pkgutil
+import platform
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+
+import benchmarks
+from core import cli
+from core.config import check
+
+NAMES = sorted(
+    module.name
+    for module in pkgutil.iter_modules(benchmarks.__path__)
+    if module.name not in ("__main__", "course_loop", "timing")
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What to measure."""
+
+    names: Annotated[tuple[str, ...], tyro.conf.Positional] = tuple(NAMES)
+    """benchmarks to run"""
+    full: bool = False
+    """every repetition that the issue names, instead of a few that are scaled up"""
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.names if name not in NAMES]
+        check("names", " ".join(unknown), not unknown, f"one or more of {', '.join(NAMES)}")
+
+
+def main(config: Config) -> None:
+    """Run the benchmarks one after another; each prints its lines."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+    print(f"{platform.machine()}, {os.cpu_count()} cores, load {load:.1f} at the start")
+    for name in config.names:
+        print(f"\n{name}", flush=True)
+        importlib.import_module(f"benchmarks.{name}").main(config.full)
+
+
+if __name__ == "__main__":
+    cli.run(main, Config, __doc__ or "")

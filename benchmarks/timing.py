@@ -1,0 +1,49 @@
+"""Time two ways to the same result in turn, so that a machine that slows down slows both."""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds of repeated runs."""
+
+    seconds: list[float]
+
+    @property
+    def median(self) -> float:
+        """Return the median run."""
+        return statistics.median(self.seconds)
+
+    def __str__(self) -> str:
+        """Print median, minimum, maximum and n."""
+        low, high = min(self.seconds), max(self.seconds)
+        return f"{self.median:.3g} s ({low:.3g} to {high:.3g}, n = {len(self.seconds)})"
+
+
+def timed(run: Callable[[], object], repeats: int = 1) -> Times:
+    """Time a call."""
+    return Times([_seconds(run) for _ in range(repeats)])
+
+
+def side_by_side(
+    ours: Callable[[], object], reference: Callable[[], object], repeats: int = 3
+) -> tuple[Times, Times, Times]:
+    """Run both in turn; return our times, the reference's, and the ratio reference / ours."""
+    pairs = [(_seconds(ours), _seconds(reference)) for _ in range(repeats)]
+    mine, theirs = ([pair[side] for pair in pairs] for side in (0, 1))
+    return Times(mine), Times(theirs), Times([b / a for a, b in pairs])
+
+
+def ratio(times: Times) -> str:
+    """Print a ratio's median and range."""
+    low, high = min(times.seconds), max(times.seconds)
+    return f"{times.median:.1f} times faster ({low:.1f} to {high:.1f}, n = {len(times.seconds)})"
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start

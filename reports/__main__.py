@@ -1,0 +1,89 @@
+"""Write the report: the ledger of all claims, and a section for each complete study.
+
+Reads the MLflow store (MLFLOW_TRACKING_URI, by default the repo's own) and writes one
+self-contained page. Two more commands, each with --help:
+  python -m reports replicate W3     run what a claim needs and print the verdict
+  python -m reports rerun RUN_ID     train a logged trial again and compare every number
+"""
+
+import sys
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from core import cli
+from core.config import check
+from core.errors import UserError
+
+OUT = Path(__file__).parent / "out"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What to report."""
+
+    study: tuple[str, ...] = ()
+    """experiments to report, such as init_schemes (default: all)"""
+    since: str | None = None
+    """leave out studies begun before this date, YYYY-MM-DD"""
+    format: Literal["html", "md", "json"] = "html"
+    """a page with figures, or the ledger and tables as Markdown, or all numbers as JSON"""
+    out: Path | None = None
+    """file to write (default: reports/out/index.html, .md or .json)"""
+
+    def __post_init__(self) -> None:
+        check("since", self.since, self.since is None or _is_date(self.since), "YYYY-MM-DD")
+
+
+def _is_date(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def main(config: Config) -> None:
+    """Collect the studies, build the ledger, render, write, and say where it is."""
+    from core.tracking import Store
+    from reports import ledger, page, studies
+
+    store = Store()
+    since = datetime.fromisoformat(config.since) if config.since else None
+    shelf = studies.collect(store, config.study, since)
+    if not shelf.studies:
+        kept = f"; {sum(shelf.left_out.values())} are not complete" if shelf.left_out else ""
+        raise UserError(
+            f"MLflow store {store.name}: no complete study to report{kept}; run one first: "
+            "python experiments/init_schemes.py"
+        )
+    lines = ledger.build(shelf.studies)
+    cited = {entry.study.run.id: entry.study for line in lines for entry in line.entries}
+    shown = list(({study.run.id: study for study in shelf.newest()} | cited).values())
+    render = {"html": page.html, "md": page.markdown, "json": page.as_json}[config.format]
+    text = render(shelf, shown, lines, store)
+    out = config.out or OUT / f"index.{config.format}"
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(
+            f"--out {out}: a file that can be written is wanted ({error.strerror})"
+        ) from error
+    print(f"report: {out.resolve()}")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["replicate"]:
+        from reports import replicate
+
+        del sys.argv[1]
+        cli.run(replicate.main, replicate.Config, replicate.__doc__ or "")
+    elif sys.argv[1:2] == ["rerun"]:
+        from reports import rerun
+
+        del sys.argv[1]
+        cli.run(rerun.main, rerun.Config, rerun.__doc__ or "")
+    else:
+        cli.run(main, Config, __doc__ or "")

@@ -1,0 +1,53 @@
+"""The ledger: every claim of the course, and the newest verdict on it from each data set."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reports.studies import Study
+from reports.verdicts import Claim, claims
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What one study says on a claim."""
+
+    study: Study
+    row: dict[str, Any]
+    """as `verdicts.judge` made it"""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A claim and its entries: the published data first, then real data, then synthetic."""
+
+    name: str
+    claim: Claim
+    entries: list[Entry]
+
+    @property
+    def verdict(self) -> str:
+        """Return the verdict of the first entry, or `not run`."""
+        return self.entries[0].row["verdict"] if self.entries else "not run"
+
+
+def build(studies: Sequence[Study]) -> list[Line]:
+    """Look up every claim in the studies, newest first, one entry a data set.
+
+    A study that left out what a claim needs gives way to an older one that has it.
+    """
+    return [Line(name, claim, _entries(name, studies)) for name, claim in claims().items()]
+
+
+def _entries(name: str, studies: Sequence[Study]) -> list[Entry]:
+    found: dict[str, Entry] = {}
+    for study in studies:
+        for row in study.page["verdicts"]:
+            if row["claim"] != name:
+                continue
+            known = found.get(study.data)
+            if known is None or (row["parts"] and not known.row["parts"]):
+                found[study.data] = Entry(study, row)
+    return sorted(
+        found.values(), key=lambda each: (not each.row["same_data"], each.study.synthetic)
+    )

@@ -1,0 +1,146 @@
+"""The report as one self-contained HTML page, as Markdown, or as JSON."""
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from core.tracking import Store
+from reports import words
+from reports.ledger import Line
+from reports.studies import Shelf, Study, exhibits
+
+SCHEMA = 1
+"""version of the JSON report; a field is never renamed or given another meaning within one"""
+LONGEST = 200
+"""rows of a table that the page prints; longer ones stay in MLflow"""
+
+HERE = Path(__file__).parent
+
+
+def html(shelf: Shelf, shown: Sequence[Study], ledger: Sequence[Line], store: Store) -> str:
+    """Render the page with the sections of the studies `shown`; figures are embedded."""
+    return _render("page.html.j2", shelf, shown, ledger, store)
+
+
+def markdown(shelf: Shelf, shown: Sequence[Study], ledger: Sequence[Line], store: Store) -> str:
+    """Render the ledger and the studies' verdicts and tables as Markdown, without figures."""
+    return _render("page.md.j2", shelf, shown, ledger, store)
+
+
+def as_json(shelf: Shelf, shown: Sequence[Study], ledger: Sequence[Line], _: Store) -> str:
+    """Render the ledger and the studies' pages as JSON: numbers unrounded, no figures."""
+    lines = [
+        {
+            "claim": line.name,
+            **asdict(line.claim),
+            "verdict": line.verdict,
+            "entries": [
+                {
+                    "run": entry.study.run.id,
+                    "data": entry.study.data,
+                    "synthetic": entry.study.synthetic,
+                    **{k: entry.row[k] for k in ("same_data", "verdict", "needed", "comment")},
+                    "parts": entry.row["parts"],
+                }
+                for entry in line.entries
+            ],
+        }
+        for line in ledger
+    ]
+    studies = [{"run": study.run.id, **study.page} for study in shown]
+    found = {"schema": SCHEMA, "written": _now(), "ledger": lines, "studies": studies}
+    return json.dumps({**found, "left_out": shelf.left_out}, indent=2)
+
+
+def _render(
+    template: str, shelf: Shelf, shown: Sequence[Study], ledger: Sequence[Line], store: Store
+) -> str:
+    import tempfile
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"),
+        autoescape=template.endswith(".html.j2"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {"part": words.part, "forest": forest, "chance": words.chance}
+    pictures = template.endswith(".html.j2")
+    with tempfile.TemporaryDirectory() as folder:
+        sections = [_section(study, store, Path(folder), pictures) for study in shown]
+    newer = {study.run.id for study in shown}
+    return environment.get_template(template).render(
+        ledger=ledger,
+        sections=sections,
+        older=[study for study in shelf.studies if study.run.id not in newer],
+        left_out=shelf.left_out,
+        counts=_counts(ledger),
+        written=_now(),
+        moment=lambda seconds: datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M"),
+    )
+
+
+def _now() -> str:
+    return datetime.now().strftime("%Y-%m-%d %H:%M")
+
+
+def _counts(ledger: Sequence[Line]) -> dict[str, int]:
+    verdicts = ("supported", "refuted", "undecided", "not run")
+    return {name: sum(line.verdict == name for line in ledger) for name in verdicts}
+
+
+def _section(study: Study, store: Store, folder: Path, pictures: bool) -> dict[str, Any]:
+    shown = [_exhibit(each, path, pictures) for each, path in exhibits(store, study, folder)]
+    return {"study": study, "page": study.page, "exhibits": shown}
+
+
+def _exhibit(exhibit: dict[str, Any], path: Path, pictures: bool) -> dict[str, Any]:
+    """Read an exhibit: its picture as a data address, its table as text."""
+    frame = pd.read_csv(path.with_name(f"{path.name}.csv"), keep_default_na=True)
+    picture = None
+    if exhibit["figure"] and pictures:
+        data = path.with_name(f"{path.name}.png").read_bytes()
+        picture = f"data:image/png;base64,{base64.b64encode(data).decode()}"
+    header, rows = words.table(frame.head(LONGEST), exhibit["units"])
+    table = {"header": header, "rows": rows, "length": len(frame)}
+    return {**exhibit, "picture": picture, "table": table, "longest": LONGEST}
+
+
+def forest(row: dict[str, Any], width: float = 240.0) -> list[dict[str, Any]]:
+    """Lay out a verdict's intervals on one axis: pixels of low, value, high and the margins."""
+    parts = row["parts"]
+    marks = [_marks(part) for part in parts]
+    ends = [x for part, each in zip(parts, marks, strict=True) for x in _ends(part, each)]
+    low, high = min(ends, default=0.0), max(ends, default=1.0)
+    room = 0.04 * (high - low) or 1.0
+
+    def place(x: float) -> float:
+        return round((x - low + room) / (high - low + 2 * room) * width, 1)
+
+    return [
+        {
+            "low": place(part["low"]),
+            "value": place(part["value"]),
+            "high": place(part["high"]),
+            "marks": [place(x) for x in each],
+        }
+        for part, each in zip(parts, marks, strict=True)
+    ]
+
+
+def _marks(part: dict[str, Any]) -> list[float]:
+    """Return what the interval is held against: a margin, or the two bounds of an equivalence."""
+    if part["test"] == "superior":
+        return [part["margin"]]
+    return [part["target"] - part["margin"], part["target"] + part["margin"]]
+
+
+def _ends(part: dict[str, Any], marks: list[float]) -> list[float]:
+    return [part["low"], part["high"], *marks]

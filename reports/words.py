@@ -1,0 +1,84 @@
+"""Numbers as words: a value is printed with its interval and n, or not at all."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+SCALES = {"percent": (100, 1, " %", ""), "points": (100, 1, " points", "+")}
+"""unit -> factor, decimals, suffix and sign of a number"""
+
+
+def number(value: float, unit: str = "", *, bare: bool = False) -> str:
+    """Print a number in a unit; 3 significant digits where the unit sets no decimals.
+
+    unit: percent and points take fractions; any other is printed behind the number. bare: leave
+    the unit out.
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "n/a"
+    factor, decimals, suffix, sign = SCALES.get(unit, (1, None, f" {unit}" if unit else "", ""))
+    if decimals is None:
+        text = f"{value:,.3g}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.2e}"
+        text = f"{value:,.0f}" if 1e3 <= abs(value) < 1e9 else text
+    else:
+        text = f"{factor * value:{sign}.{decimals}f}"
+    return text if bare else text + suffix
+
+
+def chance(p: float) -> str:
+    """Print a p value: `= 0.03`, `< 0.001`."""
+    return "< 0.001" if p < 0.001 else f"= {p:.2g}"
+
+
+def interval(value: float, low: float, high: float, unit: str = "") -> str:
+    """Print a value and its interval: `84.8 % (84.1 to 85.4)`."""
+    low_, high_ = (number(each, unit, bare=True) for each in (low, high))
+    return f"{number(value, unit)} ({low_} to {high_})"
+
+
+def size(part: Mapping[str, Any]) -> str:
+    """Print what a part of a verdict rests on: `10 seeds, 359 images`."""
+    words = [(part["n_seeds"], "seed"), (part["n_images"], part.get("images", "image"))]
+    shown = [f"{n:,} {word}{'s' * (n != 1)}" for n, word in words if n > 1]
+    return ", ".join(shown) or "1 run"
+
+
+def part(row: Mapping[str, Any]) -> str:
+    """Print a part of a verdict: name, value, interval, n."""
+    middle = interval(row["value"], row["low"], row["high"], row["unit"])
+    return f"{row['name']}: {middle[:-1]}; {size(row)})"
+
+
+def table(frame: pd.DataFrame, units: Mapping[str, str]) -> tuple[list[str], list[list[str]]]:
+    """Print a frame as header and rows of text; a column and its _low and _high become one.
+
+    A frame with `low` and `high` gives them to the numeric column before `low`.
+    """
+    names = [str(name) for name in frame.columns]
+    bounds = {name: (f"{name}_low", f"{name}_high") for name in names if f"{name}_low" in names}
+    if {"low", "high"} <= set(names):
+        bounds[names[names.index("low") - 1]] = ("low", "high")
+    hidden = {bound for pair in bounds.values() for bound in pair}
+    header = [name.replace("_", " ") for name in names if name not in hidden]
+    rows = []
+    for row in frame.to_dict("records"):
+        cells = []
+        for name in names:
+            if name in hidden:
+                continue
+            unit = units.get(name, "")
+            if name in bounds:
+                low, high = (row[bound] for bound in bounds[name])
+                cells.append(interval(row[name], low, high, unit))
+            else:
+                cells.append(_cell(row[name], unit))
+        rows.append(cells)
+    return header, rows
+
+
+def _cell(value: Any, unit: str) -> str:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return str(value)
+    return f"{value:,}" if isinstance(value, int) and not unit else number(value, unit)

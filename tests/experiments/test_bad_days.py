@@ -1,0 +1,155 @@
+"""Bad days of a study: killed, fed with bad files, diverged. It ends with the same numbers."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from mlflow import MlflowClient
+from PIL import Image
+
+from core import provenance
+from core.config import TrainConfig
+from core.data.config import DataConfig
+from experiments.init_schemes import SMOKE, main
+
+
+def runs(role):
+    client = MlflowClient()
+    place = client.get_experiment_by_name("init_schemes").experiment_id
+    return client.search_runs([place], f"tags.role = '{role}'")
+
+
+def fetch(run, name, folder):
+    return Path(MlflowClient().download_artifacts(run.info.run_id, name, str(folder)))
+
+
+KILLER = """
+import os, signal, sys
+from dataclasses import replace
+from core.tracking import Store
+from experiments.init_schemes import SMOKE, main
+
+ended, end = [], Store.end
+
+def dies(self, run_id, status):
+    end(self, run_id, status)
+    ended.append(run_id)
+    if len(ended) == 4:
+        os.kill(os.getpid(), signal.{name})
+
+Store.end = dies
+from core import cli
+from dataclasses import dataclass
+sys.argv = ["x"]
+cli.run(lambda _: main(SMOKE), dataclass(type("Nothing", (), {{"__doc__": "Nothing."}})), "x")
+"""
+
+
+def killed(name):
+    ended = subprocess.run(
+        [sys.executable, "-c", KILLER.format(name=name)],
+        cwd=provenance.ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert "Traceback" not in ended.stderr
+    return ended
+
+
+def test_a_study_that_was_killed_goes_on_to_the_same_numbers(store, tmp_path):
+    ended = killed("SIGKILL")
+    assert ended.returncode == -9, ended.stderr
+    (study,) = runs("study")
+    assert study.info.status == "RUNNING"  # nobody could say otherwise
+    done = {run.info.run_id for run in runs("trial") if "complete" in run.data.tags}
+    assert len(done) == 4
+    main(SMOKE)
+    resumed = [run for run in runs("trial") if "complete" in run.data.tags]
+    assert len(resumed) == 10
+    assert done <= {run.info.run_id for run in resumed}  # they were not logged again
+    assert not [run for run in [*runs("trial"), *runs("study")] if run.info.status == "RUNNING"]
+    assert [run.info.run_id for run in runs("study")] == [study.info.run_id]
+    numbers = {run.data.tags["trial"]: run.data.metrics for run in resumed}
+    tables = read_tables(study, tmp_path / "resumed")
+    main(SMOKE)  # complete now: the same command is a new study, from the beginning
+    (other,) = [run for run in runs("study") if run.info.run_id != study.info.run_id]
+    again = {
+        run.data.tags["trial"]: run.data.metrics
+        for run in runs("trial")
+        if run.data.tags["mlflow.parentRunId"] == other.info.run_id
+    }
+    assert again == numbers  # to the last bit
+    assert read_tables(other, tmp_path / "uninterrupted") == tables
+
+
+def read_tables(study, folder):
+    folder.mkdir()
+    return {path.name: path.read_text() for path in fetch(study, "report", folder).glob("*.csv")}
+
+
+def test_sigterm_ends_the_runs_as_killed(store):
+    ended = killed("SIGTERM")
+    assert ended.returncode == 130, ended.stderr
+    assert ended.stderr.strip().splitlines()[-1].startswith("interrupted: what is finished is kept")
+    assert [run.info.status for run in runs("study")] == ["KILLED"]
+    trials = runs("trial")
+    assert sum("complete" in run.data.tags for run in trials) == 4
+    assert not [run for run in trials if run.info.status in ("RUNNING", "FAILED")]
+
+
+def test_a_folder_with_bad_files_finishes_with_them_listed(store, tmp_path, capsys):
+    root = tmp_path / "my images, größer"
+    random = np.random.default_rng(0)
+    for number, name in enumerate(("1", "$^2_$ class", "café")):
+        (root / name).mkdir(parents=True)
+        for index in range(12):
+            base = np.full((9, 9, 3), 60 * number, np.uint8) + random.integers(0, 60, (9, 9, 3))
+            Image.fromarray(base.astype(np.uint8)).save(root / name / f"{index}.png")
+    whole = (root / "1" / "3.png").read_bytes()
+    (root / "1" / "3.png").write_bytes(whole[: len(whole) // 2])
+    (root / "1" / "empty.jpg").touch()
+    (root / "café" / "page.jpg").write_text("<html>")
+    Image.new("CMYK", (9, 9), (9, 200, 7, 40)).save(root / "1" / "cmyk.jpg")
+    Image.fromarray(np.arange(81, dtype=np.uint16).reshape(9, 9) * 800).save(root / "1" / "16.png")
+    frames = [Image.new("P", (9, 9), index) for index in (1, 2)]
+    frames[0].save(root / "café" / "film.gif", save_all=True, append_images=frames[1:])
+    Image.new("P", (9, 9), 3).save(root / "café" / "palette.png")
+    main(replace(SMOKE, data=DataConfig(data=f"folder:{root}"), larger=False))
+    (study,) = runs("study")
+    page = json.loads(fetch(study, "report/study.json", tmp_path).read_text())
+    assert [each["path"] for each in page["data"]["quarantined"]] == [
+        "1/3.png",
+        "1/empty.jpg",
+        "café/page.jpg",
+    ]
+    assert page["data"]["classes"] == ["$^2_$ class", "1", "café"]
+    assert sum(map(sum, page["data"]["counts"].values())) == 35 + 4
+    assert study.data.tags["complete"] == "true"
+    assert study.data.tags["data"] == "folder:my images, größer"
+    assert "3 files quarantined" in capsys.readouterr().out
+
+
+def test_a_replica_that_diverges_is_a_result(store, tmp_path):
+    train = TrainConfig(epochs=1, lr=1e30, optimizer="sgd")
+    main(replace(SMOKE, schemes=("zeros", "uniform-0-1"), larger=False, train=train))
+    (study,) = runs("study")
+    assert study.data.tags["complete"] == "true"
+    trials = runs("trial")
+    assert len(trials) == 4
+    for run in trials:
+        metrics = run.data.metrics
+        assert run.info.status == "FINISHED"
+        if run.data.params["scheme"] == "zeros":  # only its last biases move
+            assert "diverged_at" not in metrics
+            assert {"train/loss", "val/loss", "test/loss"} <= metrics.keys()
+        else:
+            assert metrics["diverged_at"] in (2, 3)
+            assert not metrics.keys() & {"train/loss", "val/loss", "test/loss"}
+            assert metrics["test/accuracy"] == 0  # no class is named
+    page = json.loads(fetch(study, "report/study.json", tmp_path).read_text())
+    assert len(page["trials"]["diverged"]) == 2

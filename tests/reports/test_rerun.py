@@ -1,0 +1,72 @@
+"""A logged trial, trained again from its own options, gives its own numbers."""
+
+import pytest
+
+from core.errors import UserError
+from core.tracking import Store
+from experiments.init_schemes import SMOKE
+from reports import replicate, rerun
+
+
+def trials():
+    return {run.tags["trial"]: run for run in Store().runs("tags.role = 'trial'")}
+
+
+def repeat(run_id):
+    with pytest.raises(SystemExit) as stop:
+        rerun.main(rerun.Config(run_id=run_id))
+    return stop.value.code
+
+
+def test_a_trial_is_repeated_to_the_bit(study_store, capfd):
+    assert repeat(trials()["uniform-rule/1"].id) == 0
+    shown = capfd.readouterr().out
+    assert "uniform-rule/1 of init_schemes.py" in shown
+    assert shown.rstrip().endswith("identical")
+    assert len(trials()) == SMOKE.seeds * (len(SMOKE.schemes) + 2)  # the store is as it was
+
+
+def test_a_number_that_differs_is_named(study_store, capfd, monkeypatch):
+    run = trials()["uniform-rule/0"]
+    honest = Store.metrics
+
+    def touched(self, run_id):
+        found = honest(self, run_id)
+        return found | ({("test/loss", 0): 9.0} if run_id == run.id else {})
+
+    monkeypatch.setattr(Store, "metrics", touched)
+    assert repeat(run.id) == 1
+    assert "test/loss at step 0: 9.0 logged, " in capfd.readouterr().out
+
+
+def test_only_a_complete_trial_can_be_repeated(study_store):
+    (study,) = Store().runs("tags.role = 'study'")
+    with pytest.raises(UserError, match="a study that is FINISHED; a complete trial is wanted"):
+        rerun.main(rerun.Config(run_id=study.id))
+    with pytest.raises(UserError, match="not found"):
+        rerun.main(rerun.Config(run_id="0" * 32))
+
+
+def test_unknown_claims_are_refused():
+    with pytest.raises(UserError, match="--names W9: one or more of W1, W2"):
+        replicate.Config(names=("W1", "W9"))
+    with pytest.raises(UserError, match="--names"):
+        replicate.Config(names=())
+
+
+def test_replicating_runs_each_command_once_and_prints_the_verdict(
+    study_store, monkeypatch, capsys
+):
+    commands = []
+
+    def pretend(arguments, cwd):
+        commands.append(arguments[1:])
+        return type("Done", (), {"returncode": 0})
+
+    monkeypatch.setattr(replicate.subprocess, "run", pretend)
+    replicate.main(replicate.Config(names=("W6", "W3")))
+    assert commands == [["experiments/init_schemes.py", "--data", "fashion-mnist"]]
+    shown = capsys.readouterr().out
+    assert "W6: The gap between good and bad weights" in shown
+    assert "ours on digits: gap on the larger network" in shown
+    assert "2 seeds, 359 images" in shown

@@ -1,0 +1,59 @@
+"""Numbers are printed with their interval, in the unit that they have."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from reports import words
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "shown"),
+    [
+        (0.8483, "percent", "84.8 %"),
+        (0.0041, "points", "+0.4 points"),
+        (-0.0041, "points", "-0.4 points"),
+        (0.011783, "", "0.0118"),
+        (0.00052, "", "5.20e-04"),
+        (19.34, "dB", "19.3 dB"),
+        (553.16, "", "553"),
+        (49_116_588.0, "", "49,116,588"),
+        (0, "", "0"),
+        (math.nan, "percent", "n/a"),
+    ],
+)
+def test_a_number_has_its_unit(value, unit, shown):
+    assert words.number(value, unit) == shown
+
+
+def test_a_part_names_value_interval_and_n():
+    part = {"name": "rule", "unit": "percent", "value": 0.85, "low": 0.846, "high": 0.859}
+    sizes = {"n_seeds": 5, "n_images": 10_000}
+    assert words.part({**part, **sizes}) == "rule: 85.0 % (84.6 to 85.9; 5 seeds, 10,000 images)"
+    assert words.size({"n_seeds": 5, "n_images": 1}) == "5 seeds"
+    assert words.size({"n_seeds": 1, "n_images": 1}) == "1 run"
+
+
+def test_a_table_joins_a_number_and_its_bounds():
+    frame = pd.DataFrame(
+        {
+            "arm": ["a"],
+            "accuracy": [0.5],
+            "accuracy_low": [0.4],
+            "accuracy_high": [0.6],
+            "difference": [-0.01],
+            "low": [-0.02],
+            "high": [0.0],
+            "seeds": [1200],
+        }
+    )
+    units = {"accuracy": "percent", "difference": "points"}
+    header, rows = words.table(frame, units)
+    assert header == ["arm", "accuracy", "difference", "seeds"]
+    assert rows == [["a", "50.0 % (40.0 to 60.0)", "-1.0 points (-2.0 to +0.0)", "1,200"]]
+
+
+def test_small_p_values_are_bounds():
+    assert words.chance(0.0304) == "= 0.03"
+    assert words.chance(1e-9) == "< 0.001"
