@@ -2,10 +2,12 @@
 
 Pooling halves a side and drops an odd last row, so each step of a decoder aims at the size that
 the encoder had there: even sides give the lesson's layers to the letter, odd ones (30x30, 25x25)
-the same layers with one row and column of padding where they are needed.
+the same layers with one row and column of padding where they are needed. The lesson's ReLU before
+each pooling stands after it here: the maximum of ReLUs is the ReLU of the maximum, to the last
+bit, and a quarter of the work.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -42,33 +44,36 @@ def linear(shape: Sequence[int], code: int = 32) -> Autoencoder:
     )
 
 
-def transposed(shape: Sequence[int], channels: int = 4, hidden: int = 16) -> Autoencoder:
+def transposed(
+    shape: Sequence[int],
+    channels: int = 4,
+    hidden: int = 16,
+    decoder: int | None = None,
+    kernel: int = 2,
+) -> Autoencoder:
     """Build the lesson's convolutional autoencoder: two poolings, two transposed convolutions.
 
-    channels: of the code, (channels, height / 4, width / 4). hidden: channels outside it.
+    channels: of the code, (channels, height / 4, width / 4). hidden: channels outside it; decoder:
+    those of the decoder, if others. kernel: 2, the lesson's, or 3, whose squares overlap unevenly.
     Raises UserError for images too small to pool twice.
     """
     (half, whole), encoder = _sides(shape, 2), _encoder(shape[0], (hidden, channels))
-    decoder = nn.Sequential(
-        _up(channels, hidden, 2, half), nn.ReLU(), _up(hidden, shape[0], 2, whole), nn.Sigmoid()
-    )
-    return Autoencoder(encoder, decoder)
+    width = decoder or hidden
+    layers = (_up(channels, width, kernel, half), nn.ReLU(), _up(width, shape[0], kernel, whole))
+    return _channels_last(Autoencoder(encoder, nn.Sequential(*layers, nn.Sigmoid())))
 
 
-def upsampling(
-    shape: Sequence[int], channels: int = 4, hidden: int = 16, kernel: int = 3
-) -> Autoencoder:
+def upsampling(shape: Sequence[int], channels: int = 4, hidden: int = 16) -> Autoencoder:
     """Build the lesson's other decoder: nearest-neighbour upsampling, then convolution.
 
-    Arguments and errors as `transposed`. kernel: side of the decoder's convolutions, odd.
+    Arguments and errors as `transposed`.
     """
     (half, whole), encoder = _sides(shape, 2), _encoder(shape[0], (hidden, channels))
     decoder = nn.Sequential(
-        *(nn.Upsample(half), nn.Conv2d(channels, hidden, kernel, padding=kernel // 2), nn.ReLU()),
-        *(nn.Upsample(whole), nn.Conv2d(hidden, shape[0], kernel, padding=kernel // 2)),
-        nn.Sigmoid(),
+        *(nn.Upsample(half), nn.Conv2d(channels, hidden, 3, padding=1), nn.ReLU()),
+        *(nn.Upsample(whole), nn.Conv2d(hidden, shape[0], 3, padding=1), nn.Sigmoid()),
     )
-    return Autoencoder(encoder, decoder)
+    return _channels_last(Autoencoder(encoder, decoder))
 
 
 def denoising(shape: Sequence[int]) -> Autoencoder:
@@ -82,7 +87,26 @@ def denoising(shape: Sequence[int]) -> Autoencoder:
         *(_up(8, 8, 3, quarter), nn.ReLU(), _up(8, 16, 2, half), nn.ReLU()),
         *(_up(16, 32, 2, whole), nn.ReLU(), nn.Conv2d(32, shape[0], 3, padding=1), nn.Sigmoid()),
     )
-    return Autoencoder(_encoder(shape[0], (32, 16, 8)), decoder)
+    return _channels_last(Autoencoder(_encoder(shape[0], (32, 16, 8)), decoder))
+
+
+def parameters(model: nn.Module) -> int:
+    """Count the trained numbers."""
+    return sum(value.numel() for value in model.parameters())
+
+
+def width_for(count: int, size: Callable[[int], int]) -> int:
+    """Return the width whose network comes nearest to `count` parameters.
+
+    size: width -> parameters, a straight line, as where the width is that of one layer.
+    """
+    slope = size(2) - size(1)
+    return max(1, round((count - size(1)) / slope + 1))
+
+
+def _channels_last(model: Autoencoder) -> Autoencoder:
+    """Lay the weights out so that pooling and convolutions of few channels vectorise on a CPU."""
+    return model.to(memory_format=torch.channels_last)
 
 
 def _sides(shape: Sequence[int], poolings: int) -> list[tuple[int, int]]:
@@ -97,13 +121,13 @@ def _sides(shape: Sequence[int], poolings: int) -> list[tuple[int, int]]:
 def _encoder(channels: int, widths: Sequence[int]) -> nn.Sequential:
     layers: list[nn.Module] = []
     for width in widths:
-        layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+        layers += [nn.Conv2d(channels, width, 3, padding=1), nn.MaxPool2d(2), nn.ReLU()]
         channels = width
     return nn.Sequential(*layers)
 
 
 def _up(channels: int, out: int, kernel: int, target: tuple[int, int]) -> nn.ConvTranspose2d:
-    """Double a side by a transposed convolution of stride 2, up to the target, twice it or one more.
+    """Double a side by a transposed convolution of stride 2, to twice it or one more.
 
     Kernel 2 lacks the last row of an odd side, which output padding adds. Kernel 3 gives it;
     of an even side it would give one too many, which padding takes off.
@@ -117,3 +141,39 @@ def _fit(kernel: int, side: int) -> tuple[int, int]:
     if kernel == 2:
         return 0, side % 2
     return (0, 0) if side % 2 else (1, 1)
+
+
+def _linear_code(shape: Sequence[int]) -> Autoencoder:
+    return linear(shape, transposed(shape).code_size(shape))
+
+
+def _wide(shape: Sequence[int]) -> Autoencoder:
+    count = parameters(linear(shape))
+    hidden = width_for(count, lambda width: parameters(transposed(shape, hidden=width)))
+    return transposed(shape, hidden=hidden)
+
+
+def _equal_decoder(shape: Sequence[int]) -> Autoencoder:
+    count = parameters(upsampling(shape).decoder)
+    return transposed(
+        shape,
+        decoder=width_for(count, lambda w: parameters(transposed(shape, decoder=w).decoder)),
+    )
+
+
+def _kernel_3(shape: Sequence[int]) -> Autoencoder:
+    return transposed(shape, kernel=3)
+
+
+NETWORKS: dict[str, Callable[[Sequence[int]], Autoencoder]] = {
+    "linear": linear,
+    "linear-code": _linear_code,  # the convolutional network's code size
+    "transposed": transposed,
+    "transposed-wide": _wide,  # the linear network's parameters, at the same code
+    "transposed-decoder": _equal_decoder,  # the parameters of the upsampling decoder
+    "transposed-k3": _kernel_3,
+    "upsampling": upsampling,
+    "denoising": denoising,
+    "clean": denoising,  # the same network, trained without noise
+}
+"""arm -> builder from an image's shape; the lesson's four, and rivals that make them comparable"""
