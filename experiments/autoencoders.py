@@ -9,7 +9,7 @@ Source:   the course's autoencoder lesson; of each measure, core/evaluation/imag
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,6 @@ ARMS = (
     "denoising",
     "clean",
 )
-COURSE_EPOCHS = {"denoising": 20, "clean": 20}  # the others 30; linear's 20 lie on the way
 COURSE_NOISE = 0.5
 
 
@@ -54,10 +53,17 @@ class Config:
     """paired repetitions: each seed draws its weights, its data order and its noise"""
     noise: tuple[float, ...] = (0.25, 1.0)
     """further noise levels to train the denoiser at, beside the lesson's 0.5"""
-    channels: tuple[int, ...] = (1, 2, 8)
+    channels: tuple[int, ...] = (1, 8)
     """further widths of the convolutional code, beside the lesson's 4; linear ones of equal size"""
+    epochs: int | None = None
+    """passes over the training data (default: the course's 30, 20 for the denoising network; 15
+    below 10,000 images)"""
+    batch_size: int = 20
+    """images a step"""
+    lr: float | None = None
+    """learning rate of Adam (default: the course's 1e-3; 5e-3 below 10,000 images, as they give
+    few steps)"""
     data: DataConfig = field(default_factory=DataConfig)
-    train: TrainConfig = field(default_factory=lambda: TrainConfig(batch_size=20))
     device: DeviceConfig = field(default_factory=DeviceConfig)
 
     def __post_init__(self) -> None:
@@ -74,6 +80,21 @@ class Config:
             values = getattr(self, name)
             holds = not bad and len(values) == len(set(values))
             check(name, " ".join(map(str, values)), holds, f"{wanted}, without repetition,")
+        self.settle("linear", 0)  # its own checks name the option
+
+    def settle(self, arm: str, n: int) -> TrainConfig:
+        """Return how to train an arm on `n` images."""
+        small = n < 10_000
+        return TrainConfig(
+            epochs=self.epochs if self.epochs is not None else 15 if small else _epochs(arm),
+            batch_size=self.batch_size,
+            lr=self.lr if self.lr is not None else 5e-3 if small else 1e-3,
+        )
+
+
+def _epochs(arm: str) -> int:
+    """Return the course's epochs; its linear network's 20 lie on the way to 30."""
+    return 20 if arm in ("denoising", "clean") else 30
 
 
 SMOKE = Config(
@@ -81,7 +102,8 @@ SMOKE = Config(
     seeds=2,
     noise=(1.0,),
     channels=(1,),
-    train=TrainConfig(epochs=1, batch_size=100),
+    epochs=1,
+    batch_size=100,
     device=DeviceConfig(device="cpu"),
 )
 
@@ -105,8 +127,8 @@ def main(config: Config) -> None:
             "a smaller --size or more --memory is wanted"
         )
     groups = list(grid(config))
-    for group in groups:  # images that are too small fail before anything trains
-        build(group[0], splits)
+    for first, *_ in groups:  # images that are too small fail before anything trains
+        build(first, splits)
     print(f"device: {device}\ndata: {splits.card}")
     with Study(
         "autoencoders", asdict(config), splits.card, str(device), Path(__file__), "network"
@@ -168,8 +190,7 @@ def train(
     from reports.autoencoders.measures import LEVELS, measure
 
     models, seeds = [build(trial, splits) for trial in group], [trial.seed for trial in group]
-    course = COURSE_EPOCHS.get(group[0].arm, 30) if len(splits.train) >= 10_000 else 20
-    settings = replace(config.train, epochs=config.train.epochs or course)
+    settings = config.settle(group[0].arm, len(splits.train))
     noise, held = noise_of(group[0]), splits.to(device.torch)
     objective, epochs = reconstruction(noise), []
     try:
@@ -181,7 +202,7 @@ def train(
             epochs.append(epoch)
     except FloatingPointError as error:
         raise UserError(
-            f"--lr {config.train.lr}: {group[0].arm}: {error}; a lower rate is wanted"
+            f"--lr {settings.lr}: {group[0].arm}: {error}; a lower rate is wanted"
         ) from error
     curves = [[epoch.metrics["train/loss"][i, 0] for epoch in epochs] for i in range(len(models))]
     levels = LEVELS if group[0].arm in ("denoising", "clean") else ()
