@@ -64,7 +64,7 @@ class Config:
     prevalence: float = 0.05
     """share of cases where the test would be used, for PPV, NPV and net benefit"""
     readers: Path | None = None
-    """csv of your own readers: reader, sensitivity, specificity"""
+    """csv: reader, sensitivity, specificity; or, of our test images, reader, image, call (0, 1)"""
     explained: int = 24
     """test images of melanoma to explain, a trial (needs captum)"""
     data: DataConfig = field(default_factory=lambda: DataConfig(data="lesions"))
@@ -122,7 +122,7 @@ def main(config: Config) -> None:
     from reports.verdicts import judge
 
     device, splits = pick(config.device), load(config.data)
-    own = readers.own(config.readers) if config.readers else ()
+    own = readers.own(config.readers, splits, "melanoma") if config.readers else ()
     base = pretrained(config.network, config.weights, splits.train.shape, device)  # fails early
     print(f"device: {device}\ndata: {splits.card}\n{findings.NOT_A_DEVICE}")
     options = asdict(replace(config, weights=Path(config.weights).name))

@@ -21,7 +21,7 @@ from core.results import Exhibit
 from reports import tables
 from reports.skin import figures, looks
 from reports.skin.findings import subject
-from reports.skin.readers import WARNING, Reader, beside
+from reports.skin.readers import WARNING, Reader, against, beside
 from reports.skin.tasks import Operation, Task, probabilities, temperatures
 from reports.tables import Results
 from reports.words import interval
@@ -42,7 +42,8 @@ def exhibits(
     near = [] if drawn else [reader for reader in readers if reader.dermoscopic]
     found = [_arms(results, tasks), _differences(tasks), _roc(tasks, first, near)]
     if not drawn:
-        found += [_doctors(task, first, readers) for task in tasks if task.name == "melanoma"]
+        melanoma = [task for task in tasks if task.name == "melanoma"]
+        found += [each for task in melanoma for each in _doctors(task, first, readers)]
     found += [
         _precision(tasks),
         _operation(tasks, operation),
@@ -122,13 +123,21 @@ def _band(scores: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return np.interp(GRID, GRID[::2], bounds[:, 0]), np.interp(GRID, GRID[::2], bounds[:, 1])
 
 
-def _doctors(task: Task, first: str, readers: Sequence[Reader]) -> Exhibit:
+def _doctors(task: Task, first: str, readers: Sequence[Reader]) -> list[Exhibit]:
     frame = beside({first: task.scores[first]}, task.labels, readers)
     caption = (
-        "Doctors: mean sensitivity and specificity of published studies, and our specificity at "
-        f"their sensitivity where the task is near. {WARNING}"
+        f"Doctors on {task.name}: mean sensitivity and specificity of published studies, and our "
+        f"specificity at their sensitivity where the task is near. {WARNING}"
     )
-    return Exhibit("doctors", caption, frame)
+    found = [Exhibit("doctors", caption, frame)]
+    if same := [reader for reader in readers if reader.calls]:
+        called = task.scores[first] >= task.thresholds[first][:, None]
+        pairs = against(called, task.labels, same)
+        shares = {name: "percent" for name in pairs if str(name).startswith("their")}
+        points = {f"{name}, ours - theirs": "points" for name in ("sensitivity", "specificity")}
+        caption = f"Your readers and {first} on the same images, at its threshold, in pairs."
+        found.append(Exhibit("own-readers", caption, pairs, units={**shares, **points}))
+    return found
 
 
 def _precision(tasks: Sequence[Task]) -> Exhibit:

@@ -12,7 +12,7 @@ from core.data.lesions import CLASSES
 from core.errors import UserError
 from core.results import Result, Trial
 from reports.skin import findings, probes, tasks
-from reports.skin.readers import beside, own, published
+from reports.skin.readers import against, beside, own, published
 
 N = 240
 LABELS = torch.from_numpy(np.repeat([0, 1, 2], [60, 140, 40]))
@@ -133,14 +133,41 @@ def test_our_specificity_stands_beside_the_readers_of_the_same_task():
 def test_own_readers_are_read_and_checked(tmp_path):
     path = tmp_path / "readers.csv"
     path.write_text("reader,sensitivity,specificity\nDr A,0.8,0.7\n")
-    (reader,) = own(path)
+    (reader,) = own(path, splits(), "melanoma")
     assert (reader.name, reader.sensitivity, reader.specificity) == ("Dr A", 0.8, 0.7)
     path.write_text("reader,sensitivity,specificity\nDr A,80,0.7\n")
     with pytest.raises(UserError, match="Dr A, sensitivity 80"):
-        own(path)
+        own(path, splits(), "melanoma")
     path.write_text("reader,sensitivity\nDr A,0.8\n")
     with pytest.raises(UserError, match="specificity is wanted"):
-        own(path)
+        own(path, splits(), "melanoma")
+
+
+def test_readers_of_the_same_images_are_compared_in_pairs(tmp_path):
+    path, names = tmp_path / "calls.csv", tuple(f"test/c/ISIC_{i}.jpg" for i in range(N))
+    data = replace(splits("isic2017", synthetic=False), test_names=names)
+    # 5 of 60 melanomas missed, 10 of 180 others called; shuffled, one suffix left on.
+    said = [int(i < 55 or 60 <= i < 70) for i in range(N)]
+    order = np.random.default_rng(0).permutation(N).tolist()
+    rows = [f"Dr B,ISIC_{i}{'.jpg' * (i == 3)},{said[i]}" for i in order]
+    path.write_text("\n".join(["reader,image,call", *rows]))
+    (reader,) = own(path, data, "melanoma")
+    assert reader.sensitivity == pytest.approx(55 / 60)
+    assert reader.specificity == pytest.approx(170 / 180)
+    perfect = np.tile(LABELS.numpy() == 0, (3, 1))
+    (row,) = against(perfect, LABELS.numpy() == 0, [reader]).to_dict("records")
+    assert row["sensitivity, ours - theirs"] == pytest.approx(5 / 60)
+    assert row["specificity, ours - theirs"] == pytest.approx(10 / 180)
+    assert row["sensitivity, ours - theirs_low"] > 0
+    path.write_text("reader,image,call\nDr B,ISIC_9999,1\n")
+    with pytest.raises(UserError, match="Dr B, ISIC_9999: one of our test images"):
+        own(path, data, "melanoma")
+    path.write_text("reader,image,call\nDr B,ISIC_1,1\nDr B,ISIC_1,0\n")
+    with pytest.raises(UserError, match="ISIC_1: once"):
+        own(path, data, "melanoma")
+    path.write_text("reader,image,call\nDr B,ISIC_1,2\n")
+    with pytest.raises(UserError, match="call 2: 0 or 1"):
+        own(path, data, "melanoma")
 
 
 def test_hiding_leaves_what_it_should():
