@@ -78,7 +78,7 @@ class Trunk(nn.Module):
         """Wrap a network that returns {"features": tensor}; name: for logs."""
         super().__init__()
         self.network, self.preparation, self.name = network, preparation, name
-        self.is_frozen = False
+        self.is_frozen, self.keeps_statistics = False, False
         mode = network.training
         with torch.no_grad():
             self.width = self.eval()(torch.zeros(1, *preparation.shape)).shape[1]
@@ -103,8 +103,15 @@ class Trunk(nn.Module):
         return self.eval()
 
     def train(self, mode: bool = True) -> Self:
-        """Set the mode; a frozen trunk stays in evaluation mode, or batch norm would drift."""
-        return super().train(mode and not self.is_frozen)
+        """Set the mode; frozen trunks stay in evaluation mode, or batch norm would drift.
+
+        With `keeps_statistics` only batch norm stays in it.
+        """
+        super().train(mode and not self.is_frozen)
+        for module in self.modules() if self.keeps_statistics else ():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
+        return self
 
 
 class Backbone(nn.Module):
