@@ -129,7 +129,7 @@ class Backbone(nn.Module):
 
     def trunk(self) -> Trunk:
         """Return all but the last layer, with the same weights (shared, not copied)."""
-        nodes = _nodes(self.network)
+        nodes = get_graph_node_names(self.network)[1]
         return self._until(nodes[nodes.index(_head(self.network)) - 1], self.name)
 
     def cut(self, stages: int) -> Trunk:
@@ -155,7 +155,7 @@ class Backbone(nn.Module):
 
     def _ends(self) -> list[str]:
         """Return the last graph node of every stage."""
-        nodes = _nodes(self.network)
+        nodes = get_graph_node_names(self.network)[1]
         ends: list[str] = []
         for name, module in _parts(self.network, _head(self.network).split(".")[0]):
             own = [node for node in nodes if node == name or node.startswith(f"{name}.")]
@@ -236,10 +236,6 @@ def _head(network: nn.Module) -> str:
     """Return the name of the layer that makes the logits: the last one with an output a class."""
     layers = [n for n, m in network.named_modules() if isinstance(m, nn.Linear | nn.Conv2d)]
     return layers[-1]
-
-
-def _nodes(network: nn.Module) -> list[str]:
-    return get_graph_node_names(network)[1]
 
 
 def _parts(network: nn.Module, head: str, above: str = "") -> Iterator[tuple[str, nn.Module]]:
