@@ -42,8 +42,8 @@ class Config:
     others: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """folder:PATH without a person on any picture; may be given again"""
     boxes: Annotated[tuple[Path, ...], tyro.conf.UseAppendAction] = ()
-    """CSV of marked faces (file, left, top, width, height and perhaps ignore) of pictures beside it
-    or in the folders given; may be given again"""
+    """CSV of marked faces (file, left, top, width, height and perhaps ignore) on pictures beside it
+    or in the folders given; one of `others` that has a face is left out; may be given again"""
     images: tuple[Path, ...] = ()
     """your own pictures: no study, only a drawing of what each detector finds"""
     output: Path = Path("faces.png")

@@ -93,25 +93,30 @@ def boxed(table: Path, known: Collection[Path] = ()) -> tuple[Gallery | None, Ma
 
 
 def mark(galleries: Sequence[Gallery], rows: Marks) -> list[Gallery]:
-    """Put boxes on the pictures of galleries that have those names; such a picture has a face.
+    """Put boxes on the pictures that have those names.
 
-    Raises UserError for a name that no picture has, or several.
+    A picture of a folder without people that has a face after all is left out and named: faces
+    that were marked because a detector saw them cannot tell what a detector misses. Raises
+    UserError for a name that no picture has, or several.
     """
     seen, found = Counter[str](), []
     for gallery in galleries:
-        pictures = []
+        pictures, out = [], []
         for each in gallery.pictures:
-            key = next((k for k in (each.name, Path(each.name).name) if k in rows), None)
-            if key is None:
-                pictures.append(each)
-                continue
+            key = next((k for k in (each.name, Path(each.name).name) if k in rows), "")
             seen[key] += 1
-            boxes, ignored = rows[key]
-            face = each.face or len(boxes) > 0
-            pictures.append(replace(each, boxes=boxes, ignored=ignored, face=face))
+            boxes, ignored = rows.get(key, (each.boxes, each.ignored))
+            if key and not each.face and boxes is not None and len(boxes):
+                out.append(each.name)
+            else:
+                pictures.append(replace(each, boxes=boxes, ignored=ignored))
         before = [gallery.fingerprint.encode()] * len(pictures)
-        after = fingerprint(pictures, before)
-        found.append(replace(gallery, pictures=tuple(pictures), fingerprint=after))
+        changed = replace(
+            gallery, pictures=tuple(pictures), fingerprint=fingerprint(pictures, before)
+        )
+        line = f"{len(out)} pictures of {gallery.name} show a face and were left out: "
+        warnings = (*gallery.warnings, *([line + ", ".join(out)] if out else []))
+        found.append(replace(changed, warnings=warnings))
     wrong = sorted(name for name in rows if seen[name] != 1)
     if wrong:
         where = "in several places" if seen[wrong[0]] else "neither beside the table nor"

@@ -103,7 +103,7 @@ def read(
         source=f"the folders {', '.join(dict.fromkeys(item.folder for item in items))}",
         fingerprint=sha256(repr(rows).encode()).hexdigest(),
         classes=strata,
-        shape=(3, 0, 0),
+        shape=(3, *np.max([seen[index][1].size for index in kept], axis=0).tolist()),
         counts={"test": np.bincount(of[kept]).tolist()},
         split="nothing is trained; each image is tested with the threshold that the other half "
         f"of the images chose, halves by stratum, seed {seed}",

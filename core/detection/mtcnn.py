@@ -10,7 +10,6 @@ Source: Zhang, Zhang, Li, Qiao, IEEE Signal Processing Letters 23 (2016) 1499-15
 
 import time
 from collections.abc import Iterator, Sequence
-from math import log
 
 import numpy as np
 import torch
@@ -61,7 +60,7 @@ class MTCNN:
             name: net.to(self.device).to(memory_format=torch.channels_last)
             for name, net in build(load()).items()
         }
-        self._least = [log(each / (1 - each)) for each in thresholds]
+        self._least = thresholds
         # Pixels of images, pixels of a level and windows that are taken at once: a CPU wants what
         # stays in its cache, a GPU as much as it can hold (12 bytes a pixel of an image).
         cpu = self.device.type == "cpu"
@@ -111,42 +110,42 @@ class MTCNN:
             return none.long(), none.float().view(0, 4)
         levels = [self._level(integral, scale) for scale in scales]
         level = torch.cat([torch.full_like(each[0], i) for i, each in enumerate(levels)])
-        owner, boxes, logits, shifts = (torch.cat(each) for each in zip(*levels, strict=True))
-        keep = batched_nms(boxes, logits, owner * len(levels) + level, 0.5)
-        keep = keep[batched_nms(boxes[keep], logits[keep], owner[keep], 0.7)]
+        owner, boxes, scores, shifts = (torch.cat(each) for each in zip(*levels, strict=True))
+        keep = batched_nms(boxes, scores, owner * len(levels) + level, 0.5)
+        keep = keep[batched_nms(boxes[keep], scores[keep], owner[keep], 0.7)]
         return owner[keep], square(adjust(boxes[keep], shifts[keep], 0))
 
     def _level(self, integral: Tensor, scale: float) -> tuple[Tensor, ...]:
-        """Run P-Net over a level; return image, window, logit and shift of what may be a face."""
+        """Run P-Net over a level; return image, window, score and shift of what may be a face."""
         height, width = (int((length - 1) * scale + 1) for length in integral.shape[1:3])
         net, found = self._nets["pnet"], []
         step = max(1, self._pixels // (height * width))
         for first in range(0, len(integral), step):
             features = net(resample(integral[first : first + step], height, width))
-            logits = net.logit(features)
-            owner, y, x = (logits >= self._least[0]).nonzero(as_tuple=True)
+            scores = net.probability(features)
+            owner, y, x = (scores >= self._least[0]).nonzero(as_tuple=True)
             corner = STRIDE * torch.stack([x, y], 1)
             boxes = torch.cat([(corner + 1) / scale, (corner + CELL) / scale], 1).floor()
             shifts = net.heads["box"](features[owner, y, x])
-            found.append((owner + first, boxes, logits[owner, y, x], shifts))
+            found.append((owner + first, boxes, scores[owner, y, x], shifts))
         return tuple(torch.cat(each) for each in zip(*found, strict=True))
 
     def _refine(self, integral: Tensor, owner: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
         """Run R-Net on the windows; return image and square of those that remain."""
         net = self._nets["rnet"]
         owner, boxes, features = self._look(net, integral, owner, boxes, 24)
-        logits = net.logit(features)
-        hits = logits > self._least[1]
-        owner, boxes, logits, features = (each[hits] for each in (owner, boxes, logits, features))
-        keep = batched_nms(boxes, logits, owner, 0.7)
+        scores = net.probability(features)
+        hits = scores > self._least[1]
+        owner, boxes, scores, features = (each[hits] for each in (owner, boxes, scores, features))
+        keep = batched_nms(boxes, scores, owner, 0.7)
         return owner[keep], square(adjust(boxes[keep], net.heads["box"](features[keep]), 1))
 
     def _finish(self, integral: Tensor, owner: Tensor, boxes: Tensor) -> tuple[Tensor, ...]:
         """Run O-Net on the windows; return image, box, score and landmarks of every face."""
         net = self._nets["onet"]
         owner, boxes, features = self._look(net, integral, owner, boxes, 48)
-        logits = net.logit(features)
-        hits = logits > self._least[2]
+        scores = net.probability(features)
+        hits = scores > self._least[2]
         owner, boxes, features = owner[hits], boxes[hits], features[hits]
         size = boxes[:, None, 2:] - boxes[:, None, :2] + 1
         points = net.heads["landmarks"](features).view(-1, 2, 5).transpose(1, 2)
@@ -154,7 +153,7 @@ class MTCNN:
         return (
             owner,
             adjust(boxes, net.heads["box"](features), 1),
-            logits[hits].sigmoid(),
+            scores[hits],
             landmarks,
         )
 

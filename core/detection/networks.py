@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from core.detection.weights import CONVS, DENSE, HEADS, OUTPUTS, Arrays
 
+ALIGNED = 4
+"""channels come in multiples of it: P-Net's first 10, which are slow on a CPU, get 2 of zeros"""
 POOLS = {"pnet": (2,), "rnet": (3, 3), "onet": (3, 3, 2)}
 """network -> window of the pooling (stride 2) after each of its first convolutions"""
 
@@ -22,16 +24,17 @@ class Net(nn.Module):
         """Build `pnet`, `rnet` or `onet` with random weights."""
         super().__init__()
         layers: OrderedDict[str, nn.Module] = OrderedDict()
-        for index, (side, n_in, n_out) in enumerate(CONVS[name], 1):
+        for index, (side, *channels) in enumerate(CONVS[name], 1):
+            n_in, n_out = (n if n == 3 else n + -n % ALIGNED for n in channels)
             layers[f"conv{index}"] = nn.Conv2d(n_in, n_out, side)
             layers[f"prelu{index}"] = nn.PReLU(n_out)
             if index <= len(POOLS[name]):
                 layers[f"pool{index}"] = nn.MaxPool2d(POOLS[name][index - 1], 2, ceil_mode=True)
         features = CONVS[name][-1][-1]
         if name in DENSE:
-            side, channels, features = DENSE[name]
+            side, n_in, features = DENSE[name]
             layers["flat"] = nn.Flatten()
-            layers["dense"] = nn.Linear(side * side * channels, features)
+            layers["dense"] = nn.Linear(side * side * n_in, features)
             layers["dense_prelu"] = nn.PReLU(features)
         self.trunk = nn.Sequential(layers)
         self.heads = nn.ModuleDict(
@@ -47,27 +50,18 @@ class Net(nn.Module):
         features = self.trunk(pixels)
         return features.permute(0, 2, 3, 1) if features.dim() == 4 else features
 
-    def logit(self, features: Tensor) -> Tensor:
-        """Return the logit of "face" against "no face", (...), of features (..., units)."""
+    def probability(self, features: Tensor) -> Tensor:
+        """Return how probable "face" is against "no face", (...), for features (..., units)."""
         weight, bias = self.heads["face"].parameters()
-        return features @ (weight[1] - weight[0]) + (bias[1] - bias[0])
+        return (features @ (weight[1] - weight[0]) + (bias[1] - bias[0])).sigmoid()
 
 
 def build(arrays: Arrays) -> dict[str, Net]:
     """Build the three networks from the arrays of `weights.load`, for inference."""
-    nets = {}
-    for name in CONVS:
-        own = {
-            k.removeprefix(f"{name}."): torch.from_numpy(v)
-            for k, v in arrays.items()
-            if k.startswith(f"{name}.")
-        }
-        nets[name] = Net(name)
-        nets[name].load_state_dict(
-            {
-                f"{'heads' if key.split('.')[0] in OUTPUTS else 'trunk'}.{key}": value
-                for key, value in own.items()
-            }
-        )
-        nets[name].eval().requires_grad_(requires_grad=False)
+    nets = {name: Net(name) for name in CONVS}
+    for name, net in nets.items():
+        net.eval().requires_grad_(requires_grad=False)
+        for key, weight in net.named_parameters():
+            own = torch.from_numpy(arrays[f"{name}.{key.split('.', 1)[1]}"])
+            weight.zero_()[tuple(map(slice, own.shape))] = own
     return nets

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from core.data.pictures import Gallery
 from core.detection.degrade import KINDS
-from core.evaluation.comparisons import holm, mcnemar, paired
+from core.evaluation.comparisons import holm, mcnemar
 from core.evaluation.intervals import mean, wilson
-from core.evaluation.power import images_needed
+from core.evaluation.power import ALPHA, images_needed
+from core.evaluation.verdicts import more_often
 from core.results import Exhibit, Result, Trial
 from reports.faces import figures, sheets
 from reports.faces.outcomes import CLEAN, OVERLAP, Outcome, pairs
@@ -145,8 +146,9 @@ def _comparisons(found: Sequence[Outcome]) -> Exhibit:
 
 
 def _compare(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> dict[str, float | int | str]:
-    estimate, differ = paired([a], [b], deterministic=True), int((a != b).sum())
-    needed = images_needed(estimate) if differ and estimate.value else None
+    estimate, differ = more_often(a, b).estimate, int((a != b).sum())
+    p = mcnemar(a, b)
+    needed = images_needed(estimate) if estimate.value and p >= 2 * ALPHA else None
     return {
         "only a": int((a & ~b).sum()),
         "only b": int((b & ~a).sum()),
@@ -154,9 +156,9 @@ def _compare(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> dict[str, float | in
         "difference": estimate.value,
         "low": estimate.low,
         "high": estimate.high,
-        "p": mcnemar(a, b),
+        "p": p,
         "least p": min(1.0, 2.0 ** (1 - differ)),
-        "needed": f"{needed:,}" if needed else "n/a",
+        "needed": f"{needed:,}" if needed else "enough" if p < 2 * ALPHA else "n/a",
     }
 
 

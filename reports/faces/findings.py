@@ -26,7 +26,7 @@ def findings(found: Sequence[Outcome], others: Sequence[str]) -> dict[str, Findi
     if not both:
         lacking = f"This study left out what it needs: `--detectors {' '.join(PAIR)}`."
         return dict.fromkeys(("D1", "D2"), Finding(decision=None, lacking=lacking))
-    dogs = [name for name in others if "dog" in name.lower()] or list(others)
+    dogs = [name for name in others if "dog" in name.lower().rsplit("/", 1)[-1]] or list(others)
     return {
         "D1": _more_faces(both),
         "D2": _more_false({name: both[name] for name in dogs}),
@@ -60,7 +60,7 @@ def _more_false(sets: dict[str, dict[str, Outcome]]) -> Finding:
     return _finding(
         parts,
         "Whether people are on the pictures that fired is for the eye: the sheet of false alarms "
-        "shows them, and a row in a `--boxes` table takes such a picture out.",
+        "shows them, and a row in a `--boxes` table leaves such a picture out.",
     )
 
 

@@ -18,7 +18,6 @@ from core.evaluation.intervals import mean
 from core.evaluation.roc import auc, auc_table, bootstrapped, partial_auc, roc_points
 from core.evaluation.thresholds import net_benefit, rates
 from core.results import Exhibit
-from reports import figures as shared
 from reports import tables
 from reports.skin import figures, looks
 from reports.skin.findings import subject
@@ -138,10 +137,10 @@ def _precision(tasks: Sequence[Task]) -> Exhibit:
         for arm, scores in task.scores.items():
             seeds = [precision_recall_curve(task.labels, row)[:2] for row in scores]
             middle = np.mean([np.interp(GRID, y[::-1], x[::-1]) for x, y in seeds], axis=0)
-            own = {"sensitivity": GRID, "precision": middle, "chance": task.labels.mean()}
+            own = {"sensitivity": GRID[1:], "precision": middle[1:], "chance": task.labels.mean()}
             frames.append(pd.DataFrame({"task": task.name, "arm": arm, **own}))
     frame = pd.concat(frames)
-    figure = figures.curves(frame, "sensitivity", "precision", "chance", (0, 1.02))
+    figure = figures.curves(frame, "sensitivity", "precision", "chance", "", (0, 1.02))
     caption = (
         "Precision against sensitivity at the test images' own share of positives, mean over seeds."
     )
@@ -185,13 +184,14 @@ def _benefit(results: Results, tasks: Sequence[Task], splits: Splits, prevalence
     names = {"threshold": "threshold probability", "all": "call all"}
     names |= {f"benefit{side}": f"net benefit{side}" for side in ("", "_low", "_high")}
     frame = pd.concat(frames).rename(columns=names)
+    scale = (-0.25 * prevalence, 1.05 * prevalence)
     figure = figures.curves(
-        frame, "threshold probability", "net benefit", "call all", (-0.25 * prevalence, prevalence)
+        frame, "threshold probability", "net benefit", "call all", subject(results), scale
     )
     caption = (
         f"Net benefit, true calls per image less false ones at their price, at a prevalence of "
         f"{prevalence:.1%} (probabilities moved there by Bayes' rule); calling no one has 0. "
-        "Band: 95 % of the first arm."
+        f"Band: 95 % of {subject(results)}."
     )
     return Exhibit("net-benefit", caption, frame, figure)
 
@@ -235,7 +235,7 @@ def _calibration(
 def _confusions(results: Results, splits: Splits) -> Exhibit:
     frame = tables.confusions(results, splits.card.classes)
     caption = (
-        "Confusion matrices, counts of all seeds added, the most probable of the classes; true "
-        f"class down, predicted across, in the order {', '.join(splits.card.classes)}."
+        "Confusion matrices: counts of all seeds added, and shares of the true class; the most "
+        "probable class counts, whatever the thresholds of the tasks."
     )
-    return Exhibit("confusion", caption, frame, shared.confusions(frame), {"share": "percent"})
+    return Exhibit("confusion", caption, frame, figures.confusions(frame), {"share": "percent"})

@@ -119,8 +119,10 @@ def test_a_table_brings_its_own_pictures_and_marks_those_of_folders(tmp_path, pe
     assert list(elsewhere) == ["2.png"]
     others = folder(people, "others", face=False)
     (marked,) = mark([others], elsewhere)
-    assert [each.face for each in marked.pictures] == [False, False, True, False]
-    assert marked.pictures[2].boxes.tolist() == [[3, 3, 8, 8]]
+    assert [each.name for each in marked.pictures] == ["0.png", "1.png", "3.png"]
+    assert marked.warnings[-1].endswith("show a face and were left out: 2.png")
+    (known,) = mark([folder(people, "people", face=True)], elsewhere)
+    assert known.pictures[2].boxes.tolist() == [[3, 3, 8, 8]]
     assert marked.fingerprint != others.fingerprint
     for name, where in {"own.png": "neither beside", "2.png": "in several places"}.items():
         rows = {name: (own.pictures[0].boxes, own.pictures[0].ignored)}
@@ -129,8 +131,8 @@ def test_a_table_brings_its_own_pictures_and_marks_those_of_folders(tmp_path, pe
     # A table beside the folder's own files marks these, and makes no second gallery.
     beside = people.parent / "beside.csv"
     beside.write_text(HEADER + "3.png,1,1,9,9,0\n")
-    (same,), _ = gather([], [f"folder:{people}"], [beside], tmp_path)
-    assert [each.face for each in same.pictures] == [False, False, False, True]
+    (same,), _ = gather([f"folder:{people}"], [], [beside], tmp_path)
+    assert [each.boxes is not None for each in same.pictures] == [False, False, False, True]
 
 
 def test_folders_are_looked_for_below_the_root_too(tmp_path, people):

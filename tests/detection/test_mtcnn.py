@@ -100,7 +100,7 @@ def test_proposals_equal_a_plain_loop(detector, photos):
     image, scale = photos["astronaut"].load()[60:216, 160:316].copy(), 0.25
     integral = integrate([image], detector.device)
     with torch.inference_mode():
-        owner, boxes, logits, shifts = detector._level(integral, scale)
+        owner, boxes, scores, shifts = detector._level(integral, scale)
         pixels = torch.from_numpy(image).permute(2, 0, 1)[None].float()
         level = (F.interpolate(pixels, (40, 40), mode="area") - 127.5) / 128
         net, expected = detector._nets["pnet"], []
@@ -116,7 +116,7 @@ def test_proposals_equal_a_plain_loop(detector, photos):
                         (y + 12) // scale,
                     ]
                     expected.append([*window, probability, *net.heads["box"](features).tolist()])
-    found = torch.cat([boxes, logits.sigmoid()[:, None], shifts], 1).tolist()
+    found = torch.cat([boxes, scores[:, None], shifts], 1).tolist()
     assert len(expected) > 3
     assert np.array(sorted(found)) == pytest.approx(np.array(sorted(expected)), abs=1e-3)
     assert owner.tolist() == [0] * len(found)

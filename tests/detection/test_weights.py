@@ -84,8 +84,8 @@ def test_networks_take_the_sizes_of_the_paper(name, side, units):
     assert Net("pnet")(torch.zeros(1, 3, 33, 50)).shape[1:3] == (12, 20)
 
 
-def test_the_logit_is_that_of_softmax():
+def test_the_probability_is_that_of_softmax():
     net = build(weights.load())["onet"]
     features = torch.randn(5, 256, generator=torch.Generator().manual_seed(0))
     softmax = F.softmax(net.heads["face"](features), -1)[:, 1]
-    assert torch.allclose(net.logit(features).sigmoid(), softmax, atol=1e-6)
+    assert torch.allclose(net.probability(features), softmax, atol=1e-6)

@@ -229,7 +229,7 @@ def test_impossible_arguments_are_refused(alpha):
 
 def test_more_often_decides_by_exact_mcnemar_and_shows_the_difference():
     a = np.arange(100) < 90
-    for lead, verdict in ((4, "undecided"), (5, "supported")):  # .5^4 = .063, .5^5 = .031
+    for lead, verdict in ((5, "undecided"), (6, "supported")):  # .5^5 = .031, .5^6 = .016
         decision = more_often(a, np.arange(100) < 90 - lead)
         assert decision.verdict == verdict
         assert decision.p_supported == pytest.approx(0.5**lead)
@@ -237,5 +237,7 @@ def test_more_often_decides_by_exact_mcnemar_and_shows_the_difference():
         assert more_often(np.arange(100) < 90 - lead, a).p_refuted == decision.p_supported
     assert more_often(np.arange(100) < 80, a).verdict == "refuted"
     assert more_often(a, a).verdict == "undecided"
+    few = more_often([True, True, False], [False, False, True]).estimate
+    assert (few.low, few.high) == (-1, 1)  # a difference of shares
     with pytest.raises(ValueError, match="shapes"):
         more_often(a, a[1:])

@@ -64,7 +64,7 @@ def test_from_folders_to_report(store, config, tmp_path, capsys, backbones_):
         assert len(pd.read_csv(report / f"{exhibit['name']}.csv")) > 0
         assert (report / f"{exhibit['name']}.png").exists() == exhibit["figure"]
     out = capsys.readouterr().out
-    assert "20 test; 4 classes, each of its own size" in out
+    assert "20 test; 4 classes, 3x40x50" in out
     assert "note: 1 of the images come from ImageNet" in out
 
 
