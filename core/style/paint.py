@@ -17,7 +17,8 @@ from core.training.loop import CHECKPOINT_SECONDS, load, save
 
 RETREAT = 1.5
 """L-BFGS runs without a line search, which would double its cost; a step after which the loss is
-more than this times the one before is taken back, and the optimiser begins anew from there"""
+more than this times the one before is taken back, and the optimiser begins anew from there, at
+half the rate, or it might go astray again in the same way"""
 
 
 class _OvershotError(Exception):
@@ -88,10 +89,10 @@ class _Canvas:
         self.parts = [slice(i, i + size) for i in range(0, len(self.rows), size)]
         self.totals = [math.inf] * len(self.parts)
         """the loss of each part in the step before, which L-BFGS must not lose"""
-        self.optimizers = [self._optimizer(part) for part in self.parts]
+        lr = objective.config.lr or 0.0
+        self.optimizers = [self._optimizer(part, lr) for part in self.parts]
 
-    def _optimizer(self, part: slice) -> torch.optim.Optimizer:
-        lr = self.objective.config.lr or 0.0
+    def _optimizer(self, part: slice, lr: float) -> torch.optim.Optimizer:
         if self.objective.config.optimizer == "adam":
             return torch.optim.Adam(self.rows[part], lr=lr)
         # One evaluation a step; tolerances of zero, or it stops at losses this small.
@@ -112,7 +113,8 @@ class _Canvas:
                 found.append(self._step(k, part))
             except _OvershotError:
                 self._retreat(part)
-                self.optimizers[k] = self._optimizer(part)
+                rate = self.optimizers[k].param_groups[0]["lr"]
+                self.optimizers[k] = self._optimizer(part, rate / 2)
                 found.append(self._step(k, part))
         return found
 

@@ -45,8 +45,8 @@ def losses(frame: pd.DataFrame) -> Figure:
         own = frame[frame["loss"] == name]
         for _, line in own.groupby(["arm", "content", "style", "seed"], sort=False):
             axis.plot(line["step"], line["value"], color=BLUE, linewidth=1)
-        # The content loss begins at 0, which no logarithm shows.
-        axis.set_yscale("linear" if name == "content" else "log")
+        # The content loss begins at 0, which no logarithm shows; tv stays within a decade.
+        axis.set_yscale("linear" if name in ("content", "tv") else "log")
         axis.set_xlabel("step", fontsize=8)
         axis.tick_params(labelsize=8)
     return figure
