@@ -1,7 +1,7 @@
 """Options shared by the experiments. No heavy import: `--help` must answer at once."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from core.errors import UserError
@@ -45,6 +45,8 @@ class TrainConfig:
     """learning rate over the steps; cosine falls to zero at the last"""
     keep: Literal["last", "best"] = "last"
     """weights to keep: of the last epoch, or of the epoch with the lowest validation loss"""
+    patience: int = 0
+    """epochs without a lower validation loss after which to stop, with --keep best; 0: never"""
 
     def __post_init__(self) -> None:
         check("epochs", self.epochs, self.epochs is None or self.epochs >= 1, "1 or more")
@@ -54,16 +56,15 @@ class TrainConfig:
             self.batch_size is None or self.batch_size >= 1,
             "1 or more",
         )
+        fits = self.patience == 0 or (self.patience > 0 and self.keep == "best")
+        check("patience", self.patience, fits, "0, or more with --keep best,")
         check("lr", self.lr, 0 < self.lr < float("inf"), "a number above 0")
 
     def resolve(self, n: int) -> "TrainConfig":
         """Return the config with epochs and batch size settled for `n` training images."""
         small = n < 10_000
-        return TrainConfig(
+        return replace(
+            self,
             epochs=self.epochs or (15 if small else 2),
             batch_size=min(self.batch_size or (32 if small else 100), n),
-            lr=self.lr,
-            optimizer=self.optimizer,
-            schedule=self.schedule,
-            keep=self.keep,
         )

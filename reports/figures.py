@@ -20,7 +20,7 @@ BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#999999"
 sns.set_theme(style="whitegrid", font_scale=0.9)
 
 
-def _grid(names: list[str], per_row: int = 4, height: float = 2.0) -> tuple[Figure, list[Axes]]:
+def panels(names: list[str], per_row: int = 4, height: float = 2.0) -> tuple[Figure, list[Axes]]:
     """Make one small panel a name; the panels left over are hidden."""
     rows = ceil(len(names) / per_row)
     figure, axes = plt.subplots(
@@ -40,7 +40,7 @@ def loss_curves(frame: pd.DataFrame, guess: float) -> Figure:
     frame: arm, seed, step, loss. guess: the loss of an even guess, dashed.
     """
     names = list(dict.fromkeys(frame["arm"]))
-    figure, axes = _grid(names)
+    figure, axes = panels(names)
     for axis, name in zip(axes, names, strict=True):
         own = frame[frame["arm"] == name]
         wide = own.pivot_table(index="step", columns="seed", values="loss")
@@ -98,8 +98,9 @@ def accuracy_strip(frame: pd.DataFrame, summary: pd.DataFrame, baseline: float) 
     axes[0].invert_yaxis()
     axes[0].set_xlim(0, 1)
     axes[0].set_xlabel("test accuracy, dropout off")
-    near = summary.loc[summary["accuracy"] > best - 0.08, "accuracy_low"]
-    axes[1].set_xlim(min([*near, best - 0.03]) - 0.005, best + 0.01)
+    near = summary[summary["accuracy"] > best - 0.08]
+    left, right = (near[f"accuracy_{side}"] for side in ("low", "high"))
+    axes[1].set_xlim(min([*left, best - 0.03]) - 0.005, max([*right, best]) + 0.01)
     axes[1].set_xlabel("the same, near the best")
     return figure
 
@@ -196,7 +197,7 @@ def confusions(frame: pd.DataFrame) -> Figure:
     """Draw each arm's confusion matrix, shares of the true class; true down, predicted across."""
     names = list(dict.fromkeys(frame["arm"]))
     classes = list(dict.fromkeys(frame["true"]))
-    figure, axes = _grid(names, per_row=5, height=2.1)
+    figure, axes = panels(names, per_row=5, height=2.1)
     for axis, name in zip(axes, names, strict=True):
         own = frame[frame["arm"] == name].pivot_table(
             index="true", columns="predicted", values="share", sort=False

@@ -15,6 +15,8 @@ import tyro
 
 from core.errors import UserError
 
+TIME = "seconds"  # metric and array that no two runs share
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
@@ -136,8 +138,8 @@ def _differences(
 ) -> Iterator[str]:
     for key in sorted(first.keys() | second.keys()):
         one, other = first.get(key), second.get(key)
-        if one != other:
-            name, step = key
+        name, step = key
+        if one != other and name != TIME:
             yield f"{name} at step {step}: {one} logged, {other} now"
 
 
@@ -146,6 +148,8 @@ def _array_differences(first: Any, second: Any) -> Iterator[str]:
 
     for name in sorted(first.arrays.keys() | second.arrays.keys()):
         one, other = first.arrays.get(name), second.arrays.get(name)
+        if name == TIME:
+            continue
         if one is None or other is None or one.shape != other.shape:
             yield f"array {name}: {getattr(one, 'shape', None)} and {getattr(other, 'shape', None)}"
         elif not np.array_equal(one, other, equal_nan=one.dtype.kind == "f"):

@@ -5,11 +5,17 @@ import os
 os.environ["OMP_NUM_THREADS"] = "1"  # small tensors, and two cores that others use too
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
+import contextlib
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no failure; and what CI runs on one commit is always the same.
+settings.register_profile("repo", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("repo")
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +37,12 @@ def _not_the_users_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
         yield
 
 
+def _point_at(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Make a store the one that MLflow uses; it remembers the one before, variable or not."""
+    patch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", None)
+    patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+
+
 @pytest.fixture
 def store(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give the test, and the processes it starts, an empty store; returns its folder.
@@ -42,11 +54,37 @@ def store(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) ->
     folder = tmp_path / "store"
     folder.mkdir()
     shutil.copy(empty_store, folder / "mlflow.db")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+    _point_at(folder, monkeypatch)
     yield folder
     while mlflow.active_run():
         mlflow.end_run("KILLED")
-    mlflow.set_tracking_uri(None)  # the next Store sets its own; before, none is left over
+
+
+@pytest.fixture(scope="session")
+def studied(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Path:
+    """Run the smoke study of initialisation once; returns the folder of its store.
+
+    What it printed lies there too, as printed.txt.
+    """
+    from experiments import init_schemes
+
+    folder = tmp_path_factory.mktemp("studied")
+    shutil.copy(empty_store, folder / "mlflow.db")
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        open(folder / "printed.txt", "w") as printed,
+        contextlib.redirect_stdout(printed),
+    ):
+        _point_at(folder, patch)
+        init_schemes.main(init_schemes.SMOKE)
+    return folder
+
+
+@pytest.fixture
+def study_store(studied: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Point the test at that store, which it must leave as it is; returns its folder."""
+    _point_at(studied, monkeypatch)
+    return studied
 
 
 @pytest.fixture

@@ -185,11 +185,10 @@ def test_the_same_command_trains_only_what_is_missing(store, monkeypatch):
         finished.append(run_id)
         end(self, run_id, status)
 
-    monkeypatch.setattr(module.Store, "end", dies)
-    with pytest.raises(ZeroDivisionError), toy() as first:
-        train(first)
-    monkeypatch.undo()
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{store}/mlflow.db")
+    with monkeypatch.context() as patch:
+        patch.setattr(module.Store, "end", dies)
+        with pytest.raises(ZeroDivisionError), toy() as first:
+            train(first)
     MlflowClient().set_terminated(first.run_id, "KILLED")
     with toy() as second:
         assert train(second) == [GROUPS[1]]  # a group is trained whole

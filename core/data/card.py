@@ -31,7 +31,7 @@ class Card:
     """sha256 over pixels, labels and split, in hexadecimal"""
     classes: tuple[str, ...]
     shape: tuple[int, int, int]
-    """(channels, height, width)"""
+    """(channels, height, width); where sizes differ, of the largest image, or 0 if unknown"""
     counts: dict[str, list[int]]
     """split -> images of each class"""
     split: str
@@ -57,5 +57,5 @@ class Card:
         """Say in one line what was loaded."""
         sizes = ", ".join(f"{sum(each):,} {split}" for split, each in self.counts.items())
         left_out = f"; {len(self.quarantined)} files quarantined" if self.quarantined else ""
-        shape = "x".join(map(str, self.shape))
+        shape = "x".join(map(str, self.shape)) if all(self.shape) else "each of its own size"
         return f"{self.name}: {sizes}; {len(self.classes)} classes, {shape}{left_out}"

@@ -6,8 +6,14 @@ from pathlib import Path
 
 from core.config import check
 
-EMBEDDED = ("digits", "lfw-patches")
+EMBEDDED = ("digits", "lfw-patches", "lesions")
+ARTEFACTS = ("ink", "ruler", "hair")
 TORCHVISION = ("mnist", "fashion-mnist", "cifar10")
+
+
+def default_root() -> Path:
+    """Return where real data sets lie: the environment's DATA_ROOT, else ./data."""
+    return Path(os.environ.get("DATA_ROOT") or "data")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,10 +21,11 @@ class DataConfig:
     """The images of a study."""
 
     data: str = "digits"
-    """digits or lfw-patches (embedded); mnist, fashion-mnist or cifar10 (torchvision's, taken from
-    DATA_ROOT or downloaded to it); or folder:PATH, one sub-folder per class, with train/, valid/
-    (or val/) and test/ above them if you have them"""
-    data_root: Path = field(default_factory=lambda: Path(os.environ.get("DATA_ROOT") or "data"))
+    """digits or lfw-patches (embedded); lesions (drawn; lesions:ink+ruler+hair puts these on some);
+    mnist, fashion-mnist or cifar10 (torchvision's, taken from DATA_ROOT or downloaded to it);
+    isic2017 (in DATA_ROOT); oxford-pets (torchvision's); or folder:PATH, one sub-folder per class,
+    with train/, valid/ (or val/) and test/ above them if you have them"""
+    data_root: Path = field(default_factory=default_root)
     """where real data sets lie; the default is the environment's DATA_ROOT, else ./data"""
     size: int | None = None
     """side in pixels to which folder:PATH is scaled and centre-cropped (default: the images' own
@@ -30,8 +37,10 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         kind, _, path = self.data.partition(":")
-        known = self.data in EMBEDDED + TORCHVISION or (kind == "folder" and bool(path))
-        wanted = f"one of {', '.join(EMBEDDED + TORCHVISION)} or folder:PATH"
+        named = (*EMBEDDED, *TORCHVISION, "isic2017", "oxford-pets")
+        drawn = kind == "lesions" and set(path.split("+")) <= set(ARTEFACTS)
+        known = self.data in named or (kind == "folder" and bool(path)) or drawn
+        wanted = f"one of {', '.join(named)}, lesions:{'+'.join(ARTEFACTS)} or folder:PATH"
         check("data", self.data, known, wanted)
         text = not any("\ud800" <= each <= "\udfff" for each in self.data)
         check("data", ascii(self.data), text, "a path in UTF-8")  # no store could hold it

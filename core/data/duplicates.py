@@ -31,17 +31,22 @@ def thumbnails(pixels: Tensor) -> NDArray[np.float32]:
     return torch.cat(list(chunks)).flatten(1).div_(255).numpy()
 
 
-def groups_of(digests: Sequence[bytes], thumbs: NDArray[np.float32]) -> NDArray[np.int64]:
+def groups_of(
+    digests: Sequence[bytes], thumbs: NDArray[np.float32], owners: Sequence[str] = ()
+) -> NDArray[np.int64]:
     """Number the groups of copies: exact ones by digest, near ones by thumbnail, and their chains.
 
-    digests: hashes of the images' pixels; thumbs: (n, features) float32. Returns (n,) int64,
+    digests: hashes of the images' pixels; thumbs: (n, features) float32; owners: patient or
+    lesion of each image, who joins them too, empty where it is not known. Returns (n,) int64,
     equal for copies.
     """
     n = len(digests)
     _, first, same = np.unique(np.array(digests), return_index=True, return_inverse=True)
     near = _near_pairs(thumbs[first])
-    rows = np.concatenate([np.arange(n), first[near[:, 0]]])
-    columns = np.concatenate([first[same], first[near[:, 1]]])
+    known = np.array([i for i, owner in enumerate(owners) if owner], dtype=np.int64)
+    _, own, shared = np.unique([owners[i] for i in known], return_index=True, return_inverse=True)
+    rows = np.concatenate([np.arange(n), first[near[:, 0]], known])
+    columns = np.concatenate([first[same], first[near[:, 1]], known[own[shared]]])
     graph = coo_array((np.ones(len(rows), dtype=bool), (rows, columns)), shape=(n, n))
     return connected_components(graph, directed=False)[1].astype(np.int64)
 

@@ -1,20 +1,21 @@
 """Folders of images: one sub-folder per class, with train/, valid/ and test/ above if present."""
 
-import functools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
+from core.data import metadata
 from core.data.card import Quarantined, readable
 from core.data.config import DataConfig
 from core.data.decode import UnreadableError, decode, scale
@@ -23,6 +24,18 @@ from core.data.images import Files
 from core.errors import UserError
 
 T = TypeVar("T")
+
+
+class Prepare(Protocol):
+    """Scales and crops an image as a network wants it, see `core.models.backbones.Preparation`."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Return (channels, height, width) of what it returns."""
+
+    def __call__(self, image: Image.Image, /) -> NDArray[np.uint8]:
+        """Return uint8 (3, height, width)."""
+
 
 SIDES = {"train": "train", "valid": "val", "val": "val", "test": "test"}
 OWN_SIZE = 224  # larger images are not kept at their own size unless asked for
@@ -36,6 +49,8 @@ class Entry:
     path: Path
     label: str
     side: str
+    owner: str = ""
+    """patient or lesion, where a table beside the images names one"""
 
 
 @dataclass(frozen=True)
@@ -60,15 +75,22 @@ class Folder:
     quarantined: list[Quarantined]
 
 
-def read(root: Path, config: DataConfig) -> Folder:
+def read(
+    root: Path,
+    config: DataConfig,
+    prepare: Prepare | None = None,
+    listed: Sequence[Entry] | None = None,
+) -> Folder:
     """Decode every file below `root`; those that give no image are named with their reason.
 
-    Images come at `config.size`, or at their own size if all agree on one of at most 224 pixels,
-    else at 64. Sets larger than `config.memory` stay on disk. Raises UserError for a folder that
-    is missing, empty or has one class.
+    listed: the files, if not those of one sub-folder per class. Images come at `config.size`, or
+    at their own size if all agree on one of at most 224 pixels, else at 64; or as `prepare` makes
+    them. Sets larger than `config.memory` stay on disk. Raises UserError for a folder that is
+    missing, empty or has one class.
     """
-    entries = list(_entries(root))
-    looks = _in_threads(_look, [entry.path for entry in entries], "looking at the images")
+    rows = metadata.read(root)
+    entries = [_named(entry, rows.get(entry.path.stem)) for entry in listed or _entries(root)]
+    looks = in_threads(look, [entry.path for entry in entries], "looking at the images")
     bad = [
         Quarantined(readable(entry.path.relative_to(root)), look)
         for entry, look in zip(entries, looks, strict=True)
@@ -84,13 +106,14 @@ def read(root: Path, config: DataConfig) -> Folder:
             f"--data folder:{root}: {found}{left_out}; a sub-folder of images for each of two "
             "or more classes is wanted"
         )
-    shape = _shape({look.size for look in seen}, config.size)
+    shape = prepare.shape[1:] if prepare else _shape({look.size for look in seen}, config.size)
+    load = Loader(shape, prepare)
     return Folder(
         entries=good,
         classes=classes,
         digests=[look.digest for look in seen],
         thumbnails=np.stack([look.thumbnail for look in seen]),
-        pixels=_pixels([entry.path for entry in good], shape, config.memory),
+        pixels=_pixels([entry.path for entry in good], load, config.memory),
         quarantined=bad,
     )
 
@@ -106,7 +129,7 @@ def _entries(root: Path) -> Iterator[Entry]:
         parts = [(path, SIDES[path.name]) for path in below if path.name in SIDES]
         for part, side in parts if divided else [(root, "train")]:
             for folder in _folders(part):
-                for path in _files(folder):
+                for path in files_below(folder):
                     yield Entry(path, readable(folder.name), side)
     except PermissionError as error:
         raise UserError(f"--data folder:{root}: {error.filename} may not be read") from error
@@ -119,7 +142,7 @@ def _folders(above: Path) -> list[Path]:
     return sorted(path for path in visible if not here.is_relative_to(path.resolve()))
 
 
-def _files(folder: Path) -> list[Path]:
+def files_below(folder: Path) -> list[Path]:
     """List what lies below a folder and is none; links to folders are not followed."""
 
     def stop(error: OSError) -> None:
@@ -132,7 +155,11 @@ def _files(folder: Path) -> list[Path]:
     return sorted(found)
 
 
-def _look(path: Path) -> Seen | str:
+def _named(entry: Entry, row: metadata.Row | None) -> Entry:
+    return replace(entry, label=row.label or entry.label, owner=row.group) if row else entry
+
+
+def look(path: Path) -> Seen | str:
     """Decode a file; return what is needed of it, or the reason why it cannot be read."""
     try:
         image = decode(path)
@@ -151,19 +178,44 @@ def _shape(sizes: set[tuple[int, int]], size: int | None) -> tuple[int, int]:
     return only if len(sizes) == 1 and max(only) <= OWN_SIZE else (SIZE, SIZE)
 
 
-def _load(path: Path, shape: tuple[int, int]) -> Tensor:
-    return torch.from_numpy(scale(decode(path), shape))
+@dataclass(frozen=True)
+class Loader:
+    """Reads a file as pixels; its repr says how, so that what was made of them can be kept."""
+
+    shape: tuple[int, int]
+    prepare: Prepare | None
+
+    def __call__(self, path: Path) -> Tensor:
+        """Return uint8 (3, H, W)."""
+        image = decode(path)
+        return torch.from_numpy(self.prepare(image) if self.prepare else scale(image, self.shape))
 
 
-def _pixels(paths: list[Path], shape: tuple[int, int], memory: float) -> Tensor | Files:
+def _pixels(paths: list[Path], load: Loader, memory: float) -> Tensor | Files:
     """Hold the images if they fit into `memory` GiB, else decode them whenever they are used."""
-    load = functools.partial(_load, shape=shape)
+    shape = load.shape
     if len(paths) * 3 * shape[0] * shape[1] > memory * 2**30:
         return Files(paths, (3, *shape), load)
-    return torch.stack(_in_threads(load, paths, "decoding"))
+    return torch.stack(in_threads(load, paths, "decoding"))
 
 
-def _in_threads(function: Callable[[Path], T], items: list[Path], label: str) -> list[T]:
+def in_threads(function: Callable[[Path], T], items: list[Path], label: str) -> list[T]:
     """Map a function over files in threads (Pillow lets go of the lock), with a progress bar."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(tqdm(pool.map(function, items), label, len(items), unit="image", disable=None))
+
+
+def stamp(config: DataConfig) -> str:
+    """Return a text that changes with the files of a set: for folders their names, sizes and times.
+
+    What was made from a set can be kept under it without reading the images again.
+    """
+    kind, _, path = config.data.partition(":")
+    if kind != "folder":
+        return f"{config.data} in {config.data_root.resolve()}"
+    root = Path(path).expanduser()
+    if not root.is_dir():
+        raise UserError(f"--data {config.data}: there is no such folder")
+    seen = ((each, each.stat()) for each in files_below(root))
+    rows = [(str(each.relative_to(root)), s.st_size, s.st_mtime_ns) for each, s in seen]
+    return sha256(repr(rows).encode()).hexdigest()

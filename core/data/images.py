@@ -1,6 +1,6 @@
 """Images in memory or on disk, and the batches that training draws from them."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,13 +15,15 @@ WORKERS = 2
 DATA_ORDER = 0  # purpose of a derived seed; the training loop has others
 
 
+Loads = Callable[[Path], Tensor]
+"""reads a file as uint8 (C, H, W)"""
+
+
 class Files(Dataset[Tensor]):
     """Images that are decoded when asked for: sets too large to hold."""
 
-    def __init__(
-        self, paths: list[Path], shape: tuple[int, int, int], decode: Callable[[Path], Tensor]
-    ) -> None:
-        """Keep the list; nothing is read. decode: path -> uint8 (C, H, W); must be picklable."""
+    def __init__(self, paths: list[Path], shape: tuple[int, int, int], decode: Loads) -> None:
+        """Keep the list; nothing is read. decode: picklable, and its repr says what it does."""
         self.paths, self.shape, self.decode = paths, shape, decode
 
     def __len__(self) -> int:
@@ -42,7 +44,7 @@ class Images:
     """Labelled images of one split."""
 
     pixels: Tensor | Files
-    """uint8 (n, C, H, W)"""
+    """uint8 (n, C, H, W); or what a frozen trunk made of them, float32 (n, width, 1, 1)"""
     labels: Tensor
     """int64 (n,), in [0, classes)"""
 
@@ -64,6 +66,14 @@ class Images:
         """Move what is held in memory to a device."""
         pixels = self.pixels if isinstance(self.pixels, Files) else self.pixels.to(device)
         return replace(self, pixels=pixels, labels=self.labels.to(device))
+
+
+def concatenated(parts: Sequence[Images]) -> Images:
+    """Join images that are held in memory, in order. Raises ValueError for those on disk."""
+    held = [part.pixels for part in parts if not isinstance(part.pixels, Files)]
+    if len(held) < len(parts):
+        raise ValueError("parts: images on disk, wanted images in memory")
+    return Images(torch.cat(held), torch.cat([part.labels for part in parts]))
 
 
 @dataclass(frozen=True)
@@ -96,9 +106,9 @@ def stream(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield pixels and labels of every batch on the device.
 
-    batches: int64 tensors of indices, (batch,) or (seeds, batch). Yields float32 pixels in [0, 1],
-    batches' shape + (C, H, W), and int64 labels of the batches' shape. Images on disk are decoded
-    by background processes, ahead of their use.
+    batches: int64 tensors of indices, (batch,) or (seeds, batch). Yields float32 pixels in [0, 1]
+    (features as they are), batches' shape + (C, H, W), and int64 labels of the batches' shape.
+    Images on disk are decoded by background processes, ahead of their use.
     """
     if isinstance(images.pixels, Files):
         yield from _stream_files(images.pixels, images.labels, list(batches), device)
@@ -106,7 +116,7 @@ def stream(
     for batch in batches:
         index = batch.to(images.labels.device)
         pixels = images.pixels[index].to(device, non_blocking=True)
-        yield pixels.float().div_(255), images.labels[index].to(device, non_blocking=True)
+        yield _unit(pixels), images.labels[index].to(device, non_blocking=True)
 
 
 def _stream_files(
@@ -122,5 +132,9 @@ def _stream_files(
         generator=torch.Generator(),  # or it draws from the global one, as dropout does
     )
     for decoded, batch, (_, inverse) in zip(loader, batches, wanted, strict=True):
-        pixels = decoded.to(device, non_blocking=True).float().div_(255)
+        pixels = _unit(decoded.to(device, non_blocking=True))
         yield pixels[inverse.to(device)], labels[batch.to(labels.device)].to(device)
+
+
+def _unit(pixels: Tensor) -> Tensor:
+    return pixels.float().div_(255) if pixels.dtype == torch.uint8 else pixels.float()

@@ -1,8 +1,5 @@
 """Data sets by name: embedded ones, torchvision's, and folders."""
 
-import contextlib
-import io
-import socket
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -13,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.data import folders
+from core.data import folders, pets
 from core.data.card import Card, Quarantined, readable
 from core.data.config import DataConfig
+from core.data.download import attempt
 from core.data.duplicates import groups_of, thumbnails
 from core.data.images import Images, Splits
 from core.data.splits import NAMES, conflicts, divide
@@ -32,17 +30,26 @@ class Facts(TypedDict):
 
     source: str
     classes: tuple[str, ...]
+    synthetic: NotRequired[bool]
     warnings: NotRequired[Sequence[str]]
     quarantined: NotRequired[list[Quarantined]]
 
 
-def load(config: DataConfig) -> Splits:
+def load(config: DataConfig, prepare: folders.Prepare | None = None) -> Splits:
     """Load the images that `config` names, divide them, and describe them on a card.
 
+    prepare: how a backbone wants the images of a folder; other sources have one size anyway.
     Returns splits on the CPU. Raises UserError, one line, where a set is missing or unusable.
     """
     if config.data.startswith("folder:"):
-        return _folder(config, Path(config.data.removeprefix("folder:")).expanduser())
+        return _folder(config, Path(config.data.removeprefix("folder:")).expanduser(), prepare)
+    if config.data == "isic2017":
+        return _folder(config, _present(config.data_root / "isic2017"), prepare)
+    if config.data == "oxford-pets":
+        listed = pets.entries(config.data_root)
+        return _folder(config, config.data_root / pets.FOLDER, prepare, listed, pets.SOURCE)
+    if config.data.startswith("lesions"):
+        return _lesions(config)
     if config.data == "digits":
         return _embedded(config, *_digits())
     if config.data == "lfw-patches":
@@ -66,6 +73,23 @@ def _patches() -> tuple[Tensor, Tensor, tuple[str, ...], str]:
     pixels = torch.from_numpy(lfw_subset() * 255).round().to(torch.uint8).unsqueeze(1)
     labels = (torch.arange(len(pixels)) < len(pixels) // 2).long()
     return pixels, labels, ("not a face", "face"), "scikit-image's lfw_subset: 25x25 patches"
+
+
+def _lesions(config: DataConfig) -> Splits:
+    from core.data import lesions
+
+    artefacts = [name for name in config.data.partition(":")[2].split("+") if name]
+    drawn = lesions.draw(size=config.size or lesions.SIZE, artefacts=artefacts)
+    return _assemble(
+        Images(drawn.pixels, drawn.labels),
+        config,
+        given=np.full(len(drawn.labels), "train"),
+        names=[f"view {view} of lesion {i}" for view, i in enumerate(drawn.lesions)],
+        digests=_digests(drawn.pixels),
+        thumbs=thumbnails(drawn.pixels),
+        card={"source": lesions.SOURCE, "classes": lesions.CLASSES, "synthetic": True},
+        owners=[str(lesion) for lesion in drawn.lesions],
+    )
 
 
 def _embedded(
@@ -110,8 +134,21 @@ def _official(config: DataConfig, kind: str, folder: str) -> Splits:
     )
 
 
-def _folder(config: DataConfig, root: Path) -> Splits:
-    found = folders.read(root, config)
+def _present(folder: Path) -> Path:
+    if not folder.is_dir():
+        cure = "set --data-root or DATA_ROOT to the folder that holds it"
+        raise UserError(f"--data-root {folder.parent}: {folder.name} is not there; {cure}")
+    return folder
+
+
+def _folder(
+    config: DataConfig,
+    root: Path,
+    prepare: folders.Prepare | None,
+    listed: Sequence[folders.Entry] | None = None,
+    source: str = "",
+) -> Splits:
+    found = folders.read(root, config, prepare, listed)
     labels = torch.tensor([found.classes.index(entry.label) for entry in found.entries])
     return _assemble(
         Images(found.pixels, labels),
@@ -121,10 +158,11 @@ def _folder(config: DataConfig, root: Path) -> Splits:
         digests=found.digests,
         thumbs=found.thumbnails,
         card={
-            "source": f"the folder {root.name}, one sub-folder per class",
+            "source": source or f"the folder {root.name}, one sub-folder per class",
             "classes": found.classes,
             "quarantined": found.quarantined,
         },
+        owners=[entry.owner for entry in found.entries],
     )
 
 
@@ -142,7 +180,7 @@ def _torchvision(
         found = make(download=False)
     except RuntimeError:  # torchvision's word for "not there, or not intact"
         try:
-            found = _quietly(make)
+            found = attempt(lambda: make(download=True))
         except Exception as error:
             cure = "set --data-root or DATA_ROOT to the folder that holds it"
             reason = " ".join(str(error).split())[:120]
@@ -157,17 +195,6 @@ def _torchvision(
     return pixels, torch.as_tensor(found.targets).long(), tuple(map(str, found.classes))
 
 
-def _quietly(make: Any) -> Any:
-    """Download without torchvision's chatter, and give up soon where there is no network."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(5)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            return make(download=True)
-    finally:
-        socket.setdefaulttimeout(before)
-
-
 def _digests(pixels: Tensor) -> list[bytes]:
     return [sha256(each.tobytes()).digest() for each in pixels.numpy()]
 
@@ -180,14 +207,16 @@ def _assemble(
     digests: Sequence[bytes],
     thumbs: NDArray[np.float32],
     card: Facts,
+    owners: Sequence[str] = (),
 ) -> Splits:
-    """Divide the images by groups of copies and write the card.
+    """Divide the images by groups of copies and of owners, and write the card.
 
     given: (n,) of train, val and test, as the source has them; names: of the images, for the
-    lists on the card; card: what only the source knows.
+    lists on the card; card: what only the source knows; owners: the patient or lesion of each
+    image, empty where it is not known.
     """
     labels, classes = images.labels.numpy(), card["classes"]
-    groups = groups_of(digests, thumbs)
+    groups = groups_of(digests, thumbs, owners)
     side = divide(labels, groups, given, config.split_seed, classes)
     left_out = int((side == "").sum())
     parts = {name: images.take(torch.from_numpy(np.flatnonzero(side == name))) for name in NAMES}
@@ -202,7 +231,8 @@ def _assemble(
             name: np.bincount(labels[side == name], minlength=len(classes)).tolist()
             for name in NAMES
         },
-        split=_sentence(given, config.split_seed),
+        split=_sentence(given, config.split_seed, bool(set(owners) - {""})),
+        synthetic=card.get("synthetic", False),
         warnings=[*card.get("warnings", ()), *([COPIES.format(left_out)] if left_out else ())],
         quarantined=card.get("quarantined", []),
         conflicts=conflicts(labels, groups, names),
@@ -210,12 +240,13 @@ def _assemble(
     return Splits(parts["train"], parts["val"], parts["test"], described)
 
 
-def _sentence(given: NDArray[np.str_], seed: int) -> str:
+def _sentence(given: NDArray[np.str_], seed: int, owned: bool) -> str:
     """Say how the split was made."""
     brought = [name for name in NAMES if name in given]
     missing = [name for name in NAMES if name not in given]
     if not missing:
         return "as the source has it"
     own = f"{' and '.join(brought)} as the source has them; " if len(brought) > 1 else ""
+    kept = "copies and images of one patient or lesion" if owned else "copies"
     share = f"{' and '.join(missing)} a fifth of the {'training ' if own else ''}images each"
-    return f"{own}{share}, by class, copies kept together, seed {seed}"
+    return f"{own}{share}, by class, {kept} kept together, seed {seed}"

@@ -101,11 +101,14 @@ def compare_all(scores: Mapping[str, ArrayLike], confidence: float = 0.95) -> pd
     )
 
 
-def mcnemar(a_correct: ArrayLike, b_correct: ArrayLike) -> float:
+def mcnemar(
+    a_correct: ArrayLike, b_correct: ArrayLike, alternative: Alternative = "two-sided"
+) -> float:
     """Test whether two classifiers are right equally often on the same images.
 
-    a_correct, b_correct: (images,) bool, one seed each. Returns the exact two-sided p, 1 if the
-    two never differ. Raises ValueError if the shapes differ or are not (images,).
+    a_correct, b_correct: (images,) bool, one seed each. alternative: what the test is to show of
+    a against b. Returns the exact p, 1 if the two never differ. Raises ValueError if the shapes
+    differ or are not (images,).
 
     Source: McNemar, Psychometrika 12 (1947) 153-157; exact form of the binomial sign test.
     """
@@ -115,4 +118,4 @@ def mcnemar(a_correct: ArrayLike, b_correct: ArrayLike) -> float:
     only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
     if only_a + only_b == 0:
         return 1.0
-    return float(stats.binomtest(only_a, only_a + only_b).pvalue)
+    return float(stats.binomtest(only_a, only_a + only_b, alternative=alternative).pvalue)

@@ -10,7 +10,10 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Literal
 
-from core.evaluation.comparisons import holm, p_value
+import numpy as np
+from numpy.typing import ArrayLike
+
+from core.evaluation.comparisons import holm, mcnemar, p_value, paired
 from core.evaluation.intervals import Estimate
 from core.evaluation.power import ALPHA, Question, Test, images_needed, seeds_needed
 
@@ -54,6 +57,20 @@ def superior(estimate: Estimate, margin: float = 0.0, alpha: float = ALPHA) -> D
         test="superior",
     )
     return _judge(decision, alpha, alpha)
+
+
+def more_often(a: ArrayLike, b: ArrayLike, alpha: float = ALPHA) -> Decision:
+    """Judge the claim that a is right on more images than b; both are fixed, so there is one seed.
+
+    a, b: (images,) bool, the same images. The p values are exact McNemar's; the interval and what
+    is needed rest on the normal law. Raises ValueError as `mcnemar` and `superior`.
+    """
+    first, second = np.atleast_2d(a), np.atleast_2d(b)
+    estimate = paired(first, second, deterministic=True)
+    estimate = replace(estimate, low=max(-1.0, estimate.low), high=min(1.0, estimate.high))
+    decision = superior(estimate, alpha=alpha)
+    for_it, against_it = mcnemar(a, b, "greater"), mcnemar(a, b, "less")
+    return _judge(replace(decision, p_supported=for_it, p_refuted=against_it), alpha, alpha)
 
 
 def equivalent(

@@ -1,5 +1,6 @@
 """The course's networks; input and output sizes follow the data."""
 
+from collections import OrderedDict
 from collections.abc import Sequence
 
 import torch
@@ -49,3 +50,23 @@ def scratch_cnn(shape: Sequence[int], n_classes: int, dropout: float = 0.1) -> n
     return nn.Sequential(
         *features, nn.Linear(width, 512), nn.ReLU(), nn.Dropout(dropout), nn.Linear(512, n_classes)
     )
+
+
+STAGES = (8, 16, 32)
+"""channels of the staged CNN"""
+
+
+def staged_cnn(shape: Sequence[int], n_classes: int, stages: int = len(STAGES)) -> nn.Sequential:
+    """Build a small CNN in stages, or the first of them: convolution, ReLU and pooling each.
+
+    Without batch norm, so that replicas train as one program. The head is linear on the last
+    stage's output, averaged over 2 x 2 places. shape: (channels, height, width), 8 pixels or more.
+    Returns a sequence of the named parts stage1, ..., head, which gives logits (batch, n_classes).
+    """
+    parts, channels = OrderedDict[str, nn.Module](), shape[0]
+    for index, width in enumerate(STAGES[:stages], 1):
+        layers = (nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))
+        parts[f"stage{index}"], channels = nn.Sequential(*layers), width
+    pool = (nn.AdaptiveAvgPool2d(2), nn.Flatten())
+    parts["head"] = nn.Sequential(*pool, nn.Linear(4 * channels, n_classes))
+    return nn.Sequential(parts)

@@ -7,7 +7,7 @@ import contextlib
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,14 +94,18 @@ def run(
             state.restore(load(checkpoint, state.parameters[0].device))
     yield from state.epochs
     saved = time.monotonic()
+    patience = plan.config.patience
     for index in range(len(state.epochs) + 1, plan.epochs + 1):
+        stopped = stalled(state.epochs, patience) if patience and state.epochs else np.array(False)
+        if stopped.all():
+            break
         losses = train_epoch(index)
         metrics = {"train/loss": np.average(losses, axis=0, weights=plan.sizes), **validate()}
         state.epochs.append(Epoch(index, index * plan.steps, metrics, losses))
         if plan.config.keep == "best":
             if "val/loss" not in metrics:
                 raise ValueError("keep='best': no validation set, wanted one to choose by")
-            state.keep_best(metrics["val/loss"])
+            state.keep_best(np.where(stopped, np.inf, metrics["val/loss"]))
         if checkpoint and time.monotonic() - saved > CHECKPOINT_SECONDS:
             save(state.record(), checkpoint)
             saved = time.monotonic()
@@ -109,6 +113,23 @@ def run(
     state.use_best()
     if checkpoint:
         checkpoint.unlink(missing_ok=True)
+
+
+def stalled(epochs: Sequence[Epoch], patience: int) -> np.ndarray:
+    """Tell which replicas once had `patience` epochs in a row without a lower validation loss.
+
+    Returns (seeds, arms) bool. What a replica that stopped learns beside the others does not
+    count, so that its numbers are those of a training of its own.
+    """
+    losses = np.stack([np.asarray(epoch.metrics["val/loss"]) for epoch in epochs])
+    losses = np.where(np.isnan(losses), np.inf, losses)
+    best = np.minimum.accumulate(losses)
+    fell = np.concatenate([np.ones_like(losses[:1], bool), losses[1:] < best[:-1]])
+    since, longest = np.zeros(losses.shape[1:], int), np.zeros(losses.shape[1:], int)
+    for improved in fell:
+        since = np.where(improved, 0, since + 1)
+        longest = np.maximum(longest, since)
+    return longest >= patience
 
 
 def optimiser(config: TrainConfig, parameters: Iterable[Tensor]) -> torch.optim.Optimizer:

@@ -46,7 +46,10 @@ class Replicas:
     def __init__(
         self, models: Sequence[Sequence[nn.Module]], seeds: Sequence[int], device: Device
     ) -> None:
-        """Stack `models[seed][arm]`. Raises ValueError for layers that keep state of their own."""
+        """Stack `models[seed][arm]`; what the first of them freezes is frozen in all.
+
+        Raises ValueError for layers that keep state of their own.
+        """
         flat = [model for row in models for model in row]
         self.seeds, self.device = tuple(seeds), device
         self.grid = (len(models), len(models[0]))
@@ -55,8 +58,9 @@ class Replicas:
             raise ValueError(
                 f"fit_many: {', '.join(buffers)}: layers with buffers (batch norm) need fit"
             )
+        trained = {name: value.requires_grad for name, value in flat[0].named_parameters()}
         self.parameters = {
-            name: value.detach().unflatten(0, self.grid).clone().requires_grad_()
+            name: value.detach().unflatten(0, self.grid).clone().requires_grad_(trained[name])
             for name, value in parameters.items()
         }
         self.template = _masked(flat[0])
@@ -143,7 +147,8 @@ def fit_many(
     """
     plan = loop.Plan.of(config, len(train))
     values = list(replicas.parameters.values())
-    state = loop.State(values, loop.optimiser(config, values), replicas.grid)
+    trained = [value for value in values if value.requires_grad]
+    state = loop.State(values, loop.optimiser(config, trained), replicas.grid)
 
     def train_epoch(index: int) -> np.ndarray:
         return _train_epoch(replicas, train, state.optimizer, plan, index, objective)

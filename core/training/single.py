@@ -85,14 +85,16 @@ def _train_epoch(
     return losses.cpu().numpy()
 
 
-def predict(model: nn.Module, images: Images, device: Device) -> Tensor:
+def predict(
+    model: nn.Module, images: Images, device: Device, batch_size: int = loop.VAL_BATCH
+) -> Tensor:
     """Return outputs (n, ...), of a classifier its logits, float32 on the CPU, in their order.
 
     The model is in evaluation mode meanwhile and back in its own afterwards.
     """
     parts = []
     with evaluating(model):
-        for pixels, _ in stream(images, sequential(len(images), 250), device.torch):
+        for pixels, _ in stream(images, sequential(len(images), batch_size), device.torch):
             with device.autocast():
                 parts.append(model(pixels).float().cpu())
     return torch.cat(parts)

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from reports.figures import BLUE, GREY, ORANGE, _grid
+from reports.figures import BLUE, GREY, ORANGE, panels
 
 GREEN = "#009E73"
 COLOURS = {"convolutional": BLUE, "linear": ORANGE, "PCA": GREY}
@@ -125,7 +125,7 @@ def codes(frame: pd.DataFrame) -> Figure:
     names = list(dict.fromkeys(frame["network"]))
     classes = sorted(set(frame["class"]))
     palette = dict(zip(classes, sns.color_palette("husl", len(classes)), strict=True))
-    figure, axes = _grid(names, per_row=3, height=2.8)
+    figure, axes = panels(names, per_row=3, height=2.8)
     for axis, name in zip(axes, names, strict=True):
         for label in classes:
             own = frame[(frame["network"] == name) & (frame["class"] == label)]

@@ -235,4 +235,4 @@ def test_a_few_images_are_too_few(flat):
 
 def test_threads_keep_the_order():
     paths = list(range(200))
-    assert folders._in_threads(lambda n: n * n, paths, "squares") == [n * n for n in paths]
+    assert folders.in_threads(lambda n: n * n, paths, "squares") == [n * n for n in paths]

@@ -154,3 +154,10 @@ def test_mcnemar_is_the_exact_binomial_test():
     assert mcnemar(a, np.roll(a, 50)) == 1.0
     with pytest.raises(ValueError, match="shapes"):
         mcnemar(a, b[1:])
+
+
+def test_mcnemar_one_sided_is_the_binomial_tail():
+    a, b = np.array([1, 1, 1, 1, 0, 1], bool), np.array([0, 0, 0, 0, 1, 1], bool)
+    assert mcnemar(a, b, "greater") == pytest.approx(stats.binom.sf(3, 5, 0.5))
+    assert mcnemar(a, b, "less") == pytest.approx(stats.binom.cdf(4, 5, 0.5))
+    assert mcnemar(a, a, "greater") == mcnemar(a, a, "less") == 1.0

@@ -10,7 +10,7 @@ from core.evaluation import verdicts
 from core.evaluation.comparisons import paired
 from core.evaluation.intervals import Estimate, mean, wilson
 from core.evaluation.power import ALPHA, images_needed, power, seeds_needed
-from core.evaluation.verdicts import all_of, decide_family, equivalent, superior
+from core.evaluation.verdicts import all_of, decide_family, equivalent, more_often, superior
 
 REPEATS = 4000
 # 2.5 % and three standard errors: some forty shares are held to it, each with fixed seeds.
@@ -225,3 +225,19 @@ def test_impossible_arguments_are_refused(alpha):
         superior(estimate, alpha=alpha)
     with pytest.raises(ValueError, match="margin"):
         equivalent(estimate, 0.0)
+
+
+def test_more_often_decides_by_exact_mcnemar_and_shows_the_difference():
+    a = np.arange(100) < 90
+    for lead, verdict in ((5, "undecided"), (6, "supported")):  # .5^5 = .031, .5^6 = .016
+        decision = more_often(a, np.arange(100) < 90 - lead)
+        assert decision.verdict == verdict
+        assert decision.p_supported == pytest.approx(0.5**lead)
+        assert decision.estimate.value == pytest.approx(lead / 100)
+        assert more_often(np.arange(100) < 90 - lead, a).p_refuted == decision.p_supported
+    assert more_often(np.arange(100) < 80, a).verdict == "refuted"
+    assert more_often(a, a).verdict == "undecided"
+    few = more_often([True, True, False], [False, False, True]).estimate
+    assert (few.low, few.high) == (-1, 1)  # a difference of shares
+    with pytest.raises(ValueError, match="shapes"):
+        more_often(a, a[1:])

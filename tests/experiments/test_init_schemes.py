@@ -45,8 +45,7 @@ def fetch(run, name, folder):
     return Path(MlflowClient().download_artifacts(run.info.run_id, name, str(folder)))
 
 
-def test_a_smoke_run_from_data_to_verdict(store, tmp_path, capsys):
-    main(SMOKE)
+def test_a_smoke_run_from_data_to_verdict(study_store, tmp_path):
     (study,) = runs("study")
     trials = {run.data.tags["trial"]: run for run in runs("trial")}
     assert len(trials) == 3 * 2 + 2 * 2
@@ -82,7 +81,7 @@ def test_a_smoke_run_from_data_to_verdict(store, tmp_path, capsys):
     own = [trials[f"zeros/{seed}"].data.metrics["test/accuracy"] for seed in (0, 1)]
     assert shown.loc["zeros", "accuracy"] == pytest.approx(np.mean(own))
     assert shown.loc["zeros", "seeds"] == 2
-    out = capsys.readouterr().out
+    out = (study_store / "printed.txt").read_text()
     assert "device: cpu" in out
     assert "data: digits: 1,078 train, 360 val, 359 test" in out
     assert "viewStateShareKey=" in out

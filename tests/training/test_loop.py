@@ -2,13 +2,15 @@
 
 import math
 
+import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.config import TrainConfig
 from core.errors import UserError
-from core.training.loop import Plan
+from core.training.loop import Plan, State
 from core.training.single import fit
 
 
@@ -52,6 +54,17 @@ def test_what_is_left_open_follows_the_size_of_the_set(n, epochs, batch_size):
 def test_impossible_options_are_refused(option, value):
     with pytest.raises(UserError, match=f"--{option.replace('_', '-')} {value}: .* is wanted"):
         TrainConfig(**{option: value})
+
+
+def test_a_loss_that_is_not_finite_is_never_the_best():
+    weights = torch.zeros(3, 2, requires_grad=True)  # three replicas
+    state = State([weights], torch.optim.SGD([weights], lr=1), (3,))
+    history = [(1.0, math.nan, math.nan), (math.nan, 2.0, math.nan), (3.0, math.inf, math.nan)]
+    for epoch, losses in enumerate(history, 1):
+        weights.data.fill_(epoch)
+        state.keep_best(np.array(losses, dtype=np.float32))
+    state.use_best()
+    assert weights[:, 0].tolist() == [1, 2, 3]  # the last never had a best: it keeps its last
 
 
 def test_the_best_epoch_needs_a_validation_set(parts, cpu, build):

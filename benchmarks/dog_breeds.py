@@ -1,0 +1,129 @@
+"""Dog breeds: heads on cached features against the course's loop; decoding against a DataLoader.
+
+The images are `stanford-dogs-20` of DATA_ROOT, or noise; the network is MobileNetV2, with ImageNet
+weights where torchvision has them in its cache, else random (which changes no time).
+"""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+from torch.utils.data import DataLoader
+from torchvision import datasets, models, transforms
+
+from benchmarks import course_loop
+from benchmarks.timing import Times, ratio, side_by_side
+from core.config import DeviceConfig, TrainConfig
+from core.data.config import DataConfig, default_root
+from core.data.folders import Loader, in_threads
+from core.data.images import concatenated
+from core.data.sources import load
+from core.device import Device, pick, seeded
+from core.errors import UserError
+from core.models import backbones
+from core.models.features import features
+from core.models.networks import mlp
+from core.training.single import fit, predict
+
+NETWORK, EPOCHS = "mobilenet_v2", 20
+
+
+def main(full: bool) -> None:
+    """Print each measurement as a line."""
+    n, theirs = (2000, EPOCHS) if full else (200, 1)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        _copy(place / "set", n)
+        weights = _weights()
+        device = pick(DeviceConfig())
+        accuracies: dict[str, float] = {}
+        ours, course, gain = side_by_side(
+            lambda: accuracies.update(ours=_cached(place, weights, device)),
+            lambda: accuracies.update(course=_course(place / "set", weights, theirs)),
+            1 if full else 3,
+        )
+        scaled = Times([EPOCHS / theirs * each for each in gain.seconds])
+        note = "" if theirs == EPOCHS else f"; the course's time is {EPOCHS} x that of one epoch"
+        print(f"  {EPOCHS} epochs of a linear head on frozen {NETWORK}, {n:,} images at 224")
+        print(f"    ours, from files: {ours}; the course's loop, {theirs} epochs: {course}")
+        print(f"    {ratio(scaled)}{note}; wanted 10 times and more")
+        if theirs == EPOCHS:
+            shown = ", ".join(f"{name} {share:.1%}" for name, share in accuracies.items())
+            print(f"    accuracy on the training images ({weights} weights): {shown}")
+        ours, plain, gain = side_by_side(*_decoders(place / "set"))
+        print(f"  decoding {n:,} images: threads {ours}, DataLoader with 2 workers {plain}")
+        print(f"    {ratio(gain)}; wanted 1 and more")
+
+
+def _weights() -> str:
+    try:
+        backbones.load(NETWORK)
+    except UserError:
+        return "none"
+    return "imagenet"
+
+
+def _copy(target: Path, n: int) -> None:
+    """Link n images into a folder of their own, as many from each class; or draw noise."""
+    source = default_root() / "stanford-dogs-20"
+    if source.is_dir():
+        classes = sorted(path for path in source.iterdir() if path.is_dir())
+        for folder in classes:
+            (target / folder.name).mkdir(parents=True)
+            for path in sorted(folder.iterdir())[: n // len(classes)]:
+                (target / folder.name / path.name).symlink_to(path.resolve())
+        return
+    random = np.random.default_rng(0)
+    for index in range(n):
+        folder = target / str(index % 20)
+        folder.mkdir(parents=True, exist_ok=True)
+        noise = Image.fromarray(random.integers(0, 256, (28, 28, 3), np.uint8))
+        noise.resize((224, 224)).save(folder / f"{index}.jpg")
+
+
+def _cached(place: Path, weights: str, device: Device) -> float:
+    """Decode, compute the features once, train the head; return the accuracy on all images."""
+    trunk = backbones.load(NETWORK, weights).trunk().freeze()
+    splits = load(DataConfig(data=f"folder:{place / 'set'}"), trunk.preparation)
+    images = concatenated([splits.train, splits.val, splits.test])
+    with tempfile.TemporaryDirectory(dir=place) as cache:
+        made = features(trunk, images, device, Path(cache))
+    with seeded(0):
+        head = mlp(made.shape, len(splits.card.classes), hidden=())
+    list(fit(head, made, None, TrainConfig(epochs=EPOCHS, batch_size=100), 0, device))
+    return float((predict(head, made, device).argmax(1) == made.labels).float().mean())
+
+
+def _course(folder: Path, weights: str, epochs: int) -> float:
+    """Train as the course does: every epoch decodes every image and runs the whole network."""
+    pretrained = "IMAGENET1K_V1" if weights == "imagenet" else None
+    model = models.get_model(NETWORK, weights=pretrained)
+    for value in model.parameters():
+        value.requires_grad = False
+    data = _folder(folder)
+    model.classifier[1] = nn.Linear(model.last_channel, len(data.classes))
+    indices = list(range(len(data)))
+    course_loop.train(model, data, indices, epochs)
+    return course_loop.validate(model, data, indices) if epochs == EPOCHS else float("nan")
+
+
+def _folder(folder: Path) -> datasets.ImageFolder:
+    steps = [transforms.Resize(256), transforms.CenterCrop(224), transforms.ToTensor()]
+    steps.append(transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    return datasets.ImageFolder(folder, transforms.Compose(steps))
+
+
+def _decoders(folder: Path) -> tuple[Callable[[], object], Callable[[], object]]:
+    """Return two ways to decode, scale and crop all images: ours and a plain DataLoader's."""
+    preparation = backbones.load(NETWORK, "none").preparation
+    loader = Loader((preparation.crop, preparation.crop), preparation)
+    paths = sorted(folder.rglob("*.jpg"))
+    plain = DataLoader(_folder(folder), batch_size=32, num_workers=2)
+    return (
+        lambda: torch.stack(in_threads(loader, paths, "decoding")),
+        lambda: [batch for batch, _ in plain],
+    )

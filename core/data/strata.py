@@ -1,0 +1,159 @@
+"""Folders of images that are measured, not trained on: one stratum for each kind of image."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from core.data.card import Card, Quarantined, readable
+from core.data.duplicates import groups_of
+from core.data.folders import Loader, Prepare, Seen, files_below, in_threads, look
+from core.data.images import Files, Images
+from core.data.splits import conflicts
+from core.device import derive
+from core.errors import UserError
+
+IMAGENET_FILE = re.compile(r"n\d{8}")
+IMAGENET = (
+    "{:,} of the images come from ImageNet (by their names): a network trained on ImageNet has "
+    "probably seen them, and what it scores on them is optimistic."
+)
+COPIES = "{:,} images are copies of others here and were left out."
+HALVES = 2**16  # purpose of a derived seed; the strata have the numbers below
+
+
+@dataclass(frozen=True)
+class Item:
+    """An image file and where it belongs."""
+
+    stratum: str
+    folder: str
+    """as it was named, without the path of this machine"""
+    path: Path
+    name: str
+    """folder and file"""
+
+
+@dataclass(frozen=True)
+class Strata:
+    """Images by kind, without copies, in an order that follows from the files alone."""
+
+    names: tuple[str, ...]
+    items: tuple[Item, ...]
+    of: NDArray[np.int64]
+    """(n,) stratum of each image"""
+    half: NDArray[np.int64]
+    """(n,) 0 or 1: every stratum in two halves, so that what one half chooses the other tests"""
+    card: Card
+
+    def images(self, prepare: Prepare) -> Images:
+        """Return the images as a network wants them, decoded when asked for; labels: strata."""
+        _, height, width = prepare.shape
+        files = Files(
+            [item.path for item in self.items], prepare.shape, Loader((height, width), prepare)
+        )
+        return Images(files, torch.from_numpy(self.of))
+
+
+def read(
+    folders: Mapping[str, Sequence[Path]],
+    root: Path,
+    limit: int,
+    seed: int,
+    name: str,
+    kind: Callable[[str, Path], str] = lambda stratum, _: stratum,
+) -> Strata:
+    """Read the images below the folders of every stratum, at most `limit` drawn from each.
+
+    folders: stratum -> folders, absolute or below `root`. kind: (stratum, file) -> the stratum in
+    which the file counts. Copies of an image earlier in the list
+    are left out and counted, unreadable files are quarantined. Raises UserError for a folder that
+    is missing and for a stratum with fewer than 4 images.
+    """
+    chosen = [
+        replace(item, stratum=kind(item.stratum, item.path))
+        for index, (stratum, places) in enumerate(folders.items())
+        for item in _draw(stratum, places, root, limit, derive(seed, index))
+    ]
+    looks = in_threads(look, [item.path for item in chosen], "looking at the images")
+    seen = [
+        (item, each) for item, each in zip(chosen, looks, strict=True) if isinstance(each, Seen)
+    ]
+    bad = [
+        Quarantined(item.name, each)
+        for item, each in zip(chosen, looks, strict=True)
+        if isinstance(each, str)
+    ]
+    digests = [each.digest for _, each in seen]
+    strata = tuple(folders)
+    of = np.array([strata.index(item.stratum) for item, _ in seen], dtype=np.int64)
+    _check(strata, of)
+    groups = groups_of(digests, np.stack([each.thumbnail for _, each in seen]))
+    kept = np.sort(np.unique(groups, return_index=True)[1])
+    _check(strata, of[kept])
+    items = tuple(seen[index][0] for index in kept)
+    rows = [(strata[of[index]], digests[index].hex()) for index in kept]
+    card = Card(
+        name=name,
+        source=f"the folders {', '.join(dict.fromkeys(item.folder for item in items))}",
+        fingerprint=sha256(repr(rows).encode()).hexdigest(),
+        classes=strata,
+        shape=(3, *np.max([seen[index][1].size for index in kept], axis=0).tolist()),
+        counts={"test": np.bincount(of[kept]).tolist()},
+        split="nothing is trained; each image is tested with the threshold that the other half "
+        f"of the images chose, halves by stratum, seed {seed}",
+        warnings=_warnings(items, len(seen) - len(kept)),
+        quarantined=bad,
+        conflicts=conflicts(of, groups, [item.name for item, _ in seen]),
+    )
+    return Strata(strata, items, of[kept], _halves(of[kept], seed), card)
+
+
+def _draw(stratum: str, places: Sequence[Path], root: Path, limit: int, seed: int) -> list[Item]:
+    """List the files of a stratum, or draw `limit` of them."""
+    found = []
+    for place in places:
+        folder = root / place
+        if not folder.is_dir():
+            raise UserError(
+                f"--{stratum} {place}: {folder} is not there; a folder of images, absolute or "
+                "below --data-root (default: the environment's DATA_ROOT), is wanted"
+            )
+        name = place.name if place.is_absolute() else str(place)
+        found += [
+            Item(stratum, name, path, f"{name}/{readable(path.relative_to(folder))}")
+            for path in files_below(folder)
+        ]
+    if len(found) <= limit:
+        return found
+    picked = np.random.default_rng(seed).choice(len(found), limit, replace=False)
+    return [found[index] for index in np.sort(picked)]
+
+
+def _check(strata: Sequence[str], of: NDArray[np.int64]) -> None:
+    for stratum, count in zip(strata, np.bincount(of, minlength=len(strata)), strict=True):
+        if count < 4:
+            raise UserError(f"--{stratum}: {count} readable images; 4 or more are wanted")
+
+
+def _warnings(items: Sequence[Item], copies: int) -> list[str]:
+    known = sum(
+        any(IMAGENET_FILE.match(part) for part in (item.path.name, item.path.parent.name))
+        for item in items
+    )
+    found = [IMAGENET.format(known)] if known else []
+    return [*found, COPIES.format(copies)] if copies else found
+
+
+def _halves(of: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    half = np.empty(len(of), dtype=np.int64)
+    random = np.random.default_rng(derive(seed, HALVES))
+    for stratum in np.unique(of):
+        own = random.permutation(np.flatnonzero(of == stratum))
+        half[own] = np.arange(len(own)) % 2
+    return half

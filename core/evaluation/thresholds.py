@@ -1,0 +1,131 @@
+"""Thresholds chosen on validation images, and what they are worth on others.
+
+Scores are (n,) or (seeds, n) float, higher meaning positive; a score at or above the threshold
+calls an image positive. A prevalence is the share of positives where the test would be used.
+"""
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from core.evaluation.intervals import Estimate, mean
+from core.evaluation.roc import check_scores, roc_points
+
+Rule = Literal["sensitivity", "youden", "cost"]
+
+
+def choose_threshold(
+    scores: ArrayLike,
+    labels: ArrayLike,
+    rule: Rule,
+    target: float = 0.95,
+    miss_cost: float = 10.0,
+    prevalence: float | None = None,
+) -> float:
+    """Choose one seed's threshold on validation images.
+
+    scores: (n,). "sensitivity": the highest threshold that reaches `target`; "youden": the
+    greatest sensitivity + specificity; "cost": the least expected cost, where a missed positive
+    costs `miss_cost` false alarms at `prevalence` (the images' own share if None). Raises
+    ValueError as `roc.check_scores`.
+
+    Source: Youden, Cancer 3 (1950) 32-35; Metz, Seminars in Nuclear Medicine 8 (1978) 283-298.
+    """
+    false_alarms, sensitivity, threshold = roc_points(scores, labels)
+    if rule == "sensitivity":
+        return float(threshold[np.flatnonzero(sensitivity >= target - 1e-12)[0]])
+    if rule == "youden":
+        return float(threshold[1:][np.argmax((sensitivity - false_alarms)[1:])])
+    share = float(np.asarray(labels, float).mean()) if prevalence is None else prevalence
+    cost = miss_cost * share * (1 - sensitivity) + (1 - share) * false_alarms
+    return float(threshold[np.argmin(cost)])
+
+
+def rates(
+    scores: ArrayLike,
+    labels: ArrayLike,
+    thresholds: ArrayLike,
+    prevalence: float,
+    confidence: float = 0.95,
+) -> dict[str, Estimate]:
+    """Estimate sensitivity, specificity, ppv and npv at frozen thresholds.
+
+    thresholds: one, or one a seed. PPV and NPV are those at `prevalence`, not at the images' own
+    share; their intervals follow from sensitivity and specificity at half the error each, and
+    so cover at least as often as promised; NaN where no image is called. Raises ValueError as
+    `roc.check_scores`, and unless 0 < prevalence < 1.
+    """
+    if not 0 < prevalence < 1:
+        raise ValueError(f"prevalence: {prevalence}, wanted a share between 0 and 1")
+    table, truth = check_scores(scores, labels)
+    called = table >= np.broadcast_to(np.asarray(thresholds, float), len(table))[:, None]
+    hits = called[:, truth], ~called[:, ~truth]
+    sensitivity, specificity = (mean(each, confidence) for each in hits)
+    wider = [mean(each, (1 + confidence) / 2) for each in hits]
+    limits = [(each.low, each.value, each.high) for each in wider]
+    values = {
+        "ppv": [_predictive(s, 1 - c, prevalence) for s, c in zip(*limits, strict=True)],
+        "npv": [_predictive(c, 1 - s, 1 - prevalence) for s, c in zip(*limits, strict=True)],
+    }
+    method = f"from sensitivity and specificity at prevalence {prevalence:g}"
+    predictive = {
+        name: Estimate(
+            value=value,
+            low=low,
+            high=high,
+            se=(high - low) / 4,
+            n_seeds=len(table),
+            n_images=truth.size,
+            df=float("inf"),
+            confidence=confidence,
+            method=method,
+        )
+        for name, (low, value, high) in values.items()
+    }
+    return {"sensitivity": sensitivity, "specificity": specificity, **predictive}
+
+
+def _predictive(right: float, wrong: float, share: float) -> float:
+    """Return the share of true calls; right, wrong: chances of the call in the two classes."""
+    called = right * share + wrong * (1 - share)
+    return right * share / called if called else float("nan")
+
+
+def counts(scores: ArrayLike, labels: ArrayLike, threshold: float) -> NDArray[np.int64]:
+    """Count one seed's calls, ((TN, FP), (FN, TP)): true class down, called class across."""
+    table, truth = check_scores(scores, labels)
+    cells = 2 * truth + (table[0] >= threshold)
+    return np.bincount(cells, minlength=4).reshape(2, 2)
+
+
+def net_benefit(
+    probabilities: ArrayLike,
+    labels: ArrayLike,
+    thresholds: ArrayLike,
+    prevalence: float | None = None,
+) -> pd.DataFrame:
+    """Weigh true against false calls at every threshold probability: the decision curve.
+
+    probabilities: (n,) or (seeds, n), right for `prevalence` (None: the images' own share), at
+    which the benefit is computed. Returns threshold, benefit, benefit_low, benefit_high (NaN
+    where no image is called), all (calling everyone positive); calling no one has 0. In true
+    calls per image. Raises ValueError as `roc.check_scores`, and for a threshold outside (0, 1).
+
+    Source: Vickers, Elkin, Medical Decision Making 26 (2006) 565-574.
+    """
+    table, truth = check_scores(probabilities, labels)
+    own, rows = float(truth.mean()), []
+    share = own if prevalence is None else prevalence
+    for threshold in np.asarray(thresholds, float):
+        if not 0 < threshold < 1:
+            raise ValueError(f"thresholds: {threshold}, wanted between 0 and 1")
+        odds = threshold / (1 - threshold)
+        worth = np.where(truth, share / own, -odds * (1 - share) / (1 - own))
+        benefits = np.where(table >= threshold, worth, 0.0)
+        found = mean(benefits) if benefits.any() else None
+        bounds = (found.value, found.low, found.high) if found else (0.0, np.nan, np.nan)
+        rows.append((threshold, *bounds, share - odds * (1 - share)))
+    names = ["threshold", "benefit", "benefit_low", "benefit_high", "all"]
+    return pd.DataFrame(rows, columns=names)

@@ -1,0 +1,247 @@
+"""Torchvision's classifiers: weights, preprocessing and class names; trunks cut from them.
+
+A backbone takes pixels in [0, 1] and normalises them itself, so that nothing else needs to know
+how. `Backbone.trunk` drops its head, `Backbone.cut` keeps its first stages; either gives a `Trunk`,
+whose output is one vector an image.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchvision import models
+from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
+from torchvision.transforms import functional as transforms
+
+from core.device import seeded
+from core.models import weights as files
+
+# Networks that hold their stages inside these, not as their own children.
+_OPENED = ("features", "layers", "trunk_output", "blocks", "encoder", "encoder.layers")
+# torchvision sets these where it loads weights, and they change what the network computes.
+_AS_PRETRAINED = {
+    "googlenet": {"transform_input": True, "init_weights": True},
+    "inception_v3": {"transform_input": True, "init_weights": True},
+}
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What a backbone wants done to an image: torchvision's preset of its weights."""
+
+    resize: int
+    """the shorter side in pixels"""
+    crop: int
+    """side of the square cut from the centre"""
+    interpolation: str
+    """bilinear or bicubic"""
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Return (channels, height, width) of a prepared image."""
+        return 3, self.crop, self.crop
+
+    def __call__(self, image: Image.Image) -> NDArray[np.uint8]:
+        """Scale and crop an RGB image; return uint8 (3, crop, crop)."""
+        mode = transforms.InterpolationMode(self.interpolation)
+        cut = transforms.center_crop(transforms.resize(image, [self.resize], mode), [self.crop])
+        return np.ascontiguousarray(np.asarray(cut).transpose(2, 0, 1))
+
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """Standardise pixels, (batch, 1 or 3, H, W) float in [0, 1].
+
+        Those of another size, which did not pass through `__call__`, are scaled to the crop.
+        """
+        if pixels.shape[-2:] != self.shape[1:]:
+            pixels = F.interpolate(pixels, self.shape[1:], mode="bilinear", antialias=True)
+        mean, std = (
+            torch.tensor(each, device=pixels.device).view(3, 1, 1) for each in (self.mean, self.std)
+        )
+        return (pixels.expand(-1, 3, -1, -1) - mean) / std
+
+
+class Trunk(nn.Module):
+    """A network without its head: pixels to one vector an image."""
+
+    def __init__(self, network: nn.Module, preparation: Preparation, name: str) -> None:
+        """Wrap a network that returns {"features": tensor}; name: for logs."""
+        super().__init__()
+        self.network, self.preparation, self.name = network, preparation, name
+        self.is_frozen = False
+        mode = network.training
+        with torch.no_grad():
+            self.width = self.eval()(torch.zeros(1, *preparation.shape)).shape[1]
+        self.train(mode)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Return features (batch, width): averaged over positions where there are any.
+
+        pixels: (batch, 1 or 3, H, W) float in [0, 1].
+        """
+        found = self.network(self.preparation.normalise(pixels))["features"]
+        if found.dim() == 4:
+            return found.mean((1, 2) if self.name.startswith("swin") else (2, 3))
+        return found.mean(1) if found.dim() == 3 else found  # tokens of a transformer
+
+    features = forward
+
+    def freeze(self) -> Self:
+        """Keep parameters and buffers as they are: no gradients, and never in training mode."""
+        self.is_frozen = True
+        self.requires_grad_(False)
+        return self.eval()
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode; a frozen trunk stays in evaluation mode, or batch norm would drift."""
+        return super().train(mode and not self.is_frozen)
+
+
+class Backbone(nn.Module):
+    """A torchvision classifier of ImageNet's 1,000 classes behind its own preprocessing."""
+
+    def __init__(self, network: nn.Module, name: str, weights: str) -> None:
+        """Wrap torchvision's network; weights: imagenet, none, or the name of a file."""
+        super().__init__()
+        self.network, self.name, self.weights = network, name, weights
+        self.classes, self.preparation = class_names(name), _preparation(_entry(name))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Return logits (batch, 1000). pixels: (batch, 1 or 3, H, W) float in [0, 1]."""
+        return self.network(self.preparation.normalise(pixels))
+
+    def trunk(self) -> Trunk:
+        """Return all but the last layer, with the same weights (shared, not copied)."""
+        nodes = _nodes(self.network)
+        return self._until(nodes[nodes.index(_head(self.network)) - 1], self.name)
+
+    def cut(self, stages: int) -> Trunk:
+        """Return the first stages, with the same weights (shared, not copied).
+
+        A stage begins with a layer that has weights to learn from images (a convolution, a block
+        of them, a transformer's layer) and holds the normalisation, activation and pooling that
+        follow. Raises ValueError outside 1 to `n_stages`.
+        """
+        ends = self._ends()
+        if not 1 <= stages <= len(ends):
+            raise ValueError(f"stages: {stages}, wanted 1 to {len(ends)} of {self.name}")
+        return self._until(ends[stages - 1], f"{self.name}[:{stages}]")
+
+    @property
+    def n_stages(self) -> int:
+        """Return the number of stages `cut` can keep."""
+        return len(self._ends())
+
+    def _until(self, node: str, name: str) -> Trunk:
+        part = create_feature_extractor(self.network, {node: "features"})
+        return Trunk(part, self.preparation, name)
+
+    def _ends(self) -> list[str]:
+        """Return the last graph node of every stage."""
+        nodes = _nodes(self.network)
+        ends: list[str] = []
+        for name, module in _parts(self.network, _head(self.network).split(".")[0]):
+            own = [node for node in nodes if node == name or node.startswith(f"{name}.")]
+            learns = any(isinstance(m, nn.Conv2d | nn.Linear) for m in module.modules())
+            if own and (learns or not ends):
+                ends.append(own[-1])
+            elif own:
+                ends[-1] = own[-1]
+        return ends
+
+
+def load(name: str, weights: str = "imagenet", seed: int = 0) -> Backbone:
+    """Build torchvision's classifier `name` with its weights, in evaluation mode on the CPU.
+
+    weights: imagenet (torchvision's first set, the one courses use: from TORCH_HOME, or
+    downloaded to it), none (torchvision's random initialisation from `seed`), or the path of a
+    state dict (.safetensors, or anything torch.load reads as weights only). Raises UserError for
+    an unknown name, and for weights that are missing or do not fit.
+    """
+    entry = _entry(name)
+    with seeded(seed):
+        network = models.get_model(name, weights=None, **_AS_PRETRAINED.get(name, {}))
+    if weights != "none":
+        state = files.imagenet(name, entry) if weights == "imagenet" else files.read(Path(weights))
+        files.fill(network, state, name, weights)
+    for side in ("AuxLogits", "aux1", "aux2"):
+        if hasattr(network, side):
+            setattr(network, side, None)  # heads that only training from scratch uses
+            network.aux_logits = False
+    return Backbone(network, name, Path(weights).name).eval()
+
+
+def class_names(name: str) -> tuple[str, ...]:
+    """Return the names of the 1,000 classes that torchvision's network `name` tells apart."""
+    return tuple(_entry(name).meta["categories"])
+
+
+def digest(module: nn.Module) -> str:
+    """Hash parameters and buffers, names and values: sha256 in hexadecimal."""
+    found = sha256()
+    for name, value in sorted(module.state_dict().items()):
+        found.update(f"{name} {value.dtype} {tuple(value.shape)}\0".encode())
+        found.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return found.hexdigest()
+
+
+@contextlib.contextmanager
+def unchanged(module: nn.Module) -> Iterator[None]:
+    """Raise RuntimeError if the block changed a parameter or a buffer of a frozen module."""
+    before = digest(module)
+    yield
+    if digest(module) != before:
+        raise RuntimeError("a frozen network changed: its parameters or buffers have another hash")
+
+
+def trainable(module: nn.Module) -> dict[str, int]:
+    """Return the parameters that training will change: name -> number of values."""
+    return {name: value.numel() for name, value in module.named_parameters() if value.requires_grad}
+
+
+def _entry(name: str) -> Any:
+    """Return torchvision's first ImageNet weights of a network: address, classes, preset."""
+    return next(iter(models.get_model_weights(files.known(name))))
+
+
+def _preparation(entry: Any) -> Preparation:
+    preset = entry.transforms()
+    return Preparation(
+        resize=preset.resize_size[0],
+        crop=preset.crop_size[0],
+        interpolation=preset.interpolation.value,
+        mean=tuple(preset.mean),
+        std=tuple(preset.std),
+    )
+
+
+def _head(network: nn.Module) -> str:
+    """Return the name of the layer that makes the logits: the last one with an output a class."""
+    layers = [n for n, m in network.named_modules() if isinstance(m, nn.Linear | nn.Conv2d)]
+    return layers[-1]
+
+
+def _nodes(network: nn.Module) -> list[str]:
+    return get_graph_node_names(network)[1]
+
+
+def _parts(network: nn.Module, head: str, above: str = "") -> Iterator[tuple[str, nn.Module]]:
+    """Walk the network's parts in order, up to the one that holds the head."""
+    for child, module in network.named_children():
+        name = f"{above}{child}"
+        if name == head:
+            return
+        if name in _OPENED:
+            yield from _parts(module, head, f"{name}.")
+        else:
+            yield name, module

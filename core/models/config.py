@@ -1,0 +1,36 @@
+"""Which pretrained networks to use. No heavy import: `--help` must answer at once."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.config import check
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneConfig:
+    """The pretrained networks of a study."""
+
+    backbones: tuple[str, ...] = ("vgg16", "resnet18")
+    """torchvision classifiers by name: vgg16, vgg19, resnet18, mobilenet_v2, ..."""
+    weights: tuple[str, ...] = ("imagenet",)
+    """one for all backbones or one for each: imagenet (torchvision's, kept in TORCH_HOME and
+    downloaded to it), none (random), or a FILE that holds a state dict"""
+
+    def __post_init__(self) -> None:
+        listed = " ".join(self.backbones)
+        check("backbones", listed, len(self.backbones) > 0, "one or more")
+        distinct = len(set(self.backbones)) == len(self.backbones)
+        check("backbones", listed, distinct, "a list without repetition")
+        fits = len(self.weights) in (1, len(self.backbones))
+        check("weights", " ".join(self.weights), fits, f"one, or {len(self.backbones)}")
+
+    @property
+    def pairs(self) -> dict[str, str]:
+        """Return backbone -> weights."""
+        each = self.weights if len(self.weights) > 1 else self.weights * len(self.backbones)
+        return dict(zip(self.backbones, each, strict=True))
+
+    @property
+    def named(self) -> dict[str, str]:
+        """Return backbone -> weights, a file without its folder: what a study records."""
+        return {name: Path(weights).name for name, weights in self.pairs.items()}

@@ -1,0 +1,93 @@
+"""Weights of torchvision's classifiers: from its cache, its server, or a file; tensors only."""
+
+import difflib
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchvision import models
+
+from core.data.download import attempt
+from core.errors import UserError
+
+# Names that DenseNet's layers had when its weights were saved; torchvision renames them too.
+_OLD_NAME = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.(?=[12]\.)")
+
+
+def known(name: str) -> str:
+    """Return the name of a torchvision classifier; raise UserError for any other."""
+    names = models.list_models(module=models)
+    if name not in names:
+        near = difflib.get_close_matches(name, names) or ["vgg16", "resnet18", "mobilenet_v2"]
+        raise UserError(
+            f"--backbones {name}: a torchvision classifier such as {', '.join(near)} is wanted"
+        )
+    return name
+
+
+def imagenet(name: str, entry: Any) -> dict[str, Tensor]:
+    """Return torchvision's ImageNet weights, from its cache or downloaded to it.
+
+    entry: a member of torchvision's weights enum. Raises UserError, which names the file and
+    where it belongs, if it is neither there nor to be had.
+    """
+    file = entry.url.rpartition("/")[2]
+    place = Path(torch.hub.get_dir(), "checkpoints", file)
+    if place.exists():
+        return read(place)
+    try:
+        return attempt(
+            lambda: entry.get_state_dict(progress=False, check_hash=True, weights_only=True)
+        )
+    except Exception as error:
+        reason = " ".join(str(error).split())[:120]
+        raise UserError(
+            f"--weights imagenet: {name}'s weights are not in {place} and cannot be downloaded "
+            f"({reason}); put {file} there, or name a state dict with --weights FILE"
+        ) from error
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """Read a state dict: safetensors, or what torch.save wrote, as weights only.
+
+    Raises UserError for a file that is missing or holds anything else.
+    """
+    path = path.expanduser()
+    if not path.is_file():
+        raise UserError(
+            f"--weights {path}: there is no such file; imagenet, none or a file is wanted"
+        )
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # damaged files make torch raise almost anything
+        reason = " ".join(str(error).split())[:120]
+        raise UserError(
+            f"--weights {path}: a state dict is wanted, this is not one: {reason}"
+        ) from error
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise UserError(f"--weights {path}: a state dict, names to tensors, is wanted")
+    return dict(state)
+
+
+def fill(network: nn.Module, state: dict[str, Tensor], name: str, source: str) -> None:
+    """Copy a state dict into a network; raise UserError unless names and shapes agree."""
+    state = {_OLD_NAME.sub(r"\1", key): value for key, value in state.items()}
+    shapes = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+    # Counters that older files lack; torch fills them in.
+    optional = {key for key in shapes if key.endswith("num_batches_tracked")}
+    missing = [key for key in shapes if key not in state and key not in optional]
+    foreign = [key for key in state if key not in shapes]
+    other = [key for key in state if key in shapes and tuple(state[key].shape) != shapes[key]]
+    for keys, word in ((missing, "missing"), (foreign, "unknown"), (other, "of another shape")):
+        if keys:
+            raise UserError(
+                f"--weights {source}: a state dict of {name} is wanted; {len(keys)} of its tensors "
+                f"are {word} here: {', '.join(keys[:3])}"
+            )
+    network.load_state_dict(state, strict=False)

@@ -1,0 +1,200 @@
+"""Does pretraining help to find melanomas, and what are the numbers worth?
+
+Command:  python experiments/skin_lesions.py [--data isic2017 --size 96 --network mobilenet_v2
+              --weights FILE --frozen --seeds 3]
+          python experiments/skin_lesions.py score predictions.csv --truth ground_truth.csv
+Expected: 2 minutes on 2 CPU cores for 4 arms x 5 seeds on drawn lesions (synthetic). On ISIC 2017
+          the pretrained arm's AUC of melanoma is above 0.70. Not a medical device
+Source:   the course's lesson on skin cancer (ISIC 2017 part 3); of each measure, core/evaluation
+"""
+
+import sys
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from anywhere, not installed
+
+import tyro
+
+from core import cli
+from core.config import DeviceConfig, TrainConfig, check
+from core.data.config import DataConfig
+from core.training.imbalance import Remedy
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from core.data.images import Splits
+    from core.device import Device
+    from core.results import Result, Trial
+    from core.study import Study
+
+ARMS = ("random", "pretrained", "statistics", "shuffled")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Train classifiers of skin lesions from different initial weights, paired by seed.
+
+    `score predictions.csv --truth ground_truth.csv` scores a submission instead.
+    """
+
+    arms: tuple[str, ...] = ARMS
+    """random: from random weights; pretrained; its controls: statistics, weights drawn with the
+    pretrained layers' mean and variance, and shuffled, the pretrained values in random order"""
+    seeds: int = 5
+    """paired repetitions: each seed draws its weights and its data order"""
+    network: str = "cnn"
+    """cnn (the course's scratch CNN), or a torchvision classifier: mobilenet_v2, resnet18, ..."""
+    weights: str = "digits"
+    """of the pretrained arm. digits: the cnn is trained on scikit-learn's digits first; for
+    torchvision's networks imagenet (downloaded to TORCH_HOME), or a FILE with a state dict"""
+    frozen: bool = False
+    """train only a linear head on the arms that start from pretrained weights or their controls;
+    random is trained whole in any case"""
+    imbalance: Remedy = "none"
+    """against classes of unequal size: weights, focal (loss), or sampling"""
+    threshold: Literal["sensitivity", "youden", "cost"] = "sensitivity"
+    """how the threshold is chosen on validation"""
+    target_sensitivity: float = 0.9
+    """what --threshold sensitivity is to reach"""
+    miss_cost: float = 10.0
+    """false alarms that a missed case is worth, for --threshold cost"""
+    prevalence: float = 0.05
+    """share of cases where the test would be used, for PPV, NPV and net benefit"""
+    readers: Path | None = None
+    """csv of your own readers: reader, sensitivity, specificity"""
+    explained: int = 24
+    """test images of melanoma to explain, a trial (needs captum)"""
+    data: DataConfig = field(default_factory=lambda: DataConfig(data="lesions"))
+    train: TrainConfig = field(default_factory=lambda: TrainConfig(epochs=15, keep="best"))
+    device: DeviceConfig = field(default_factory=DeviceConfig)
+
+    def __post_init__(self) -> None:
+        known = 0 < len(self.arms) == len(set(self.arms)) and set(self.arms) <= set(ARMS)
+        check("arms", " ".join(self.arms), known, f"some of {', '.join(ARMS)}, each once")
+        check("seeds", self.seeds, self.seeds >= 2, "2 or more (single runs do not compare)")
+        own = (self.network == "cnn") == (self.weights == "digits")
+        check("weights", self.weights, own, "digits for the cnn, imagenet or a file for others")
+        for name in ("target_sensitivity", "prevalence"):
+            value = getattr(self, name)
+            check(name, value, 0 < value < 1, "a share between 0 and 1")
+        check("miss_cost", self.miss_cost, self.miss_cost > 0, "a number above 0")
+        check("explained", self.explained, self.explained >= 0, "0 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """Score a submission to ISIC 2017 part 3."""
+
+    predictions: tyro.conf.Positional[Path]
+    """csv with Id, task_1 (melanoma) and task_2 (keratosis), rows in any order"""
+    truth: Path
+    """csv of the truth, the same columns"""
+    threshold: float = 0.5
+    """for counts and rates; frozen, as the course has it"""
+    prevalence: float = 0.05
+    """share of cases where the test would be used, for PPV and NPV"""
+
+    def __post_init__(self) -> None:
+        check("prevalence", self.prevalence, 0 < self.prevalence < 1, "a share between 0 and 1")
+
+
+SMOKE = Config(
+    arms=("random", "pretrained"),
+    seeds=2,
+    explained=4,
+    data=DataConfig(data="lesions", size=16),
+    train=TrainConfig(epochs=1),
+    device=DeviceConfig(device="cpu"),
+)
+
+
+def main(config: Config) -> None:
+    """Run the study: train what is missing, judge the claims, log tables and figures."""
+    from core.data.sources import load
+    from core.device import pick
+    from core.models.arms import pretrained
+    from core.results import Trial
+    from core.study import Study
+    from reports.skin import exhibits, findings, readers, tasks
+    from reports.verdicts import judge
+
+    device, splits = pick(config.device), load(config.data)
+    own = readers.own(config.readers) if config.readers else ()
+    base = pretrained(config.network, config.weights, splits.train.shape, device)  # fails early
+    print(f"device: {device}\ndata: {splits.card}\n{findings.NOT_A_DEVICE}")
+    options = asdict(replace(config, weights=Path(config.weights).name))
+    with Study("skin_lesions", options, splits.card, str(device), Path(__file__), "arm") as study:
+        trials = [Trial(arm, seed) for seed in range(config.seeds) for arm in config.arms]
+        for group in study.missing([[trial] for trial in trials]):
+            study.finish(group, [run(config, group[0], base, splits, device, study)])
+        results = {trial: study.results[trial] for trial in trials}
+        rule = tasks.Operation(
+            rule=config.threshold,
+            target=config.target_sensitivity,
+            miss_cost=config.miss_cost,
+            prevalence=config.prevalence,
+        )
+        found = tasks.read(results, splits, rule)
+        scored = config.data.data_root / "isic2017" / "scoring"
+        study.conclude(
+            exhibits.exhibits(results, found, splits, rule, [*readers.published(), *own]),
+            judge(findings.findings(results, found, splits, scored), splits.card.name),
+            findings.summary(results, splits.card),
+            columns=("test/auc_melanoma", "test/auc_keratosis", "test/accuracy", "test/loss"),
+        )
+
+
+def run(
+    config: Config,
+    trial: "Trial",
+    base: "nn.Module",
+    splits: "Splits",
+    device: "Device",
+    study: "Study",
+) -> "Result":
+    """Train one arm and ask it all that the report wants to know."""
+    from core.models.arms import begin, with_head
+    from core.training.imbalance import balanced, objective
+    from core.training.single import fit
+    from reports.skin.evaluation import Network, evaluate, mirror
+
+    shape, n_classes = splits.train.shape, len(splits.card.classes)
+    trunk = begin(trial.arm, base, config.network, shape, trial.seed)
+    whole = with_head(trunk, shape, n_classes, trial.seed)
+    network = Network(whole, device, frozen=config.frozen and trial.arm != "random")
+    train = network.inputs(splits.train)
+    train = balanced(train, trial.seed) if config.imbalance == "sampling" else train
+    cost = objective(config.imbalance, splits.card.counts["train"])
+    for epoch in fit(
+        network.trained,
+        train.to(device.torch),
+        network.inputs(splits.val).to(device.torch),
+        config.train,
+        trial.seed,
+        device,
+        augment=None if network.frozen else mirror,
+        checkpoint=study.checkpoint([trial]),
+        objective=cost,
+    ):
+        study.epoch([trial], epoch)
+    return evaluate(network, splits, trial.seed, config.explained)
+
+
+def score(config: Score) -> None:
+    """Print the challenge's areas, with intervals, counts and ranks."""
+    from reports.skin import scoring
+
+    truth, rows = scoring.read(config.truth, truth=True), scoring.read(config.predictions)
+    found = scoring.score(rows, truth, config.threshold, config.prevalence)
+    print("\n".join(scoring.lines(found, config.threshold, config.prevalence)))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["score"]:
+        sys.argv = [f"{sys.argv[0]} score", *sys.argv[2:]]
+        cli.run(score, Score, "Score a submission to ISIC 2017 part 3, rows in any order.")
+    else:
+        cli.run(main, Config, __doc__)

@@ -1,0 +1,104 @@
+"""Figures of the study of face detectors, from the tables beside them."""
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from reports.figures import BLUE, GREY, ORANGE
+
+COLOURS = {
+    "mtcnn": BLUE,
+    "haar-alt": ORANGE,
+    "haar-default": "#009E73",
+    "haar-alt2": "#CC79A7",
+    "haar-profile": GREY,
+}
+LEAST = 10
+"""pictures below which a band covers everything, and a set is not drawn"""
+
+
+def rates(frame: pd.DataFrame) -> Figure:
+    """Draw each set's share of pictures with a find, with a face and without side by side.
+
+    frame: as `exhibits.rates` makes it.
+    """
+    detectors = list(dict.fromkeys(frame["detector"]))
+    kinds = list(dict.fromkeys(frame["pictures with"]))
+    most = max(frame.loc[frame["pictures with"] == k, "set"].nunique() for k in kinds)
+    figure, axes = plt.subplots(
+        1,
+        len(kinds),
+        figsize=(10, 0.24 * most * (len(detectors) + 1) + 1.3),
+        squeeze=False,
+        layout="constrained",
+    )
+    for axis, kind in zip(axes.flat, kinds, strict=True):
+        own = frame[frame["pictures with"] == kind]
+        sets = list(dict.fromkeys(own["set"]))
+        for index, detector in enumerate(detectors):
+            rows = own[own["detector"] == detector]
+            places = [
+                sets.index(s) + 0.7 * (index + 0.5) / len(detectors) - 0.35 for s in rows["set"]
+            ]
+            value = rows["share with a find"]
+            low, high = (rows[f"share with a find_{end}"] for end in ("low", "high"))
+            axis.errorbar(
+                value,
+                places,
+                xerr=np.clip([value - low, high - value], 0, None),
+                fmt="o",
+                markersize=4,
+                capsize=3,
+                color=COLOURS[detector],
+                label=detector,
+            )
+        n = own.groupby("set", sort=False)["pictures"].first()
+        axis.set_yticks(range(len(sets)), [f"{name}\nn = {n[name]:,}" for name in sets], fontsize=8)
+        axis.invert_yaxis()
+        axis.set_ylim(len(sets) - 0.5, -0.5)
+        axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+        axis.set_title(f"pictures with {kind}: anything found", fontsize=9)
+    axes.flat[0].legend(fontsize=8, loc="best")
+    return figure
+
+
+def steps(frame: pd.DataFrame) -> Figure:
+    """Draw the rate of detection over the levels of each step: sets down, steps across.
+
+    frame: as `exhibits.curves` makes it. Levels are spaced evenly; sets below LEAST pictures are
+    left out unless there is no other.
+    """
+    large = frame[frame["pictures"] >= LEAST]
+    drawn = large if len(large) else frame
+    sets, kinds = (list(dict.fromkeys(drawn[name])) for name in ("set", "step"))
+    figure, axes = plt.subplots(
+        2 * len(sets),
+        3,
+        figsize=(10, 4.6 * len(sets)),
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    flat = axes.reshape(len(sets), 6)
+    for row, name in zip(flat, sets, strict=True):
+        for axis in row[len(kinds) :]:
+            axis.set_visible(False)
+        for axis, kind in zip(row, kinds, strict=False):
+            part = drawn[(drawn["set"] == name) & (drawn["step"] == kind)]
+            for detector, own in part.groupby("detector", sort=False):
+                places = range(len(own))
+                colour = COLOURS[str(detector)]
+                axis.plot(places, own["detected"], "o-", markersize=3, color=colour, label=detector)
+                axis.fill_between(
+                    places, own["detected_low"], own["detected_high"], color=colour, alpha=0.2, lw=0
+                )
+            levels = list(dict.fromkeys(part["level"]))
+            axis.set_xticks(range(len(levels)), [f"{level:g}" for level in levels])
+            axis.set_xlabel(part["unit"].iloc[0], fontsize=8)
+            axis.set_title(f"{name}, n = {part['pictures'].iloc[0]}: {kind}", fontsize=9)
+            axis.yaxis.set_major_formatter(PercentFormatter(1))
+            axis.set_ylim(-0.03, 1.03)
+    flat[0][0].legend(fontsize=8)
+    return figure

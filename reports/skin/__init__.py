@@ -1,0 +1,1 @@
+"""What the study of skin lesions says and shows."""

@@ -1,0 +1,221 @@
+"""Figures of the study of skin lesions; nothing computed but layout."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+from numpy.typing import NDArray
+
+from reports.figures import BLUE, GREY, ORANGE
+from reports.skin.readers import Reader
+
+MARKERS = "osD^vP*X<>"
+PERCENT = PercentFormatter(1, decimals=0)
+
+
+def _colours(arms: Sequence[str]) -> dict[str, tuple[float, ...]]:
+    return dict(zip(arms, sns.color_palette("colorblind", len(arms)), strict=True))
+
+
+def _panels(n: int, height: float = 4.2) -> tuple[Figure, list[Axes]]:
+    width = 5.2 * n if n > 1 else 6.5
+    figure, axes = plt.subplots(1, n, figsize=(width, height), squeeze=False, layout="constrained")
+    return figure, list(axes.flat)
+
+
+def _names(frame: pd.DataFrame, column: str) -> list[str]:
+    return list(dict.fromkeys(frame[column]))
+
+
+def roc(
+    frame: pd.DataFrame, legends: Mapping[tuple[str, str], str], readers: Sequence[Reader]
+) -> Figure:
+    """Draw ROC curves by task, with a band where the frame has one, and readers on melanoma.
+
+    frame: task, arm, false alarms, sensitivity, sensitivity_low, sensitivity_high; legends:
+    (task, arm) -> text.
+    """
+    tasks, arms = _names(frame, "task"), _names(frame, "arm")
+    figure, axes = _panels(len(tasks), 5.6 if readers else 4.6)
+    colours = _colours(arms)
+    for axis, task in zip(axes, tasks, strict=True):
+        for arm in arms:
+            own = frame[(frame["task"] == task) & (frame["arm"] == arm)]
+            x, y = own["false alarms"], own["sensitivity"]
+            axis.plot(x, y, color=colours[arm], label=legends[task, arm], linewidth=1.5)
+            axis.fill_between(
+                x, own["sensitivity_low"], own["sensitivity_high"], color=colours[arm], alpha=0.2
+            )
+        axis.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1)
+        for reader, marker in zip(readers if task == "melanoma" else (), MARKERS * 9, strict=False):
+            axis.scatter(
+                1 - reader.specificity,
+                reader.sensitivity,
+                marker=marker,
+                s=40,
+                color="black",
+                label=reader.name,
+                zorder=3,
+            )
+        axis.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), title=f"{task} against the rest")
+        axis.set(xlabel="false alarms (1 - specificity)", ylabel="sensitivity")
+        axis.xaxis.set_major_formatter(PERCENT)
+        axis.yaxis.set_major_formatter(PERCENT)
+        axis.legend(loc="lower right", fontsize=7)
+    return figure
+
+
+def curves(
+    frame: pd.DataFrame, x: str, y: str, dashed: str, first: str, scale: tuple[float, float]
+) -> Figure:
+    """Draw a curve an arm, a panel a task; the column `dashed` is drawn once a panel, in grey.
+
+    first: the arm whose band is drawn, where the frame has one; scale: limits of y.
+    """
+    tasks, arms = _names(frame, "task"), _names(frame, "arm")
+    figure, axes = _panels(len(tasks))
+    colours = _colours(arms)
+    for axis, task in zip(axes, tasks, strict=True):
+        for arm in arms:
+            own = frame[(frame["task"] == task) & (frame["arm"] == arm)]
+            axis.plot(own[x], own[y], color=colours[arm], label=arm, linewidth=1.5)
+            if f"{y}_low" in own and arm == first:
+                band = own[f"{y}_low"], own[f"{y}_high"]
+                axis.fill_between(own[x], *band, color=colours[arm], alpha=0.15)
+        axis.plot(own[x], own[dashed], color=GREY, linestyle="--", linewidth=1, label=dashed)
+        axis.set(title=f"{task} against the rest", xlabel=x, ylabel=y)
+        axis.xaxis.set_major_formatter(PERCENT)
+        axis.set_ylim(*scale)
+        axis.legend(fontsize=8)
+    return figure
+
+
+def reliability(frame: pd.DataFrame) -> Figure:
+    """Draw frequency against probability before and after temperature scaling, a panel a task.
+
+    frame: task, scaled, probability, frequency, frequency_low, frequency_high.
+    """
+    tasks = _names(frame, "task")
+    figure, axes = _panels(len(tasks))
+    for axis, task in zip(axes, tasks, strict=True):
+        for name, colour, shift in (("as trained", BLUE, -0.004), ("temperature", ORANGE, 0.004)):
+            own = frame[(frame["task"] == task) & (frame["scaled"] == name)]
+            reach = [
+                own["frequency"] - own["frequency_low"],
+                own["frequency_high"] - own["frequency"],
+            ]
+            axis.errorbar(
+                own["probability"] + shift,
+                own["frequency"],
+                yerr=reach,
+                fmt="o-",
+                color=colour,
+                markersize=4,
+                capsize=2,
+                linewidth=1,
+                label=name,
+            )
+        axis.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1)
+        axis.set(title=f"{task} against the rest", xlabel="predicted probability")
+        axis.set(ylabel="share of positives", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+        axis.legend(fontsize=8)
+    return figure
+
+
+def confusions(frame: pd.DataFrame) -> Figure:
+    """Draw each arm's confusion matrix: count and share of the true class in every cell.
+
+    frame: arm, true, predicted, count, share.
+    """
+    arms, classes = _names(frame, "arm"), _names(frame, "true")
+    short = [name.split("_")[-1] for name in classes]
+    figure, axes = plt.subplots(
+        1, len(arms), figsize=(2.9 * len(arms) + 0.9, 3.0), squeeze=False, layout="constrained"
+    )
+    for axis, arm in zip(axes.flat, arms, strict=True):
+        own = frame[frame["arm"] == arm]
+        share, count = (
+            own.pivot_table(index="true", columns="predicted", values=name, sort=False).to_numpy()
+            for name in ("share", "count")
+        )
+        axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
+        for (row, column), n in np.ndenumerate(count):
+            colour = "white" if share[row, column] > 0.55 else "black"
+            text = f"{n:,.0f}\n{share[row, column]:.0%}"
+            axis.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)
+        axis.set_title(arm, fontsize=9)
+        axis.set_xticks(range(len(classes)), short, fontsize=8)
+        axis.set_yticks(range(len(classes)), short, fontsize=8, rotation=90, va="center")
+        axis.grid(visible=False)
+    axes.flat[0].set_ylabel("true class", fontsize=9)
+    figure.supxlabel("predicted class", fontsize=9)
+    return figure
+
+
+def plane(frame: pd.DataFrame) -> Figure:
+    """Draw the t-SNE of each arm, one seed; frame: arm, x, y, class."""
+    arms, classes = _names(frame, "arm"), sorted(set(frame["class"]))
+    figure, axes = plt.subplots(
+        1, len(arms), figsize=(3.1 * len(arms) + 1.5, 3.2), squeeze=False, layout="constrained"
+    )
+    colours = _colours(classes)
+    for axis, arm in zip(axes.flat, arms, strict=True):
+        for name, marker in zip(classes, MARKERS, strict=False):
+            own = frame[(frame["arm"] == arm) & (frame["class"] == name)]
+            axis.scatter(own["x"], own["y"], s=14, marker=marker, color=colours[name], label=name)
+        axis.set(title=arm, xticks=[], yticks=[])
+    handles, labels = axes.flat[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(classes), fontsize=8)
+    return figure
+
+
+def maps(pictures: NDArray[np.uint8], heat: Mapping[str, NDArray[np.float32]]) -> Figure:
+    """Draw explained images above each arm's maps; pictures (n, H, W, 3), heat (n, H, W)."""
+    rows, columns = 1 + len(heat), len(pictures)
+    figure, axes = plt.subplots(
+        rows,
+        columns,
+        figsize=(1.5 * columns + 0.8, 1.5 * rows),
+        squeeze=False,
+        layout="constrained",
+    )
+    for axis, picture in zip(axes[0], pictures, strict=True):
+        axis.imshow(picture)
+    for row, (_, each) in zip(axes[1:], heat.items(), strict=True):
+        for axis, values in zip(row, each, strict=True):
+            axis.imshow(values, cmap="magma", vmin=0, vmax=float(np.quantile(values, 0.99)) or 1.0)
+    for axis in axes.flat:
+        axis.set(xticks=[], yticks=[])
+        axis.grid(visible=False)
+    for axis, name in zip(axes[:, 0], ["image", *heat], strict=True):
+        axis.set_ylabel(name, fontsize=8)
+    return figure
+
+
+def deletion(frame: pd.DataFrame) -> Figure:
+    """Draw how the probability falls as pixels go; frame: arm, order, gone, probability."""
+    arms = _names(frame, "arm")
+    figure, axes = plt.subplots(
+        1,
+        len(arms),
+        figsize=(2.8 * len(arms) + 0.6, 2.9),
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    for axis, arm in zip(axes.flat, arms, strict=True):
+        for order, colour in (("by the map", ORANGE), ("at random", GREY)):
+            own = frame[(frame["arm"] == arm) & (frame["order"] == order)]
+            axis.plot(own["gone"], own["probability"], color=colour, label=order, linewidth=1.5)
+            band = own["probability_low"], own["probability_high"]
+            axis.fill_between(own["gone"], *band, color=colour, alpha=0.2, linewidth=0)
+        axis.set(title=arm, xlabel="pixels gone")
+        axis.xaxis.set_major_formatter(PERCENT)
+    axes.flat[0].set_ylabel("probability of melanoma")
+    axes.flat[0].legend(fontsize=8)
+    return figure

@@ -1,0 +1,56 @@
+"""Figures of the study of transfer regimes; nothing computed but layout."""
+
+import pandas as pd
+import seaborn as sns
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from reports.figures import BLUE, ORANGE
+
+
+def cells(frame: pd.DataFrame) -> Figure:
+    """Draw the accuracy of every arm in every cell.
+
+    frame: cell, arm, accuracy, accuracy_low, accuracy_high, course.
+    """
+    names, arms = (list(dict.fromkeys(frame[column])) for column in ("cell", "arm"))
+    figure, axes = plt.subplots(2, 2, figsize=(10, 5.6), sharey=True, layout="constrained")
+    for axis, name in zip(axes.flat, names, strict=True):
+        for row in frame[frame["cell"] == name].itertuples():
+            place, chosen = arms.index(row.arm), bool(row.course)
+            gaps = [[row.accuracy - row.accuracy_low], [row.accuracy_high - row.accuracy]]
+            axis.errorbar(
+                [row.accuracy],
+                [place],
+                xerr=gaps,
+                fmt="o",
+                color=ORANGE if chosen else BLUE,
+                markerfacecolor=ORANGE if chosen else "white",
+                capsize=2,
+            )
+        axis.set_title(name, fontsize=9)
+        axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+        axis.xaxis.set_major_locator(MaxNLocator(6))
+    axes[0][0].set_yticks(range(len(arms)), arms)
+    axes[0][0].invert_yaxis()
+    figure.supxlabel("test accuracy", fontsize=9)
+    return figure
+
+
+def depth(frame: pd.DataFrame) -> Figure:
+    """Draw accuracy over the stages kept. frame: cell, stages kept, accuracy and its bounds."""
+    figure, axis = plt.subplots(figsize=(7, 3.6), layout="constrained")
+    names = list(dict.fromkeys(frame["cell"]))
+    colours = sns.color_palette("colorblind", len(names))
+    for index, (name, colour) in enumerate(zip(names, colours, strict=True)):
+        own = frame[frame["cell"] == name]
+        gaps = [own["accuracy"] - own["accuracy_low"], own["accuracy_high"] - own["accuracy"]]
+        places = own["stages kept"] + 0.03 * (index - (len(names) - 1) / 2)
+        axis.errorbar(places, own["accuracy"], gaps, fmt="o-", color=colour, label=name, capsize=2)
+    axis.set_xlabel("stages of the frozen network that are kept")
+    axis.set_ylabel("test accuracy")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+    axis.legend(fontsize=8, loc="lower right")
+    return figure

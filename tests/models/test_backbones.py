@@ -1,0 +1,177 @@
+"""Backbones equal torchvision's own networks; frozen trunks stay as they are."""
+
+import copy
+import re
+import urllib.error
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from torch import nn
+from torchvision import models
+
+from core.errors import UserError
+from core.models import backbones, weights
+from core.models.config import BackboneConfig
+
+
+def photo(width=300, height=260):
+    noise = np.random.default_rng(0).integers(0, 256, (height // 10, width // 10, 3), np.uint8)
+    return Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def as_pixels(backbone, image):
+    return torch.from_numpy(backbone.preparation(image))[None].float() / 255
+
+
+@pytest.fixture(scope="module")
+def resnet():
+    return backbones.load("resnet18", "none", seed=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "stages"),
+    [("resnet18", 512, 5), ("vgg16", 4096, 13), ("mobilenet_v2", 1280, 19), ("vit_b_16", 768, 13)],
+)
+def test_logits_are_torchvisions_and_trunk_and_head_give_them_again(name, width, stages):
+    backbone = backbones.load(name, "none")
+    image = photo()
+    reference = models.get_model_weights(name).IMAGENET1K_V1.transforms()(image)[None]
+    with torch.no_grad():
+        expected = backbone.network(reference)
+        assert torch.equal(backbone(as_pixels(backbone, image)), expected)
+        trunk = backbone.trunk()
+        found = trunk.freeze()(as_pixels(backbone, image))
+        head = backbone.network.get_submodule(backbones._head(backbone.network))
+        assert torch.allclose(head(found), expected, atol=1e-5)
+    assert (trunk.width, backbone.n_stages) == (width, stages)
+    assert len(backbone.classes) == 1000
+
+
+def test_a_cut_gives_the_pooled_output_of_the_stages_before_it(resnet):
+    image = as_pixels(resnet, photo())
+    with torch.no_grad():
+        x, net = resnet.preparation.normalise(image), resnet.network
+        x = net.layer2(net.layer1(net.maxpool(net.relu(net.bn1(net.conv1(x))))))
+        assert torch.allclose(resnet.cut(3)(image), x.mean((2, 3)), atol=1e-6)
+    assert not any("layer3" in name for name, _ in resnet.cut(3).named_parameters())
+    for stages in (0, 6):
+        with pytest.raises(ValueError, match="wanted 1 to 5 of resnet18"):
+            resnet.cut(stages)
+
+
+def test_grey_and_small_images_are_taken(resnet):
+    with torch.no_grad():
+        grey = torch.rand(2, 1, 28, 28)
+        assert torch.equal(resnet(grey), resnet(grey.expand(-1, 3, -1, -1)))
+
+
+def test_only_the_unfrozen_drift(resnet):
+    step = torch.rand(4, 3, 64, 64)
+    drifting = copy.deepcopy(resnet.trunk()).requires_grad_(False)
+    with pytest.raises(RuntimeError, match="another hash"), backbones.unchanged(drifting):
+        drifting.train()(step)
+    frozen = copy.deepcopy(resnet.trunk()).freeze()
+    model = nn.Sequential(frozen, nn.Linear(frozen.width, 2)).train()
+    with backbones.unchanged(frozen):
+        model(step).sum().backward()
+    assert model[1].training
+    assert backbones.trainable(model) == {"1.weight": 1024, "1.bias": 2}
+
+
+def test_the_hash_sees_parameters_and_buffers(resnet):
+    trunk = copy.deepcopy(resnet.trunk())
+    before = backbones.digest(trunk)
+    assert before == backbones.digest(copy.deepcopy(trunk))
+    for name in ("network.bn1.running_var", "network.layer4.1.conv2.weight"):
+        value = trunk.state_dict()[name]
+        value.flatten()[0] += 1
+        assert backbones.digest(trunk) != before
+        value.flatten()[0] -= 1
+
+
+def test_random_weights_follow_the_seed():
+    first, again, other = (backbones.load("squeezenet1_1", "none", seed) for seed in (1, 1, 2))
+    assert backbones.digest(first) == backbones.digest(again) != backbones.digest(other)
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_a_file_of_weights_is_taken_over_to_the_bit(tmp_path, suffix):
+    source = backbones.load("squeezenet1_1", "none", seed=5)
+    path = tmp_path / f"own{suffix}"
+    state = source.network.state_dict()
+    torch.save(state, path) if suffix == ".pth" else save_file(state, path)
+    loaded = backbones.load("squeezenet1_1", str(path))
+    assert backbones.digest(loaded) == backbones.digest(source)
+    assert loaded.weights == path.name
+
+
+def test_files_that_do_not_fit_are_refused_in_one_line(tmp_path):
+    state = models.squeezenet1_1().state_dict()
+    cases = {
+        "missing": dict(list(state.items())[1:]),
+        "unknown": {**state, "extra": torch.zeros(1)},
+        "of another shape": {**state, "classifier.1.bias": torch.zeros(10)},
+        "names to tensors": {"epoch": 3},
+    }
+    for word, content in cases.items():
+        torch.save(content, tmp_path / "w.pth")
+        with pytest.raises(UserError, match=word) as caught:
+            backbones.load("squeezenet1_1", str(tmp_path / "w.pth"))
+        assert "\n" not in str(caught.value)
+    (tmp_path / "w.pth").write_text("not weights")
+    with pytest.raises(UserError, match="a state dict is wanted"):
+        backbones.load("squeezenet1_1", str(tmp_path / "w.pth"))
+    with pytest.raises(UserError, match="no such file"):
+        backbones.load("squeezenet1_1", str(tmp_path / "none.pth"))
+
+
+def test_code_in_a_file_of_weights_does_not_run(tmp_path):
+    torch.save(nn.Linear(1, 1), tmp_path / "model.pth")  # a pickled object
+    with pytest.raises(UserError, match="Weights only load failed"):
+        backbones.load("squeezenet1_1", str(tmp_path / "model.pth"))
+
+
+def test_offline_the_error_names_the_file_and_its_place(tmp_path, monkeypatch):
+    def offline(*_, **__):
+        raise urllib.error.URLError("no network")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
+    place = tmp_path / "hub" / "checkpoints" / "resnet18-f37072fd.pth"
+    with pytest.raises(UserError, match=re.escape(f"{place} and cannot be downloaded")):
+        backbones.load("resnet18")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    source = backbones.load("resnet18", "none", seed=7)
+    torch.save(source.network.state_dict(), place)
+    assert backbones.digest(backbones.load("resnet18")) == backbones.digest(source)
+
+
+def test_old_names_of_densenet_are_read():
+    network = models.densenet121()
+    old = {
+        re.sub(r"(denselayer\d+\.(?:norm|relu|conv))([12]\.)", r"\1.\2", key): value + 1
+        for key, value in network.state_dict().items()
+        if not key.endswith("num_batches_tracked")
+    }
+    assert "features.denseblock1.denselayer1.norm.1.weight" in old
+    weights.fill(network, old, "densenet121", "file")
+    found = network.state_dict()["features.denseblock1.denselayer1.norm1.weight"]
+    assert torch.equal(found, old["features.denseblock1.denselayer1.norm.1.weight"])
+
+
+def test_an_unknown_name_is_refused_with_near_ones():
+    with pytest.raises(UserError, match=r"such as .*resnet18"):
+        backbones.load("resnet81", "none")
+
+
+def test_weights_go_with_backbones():
+    pairs = BackboneConfig(backbones=("vgg16", "resnet18"), weights=("none",)).pairs
+    assert pairs == {"vgg16": "none", "resnet18": "none"}
+    own = BackboneConfig(backbones=("vgg16", "resnet18"), weights=("imagenet", "a/b.pth"))
+    assert own.named == {"vgg16": "imagenet", "resnet18": "b.pth"}
+    for bad in ({"weights": ("none",) * 3}, {"backbones": ()}, {"backbones": ("vgg16",) * 2}):
+        with pytest.raises(UserError, match="is wanted"):
+            BackboneConfig(**bad)

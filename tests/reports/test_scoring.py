@@ -1,0 +1,109 @@
+"""The scorer: the course's numbers, whatever the order of the rows, and errors that name images."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from core.errors import UserError
+from core.evaluation.intervals import wilson
+from reports.skin.scoring import leaderboard, lines, ranks, read, score
+
+HEADER = "Id,task_1,task_2"
+TRUTH = [f"data/test/c/ISIC_{i:03},{int(i < 4)},{int(4 <= i < 8)}" for i in range(20)]
+
+
+def write(path, rows, end="\n", header=HEADER):
+    path.write_bytes(end.join([header, *rows]).encode())
+    return path
+
+
+@pytest.fixture
+def truth(tmp_path):
+    return read(write(tmp_path / "truth.csv", TRUTH), truth=True)
+
+
+@pytest.fixture
+def rows():
+    random = np.random.default_rng(0)
+    return [f"ISIC_{i:03},{a:.4f},{b:.4f}" for i, (a, b) in enumerate(random.random((20, 2)))]
+
+
+def test_shuffled_crlf_and_marked_files_score_alike(tmp_path, truth, rows):
+    straight = read(write(tmp_path / "a.csv", rows))
+    mixed = [rows[i] for i in np.random.default_rng(1).permutation(20)]
+    other = read(write(tmp_path / "b.csv", mixed, "\r\n", "\ufeff" + HEADER))
+    one, two = (score(each, truth, 0.5, 0.1) for each in (straight, other))
+    assert lines(one, 0.5, 0.1) == lines(two, 0.5, 0.1)
+    for task, name in (("task_1", "melanoma"), ("task_2", "keratosis")):
+        expected = roc_auc_score(truth[task], straight.loc[truth.index, task])
+        assert one.areas[name].value == pytest.approx(expected)
+        assert one.counts[name].sum() == 20
+    both = [one.areas[name].value for name in ("melanoma", "keratosis")]
+    assert one.areas["mean"].value == pytest.approx(np.mean(both))
+
+
+def test_the_same_task_twice_has_one_tasks_interval(tmp_path, rows):
+    twice = [f"{row.split(',')[0]},{row.split(',')[1]},{row.split(',')[1]}" for row in rows]
+    alike = [f"{row.split(',')[0]},{row.split(',')[1]},{row.split(',')[1]}" for row in TRUTH]
+    found = score(
+        read(write(tmp_path / "p.csv", twice)), read(write(tmp_path / "t.csv", alike)), 0.5, 0.1
+    )
+    assert found.areas["mean"].se == pytest.approx(found.areas["melanoma"].se)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rows: rows[2:], "2 images missing: ISIC_000 ISIC_001"),
+        (lambda rows: [*rows, "x/ISIC_999.jpg,0,0"], "1 images not in the truth: ISIC_999"),
+        (lambda rows: [*rows, rows[3]], "1 images more than once: ISIC_003"),
+        (lambda rows: [*rows[1:], "ISIC_000,none,0"], "ISIC_000, task_1: 'none': a number"),
+        (lambda rows: [*rows[1:], "ISIC_000,0,inf"], "ISIC_000, task_2: 'inf': a number"),
+        (lambda rows: [*rows[1:], "ISIC_000,,0"], "task_1: '': a number"),
+    ],
+)
+def test_rows_that_do_not_fit_are_listed(tmp_path, truth, rows, change, message):
+    with pytest.raises(UserError, match=message) as caught:
+        score(read(write(tmp_path / "p.csv", change(rows))), truth, 0.5, 0.1)
+    assert "\n" not in str(caught.value)
+
+
+def test_files_that_are_no_predictions_are_refused(tmp_path, rows):
+    with pytest.raises(UserError, match="task_2 wanted too"):
+        read(write(tmp_path / "p.csv", ["a,1"], header="Id,task_1"))
+    with pytest.raises(UserError, match="csv file is wanted"):
+        read(tmp_path / "missing.csv")
+    with pytest.raises(UserError, match="0 or 1 is wanted"):
+        read(write(tmp_path / "t.csv", rows), truth=True)
+    one_class = [f"i{i},0,{i % 2}" for i in range(8)]
+    table = read(write(tmp_path / "o.csv", one_class), truth=True)
+    with pytest.raises(UserError, match="task_1 has 0 positives"):
+        score(table, table, 0.5, 0.1)
+
+
+def test_ranks_lie_between_the_known_places():
+    board = leaderboard()
+    assert len(board["melanoma"]) == 5
+    sure = wilson(87_100, 100_000)  # 0.869 to 0.873: below 0.874, around 0.870
+    assert ranks(sure, "melanoma") == (2, 3)
+    assert ranks(wilson(999, 1000), "melanoma") == (1, 1)
+    assert ranks(wilson(50, 100), "melanoma") == (6, 24)
+
+
+@pytest.mark.real_data
+def test_the_courses_own_submission_scores_as_published():
+    folder = Path(os.environ.get("DATA_ROOT", "data")) / "isic2017" / "scoring"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not there; set DATA_ROOT")
+    truth = read(folder / "ground_truth.csv", truth=True)
+    predictions = read(folder / "sample_predictions.csv")
+    for rows in (predictions, predictions.sample(frac=1, random_state=0)):
+        found = score(rows, truth, 0.5, 0.1)
+        values = [each.value for each in found.areas.values()]
+        assert values == pytest.approx([0.525986, 0.606111, 0.566049], abs=1e-6)
+        assert found.counts["melanoma"].tolist() == [[483, 0], [117, 0]]
+        assert found.areas["melanoma"].low == pytest.approx(0.501, abs=5e-4)
+        assert found.areas["keratosis"].high == pytest.approx(0.654, abs=5e-4)
