@@ -59,7 +59,7 @@ def fit_seeds(
         joblib.delayed(_alone)(model, train, val, config, seed, device, place, objective)
         for model, seed, place in zip(models, seeds, _places(checkpoint, seeds), strict=True)
     )
-    done = joblib.Parallel(n_jobs=jobs)(tasks)
+    done = joblib.Parallel(n_jobs=jobs, max_nbytes=None)(tasks)
     for model, (_, weights) in zip(models, done, strict=True):
         model.load_state_dict(weights)
     for place in _places(checkpoint, seeds):
