@@ -144,7 +144,7 @@ def _doctors(task: Task, arm: str, card: Card) -> Finding:
 
 def _plane(results: Results, arm: str, labels: np.ndarray) -> Finding:
     hits = tables.scores(results, "hits_plane")[arm].astype(float)
-    shown = labels[: hits.shape[1]]
+    shown = labels[tables.scores(results, "shown")[arm][0].astype(np.int64)]
     largest = np.tile(shown == np.bincount(shown).argmax(), (len(hits), 1))
     full = mean(tables.scores(results, "hits_full")[arm])
     kept = mean(tables.scores(results, "preserved")[arm])

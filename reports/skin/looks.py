@@ -74,7 +74,7 @@ def _plane(results: Results, splits: Splits) -> list[Exhibit]:
     rows, points = [], []
     names = np.array(splits.card.classes)[splits.test.labels.numpy()]
     for arm, each in tables.scores(results, "points").items():
-        shown = names[: each.shape[1]]
+        shown = names[tables.scores(results, "shown")[arm][0].astype(np.int64)]
         own = {"x": each[0, :, 0], "y": each[0, :, 1], "class": shown}
         points.append(pd.DataFrame({"arm": arm, **own}))
         row: dict[str, object] = {"arm": arm}

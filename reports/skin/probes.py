@@ -97,11 +97,17 @@ def leak(embed: Answer, test: Images, positive: int, seed: int, *, drawn: bool) 
 
 
 def plane(embed: Answer, test: Images, seed: int) -> Arrays:
-    """Return the t-SNE of the features of up to 150 test images, and what it keeps of them."""
-    some = test.take(torch.arange(min(SHOWN, len(test))))
+    """Return the t-SNE of the features of up to 150 test images, and what it keeps of them.
+
+    The images are spread evenly over the test part, which a folder sorts by class; `shown` has
+    their indices.
+    """
+    chosen = torch.linspace(0, len(test) - 1, min(SHOWN, len(test))).round().long()
+    some = test.take(chosen)
     features, labels = embed(some).flatten(1).numpy(), some.labels.numpy()
     points = explain.embed(features, seed)
     return {
+        "shown": chosen.numpy(),
         "points": points,
         "hits_plane": explain.neighbour_hits(points, labels).astype(np.uint8),
         "hits_full": explain.neighbour_hits(features, labels).astype(np.uint8),

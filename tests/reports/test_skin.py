@@ -54,6 +54,7 @@ def network(seed, skill, ink=0.0, turn=0.0):
             "turned": np.stack([answer(noise=turn) for _ in range(3)]),
             "inked": logits + np.array([ink, 0, 0], dtype=np.float32),
             "ruled": logits,
+            "shown": np.linspace(0, N - 1, 150).astype(np.int64),
             "hits_plane": hits,
             "hits_full": hits,
             "preserved": np.array([0.5]),
@@ -193,6 +194,14 @@ def test_hiding_leaves_what_it_should():
         float(image[:, ~mask].std(1).max()) for image, mask in zip(lesion, probe.masks, strict=True)
     ]
     assert max(flat) == 0
+
+
+def test_the_plane_shows_every_class_of_a_sorted_test_part():
+    data = splits(synthetic=False).test
+    found = probes.plane(lambda images: torch.randn(len(images), 5), data, 0)
+    shares = np.bincount(LABELS.numpy()[found["shown"]]) / 150
+    assert shares == pytest.approx([60 / N, 140 / N, 40 / N], abs=0.01)
+    assert len(set(found["shown"].tolist())) == len(found["points"]) == 150
 
 
 def test_copies_on_both_sides_help_a_head_that_remembers():
