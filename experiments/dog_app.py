@@ -95,9 +95,11 @@ def main(config: Config) -> None:
 
 def breeds(config: Config, backbone: "Backbone") -> "Splits":
     """Load the pictures of the breeds as the backbone wants them."""
+    from core.data.overlap import overlap_warnings
     from core.data.sources import load
 
     splits = load(config.data, backbone.preparation)
+    splits.card.warnings.extend(overlap_warnings(splits.card.classes, backbone.classes))
     print(f"breeds: {splits.card}")
     return splits
 

@@ -112,7 +112,9 @@ class Large:
         strategy = STRATEGIES[group[0].arm]
         if strategy.frozen:
             trunk = self._frozen(strategy.stages)
-            train, test = (features(trunk, part, self.device) for part in (task.train, task.test))
+            train, test = _standardised(
+                *(features(trunk, part, self.device) for part in (task.train, task.test))
+            )
             heads = [self._head(trunk.width, task, trial.seed) for trial in group]
             return _together(group, heads, train, test, config, self.device, checkpoint)
         found = [
@@ -159,6 +161,17 @@ class Large:
         trunk.keeps_statistics = True
         makers = {"statistics": statistics_only, "shuffled": shuffled}
         return makers[strategy.begin](trunk, seed) if strategy.begin in makers else trunk
+
+
+def _standardised(train: Images, test: Images) -> tuple[Images, Images]:
+    """Give features mean 0 and deviation 1 over the training images: stages differ in scale."""
+    assert isinstance(train.pixels, Tensor)
+    assert isinstance(test.pixels, Tensor)
+    middle, spread = train.pixels.mean(0), train.pixels.std(0).clamp(min=1e-6)
+    return (
+        replace(train, pixels=(train.pixels - middle) / spread),
+        replace(test, pixels=(test.pixels - middle) / spread),
+    )
 
 
 def _together(
