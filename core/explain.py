@@ -37,11 +37,14 @@ def attribute(model: nn.Module, pixels: Tensor, target: int, steps: int = 16) ->
         raise UserError("captum is not installed: `pip install captum` is wanted for explanations")
     from captum.attr import IntegratedGradients
 
-    baseline = pixels.mean((2, 3), keepdim=True).expand_as(pixels)
-    found = IntegratedGradients(model).attribute(
-        pixels, baseline, target=target, n_steps=steps, internal_batch_size=BATCH
-    )
-    return found.abs().sum(1).detach().float()
+    explainer, maps = IntegratedGradients(model), []
+    for part in pixels.split(BATCH):
+        baseline = part.mean((2, 3), keepdim=True).expand_as(part)
+        found = explainer.attribute(
+            part, baseline, target=target, n_steps=steps, internal_batch_size=BATCH
+        )
+        maps.append(found.abs().sum(1).detach().float())
+    return torch.cat(maps)
 
 
 def randomised(model: nn.Module, seed: int = 0) -> nn.Module:

@@ -57,13 +57,17 @@ class Result:
     arrays: dict[str, np.ndarray]
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     """small tables to look at in MLflow, such as confusion counts"""
+    files: dict[str, bytes] = field(default_factory=dict)
+    """file name -> content, other artifacts to look at, such as pictures"""
 
     def save(self, folder: Path) -> None:
-        """Write metrics and arrays to one file, and each table as CSV."""
-        content = save(self.arrays, metadata={"metrics": json.dumps(self.metrics)})
-        (folder / FILE).write_bytes(content)  # a full disk is an OSError, not safetensors' own
+        """Write metrics and arrays to one file, each table as CSV, and the other files."""
+        arrays = save(self.arrays, metadata={"metrics": json.dumps(self.metrics)})
+        (folder / FILE).write_bytes(arrays)  # a full disk is an OSError, not safetensors' own
         for name, table in self.tables.items():
             table.to_csv(folder / f"{name}.csv")
+        for name, content in self.files.items():
+            (folder / name).write_bytes(content)
 
     @classmethod
     def load(cls, path: Path) -> "Result":

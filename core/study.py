@@ -16,6 +16,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from core import provenance, views
@@ -159,6 +161,14 @@ class Study:
             for trial in group:
                 self._log(trial)
             self._flushed = time.monotonic()
+
+    def picture(self, trial: Trial, name: str, step: int, pixels: NDArray[np.uint8]) -> None:
+        """Log a picture of a trial's series, uint8 (H, W, 3), unless the trial is done."""
+        if trial in self.results:
+            return
+        if trial not in self._runs:
+            self._log(trial)
+        self.store.picture(self._runs[trial], name, step, pixels)
 
     def finish(self, group: Sequence[Trial], results: Sequence[Result]) -> None:
         """Log the results of a group's trials and tag them complete."""

@@ -22,10 +22,12 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # 7 would hang for four minutes
 import mlflow
+import numpy as np
 from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
+from numpy.typing import NDArray
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -200,6 +202,11 @@ class Store:
     def upload(self, run_id: str, folder: str | Path, place: str | None = None) -> None:
         """Log the files of a folder as artifacts."""
         self._client.log_artifacts(run_id, str(folder), place)
+
+    @_guarded
+    def picture(self, run_id: str, name: str, step: int, pixels: NDArray[np.uint8]) -> None:
+        """Log a picture of a series, uint8 (H, W, 3); MLflow's page shows it with a slider."""
+        self._client.log_image(run_id, pixels, key=name, step=step, synchronous=True)
 
     @_guarded
     def fetch(self, run_id: str, artifact: str, folder: str | Path) -> Path:

@@ -1,6 +1,8 @@
 """Small or large, similar or different: which strategy of transfer is best, and why?
 
 Command:  python experiments/transfer_regimes.py
+          python experiments/transfer_regimes.py --network NAME --weights FILE --similar folder:PATH
+          --different folder:PATH --seeds 2 --steps 40      (a real trunk on real data)
 Expected: under 2 minutes on 2 CPU cores, embedded data, nothing to download: a small CNN learns
           one half of the digits' classes, then meets the other half (similar) and faces (different)
 Source:   the course's table of four transfer regimes; controls from Raghu et al., NeurIPS 2019,
@@ -8,7 +10,7 @@ Source:   the course's table of four transfer regimes; controls from Raghu et al
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,15 +19,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from anywher
 
 from core import cli
 from core.config import DeviceConfig, TrainConfig, check
+from core.data.config import DataConfig, default_root
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from core.data.tasks import Task, Tasks
     from core.device import Device
     from core.models.advisor import Advice
     from core.results import Result, Trial
     from core.study import Study
+    from core.training.transfer import Bench
 
 BATCH = 16  # images a step, in every training
 
@@ -38,8 +42,16 @@ class Config:
     """paired repetitions: each seed pretrains its own network, and draws heads and data order"""
     per_class: int = 10
     """training images a class where the task is small; large takes all there are"""
-    side: int = 16
-    """pixels to which all images are scaled"""
+    network: str = "cnn"
+    """cnn (small, pretrained here on half of the digits), or a torchvision classifier"""
+    weights: str = "imagenet"
+    """of a torchvision classifier: imagenet, or a FILE that holds a state dict"""
+    similar: str = ""
+    """folder:PATH (or oxford-pets, isic2017, ...) of the similar task, with a classifier"""
+    different: str = ""
+    """the same of the different task"""
+    side: int | None = None
+    """pixels to which all images are scaled (default: 16 for the cnn, else 96)"""
     steps: int = 300
     """steps of every training in a cell, whatever its size"""
     pretraining: int = 15
@@ -48,12 +60,18 @@ class Config:
     """learning rate of every training (Adam)"""
     split_seed: int = 0
     """seed of the data split and of the small tasks"""
+    data_root: Path = field(default_factory=default_root)
+    """where real data sets lie; the default is the environment's DATA_ROOT, else ./data"""
     device: DeviceConfig = field(default_factory=DeviceConfig)
 
     def __post_init__(self) -> None:
         check("seeds", self.seeds, self.seeds >= 2, "2 or more (single runs do not compare)")
         check("per_class", self.per_class, self.per_class >= 5, "5 or more (the probes' folds)")
-        check("side", self.side, 8 <= self.side <= 64, "8 to 64")
+        check("side", self.side, self.side is None or 8 <= self.side <= 512, "8 to 512")
+        for name in ("similar", "different"):
+            given = getattr(self, name)
+            fits = bool(given) == (self.network != "cnn")
+            check(name, given or "(none)", fits, "a data set with --network NAME, and only then,")
         check("steps", self.steps, self.steps >= 1, "1 or more")
         check("pretraining", self.pretraining, self.pretraining >= 1, "1 or more")
         check("lr", self.lr, 0 < self.lr < float("inf"), "a number above 0")
@@ -65,7 +83,6 @@ SMOKE = Config(seeds=2, steps=4, pretraining=1, device=DeviceConfig(device="cpu"
 
 def main(config: Config) -> None:
     """Run the study: pretrain, train what is missing, judge the claims, log it all."""
-    from core.data.tasks import tasks
     from core.device import pick
     from core.study import Study
     from reports.transfer.exhibits import exhibits
@@ -73,19 +90,16 @@ def main(config: Config) -> None:
     from reports.verdicts import judge
 
     device = pick(config.device)
-    data = tasks(config.side, config.per_class, config.split_seed)
+    bench, data = prepare(config, device)
     print(f"device: {device}\ndata: {data.card.source}")
+    for line in data.card.warnings:
+        print(f"note: {line}")
     groups = list(grid(config, data))
     with Study(
         "transfer_regimes", asdict(config), data.card, str(device), Path(__file__), "strategy"
     ) as study:
-        networks: list[nn.Sequential] = []
-        advice: dict[tuple[str, int], Advice] = {}
         for group in study.missing(groups):
-            if not networks:  # a resumed study that lacks nothing needs none
-                networks = pretrain(config, data, device)
-                advice = consult(networks, data)
-            cell(study, group, networks, data, config, device, advice)
+            cell(study, group, bench(), data, config)
         results = {trial: study.results[trial] for group in groups for trial in group}
         study.conclude(
             exhibits(results, data),
@@ -109,79 +123,63 @@ def grid(config: Config, data: "Tasks") -> Iterator[list["Trial"]]:
             yield [Trial(arm, seed, params) for seed in range(config.seeds) for arm in arms]
 
 
-def pretrain(config: Config, data: "Tasks", device: "Device") -> "list[nn.Sequential]":
-    """Train one network a seed, from its own weights, on the source's classes."""
-    from core.device import seeded
-    from core.models.networks import staged_cnn
-    from core.training.replicas import Replicas, fit_many
+def prepare(config: Config, device: "Device") -> "tuple[Callable[[], Bench], Tasks]":
+    """Load the data; return how to get the pretrained network, which a finished study needs not."""
+    import functools
 
-    n_classes, models = int(data.source.labels.max()) + 1, []
-    for seed in range(config.seeds):
-        with seeded(seed):
-            models.append(staged_cnn(data.source.shape, n_classes))
-    replicas = Replicas([[model] for model in models], range(config.seeds), device)
-    settings = TrainConfig(epochs=config.pretraining, batch_size=BATCH, lr=config.lr)
-    for _ in fit_many(replicas, data.source.to(device.torch), None, settings):
-        pass
-    for index, model in enumerate(models):
-        model.cpu().load_state_dict(replicas.weights(index))
-    return models
+    from core.data.overlap import overlap_warnings
+    from core.data.tasks import folder_tasks, tasks
+    from core.training.transfer import Large, Small
 
-
-def consult(networks: "Sequence[nn.Sequential]", data: "Tasks") -> "dict[tuple[str, int], Advice]":
-    """Ask the advisor about every cell, with the network of every seed; it sees no test image."""
-    from core.models.advisor import advise
-
-    return {
-        (task.name, seed): advise(network, data.source, task.train)
-        for task in data.cells
-        for seed, network in enumerate(networks)
-    }
+    if config.network == "cnn":
+        data = tasks(config.side or 16, config.per_class, config.split_seed)
+        settings = TrainConfig(epochs=config.pretraining, batch_size=BATCH, lr=config.lr)
+        source = data.source
+        assert source is not None
+        return functools.cache(lambda: Small(source, config.seeds, settings, device)), data
+    large = Large(config.network, config.weights, config.side or 96, device)
+    similar, different = (
+        DataConfig(data=name, data_root=config.data_root, split_seed=config.split_seed)
+        for name in (config.similar, config.different)
+    )
+    data = folder_tasks(similar, different, large.preparation, config.per_class)
+    if config.weights != "none":
+        data.card.warnings.extend(overlap_warnings(data.card.classes, large.backbone.classes))
+    return (lambda: large), data
 
 
 def cell(
-    study: "Study",
-    group: "Sequence[Trial]",
-    networks: "Sequence[nn.Sequential]",
-    data: "Tasks",
-    config: Config,
-    device: "Device",
-    advice: "dict[tuple[str, int], Advice]",
+    study: "Study", group: "Sequence[Trial]", bench: "Bench", data: "Tasks", config: Config
 ) -> None:
     """Train a group's strategies in one cell and score them on its test images."""
-    from core.models.regimes import STRATEGIES, build
-    from core.training.replicas import Replicas, fit_many, predict_many
-
     task = data.find(dict(group[0].params))
-    models = [
-        build(STRATEGIES[t.arm], networks[t.seed], task.train.shape, task.n_classes, t.seed)
-        for t in group
-    ]
-    n_arms = len({t.arm for t in group})
-    rows = [models[start : start + n_arms] for start in range(0, len(models), n_arms)]
-    replicas = Replicas(rows, range(config.seeds), device)
     batch = min(BATCH, len(task.train))
     epochs = -(-config.steps // -(-len(task.train) // batch))
     settings = TrainConfig(epochs=epochs, batch_size=batch, lr=config.lr)
-    train, test = task.train.to(device.torch), task.test.to(device.torch)
-    for epoch in fit_many(replicas, train, None, settings, study.checkpoint(group)):
-        if epoch.index == epochs:  # hundreds of tiny epochs would only fill the store
-            study.epoch(group, epoch)
-    logits = predict_many(replicas, test).flatten(0, 1)
-    results = [
-        measure(each, task, model, advice[task.name, trial.seed])
-        for trial, model, each in zip(group, models, logits, strict=True)
-    ]
-    study.finish(group, results)
+    found = bench.train(group, task, settings, study.checkpoint(group))
+    study.finish(
+        group,
+        [
+            measure(
+                found.logits[index],
+                found.losses[index],
+                found.parameters[index],
+                task,
+                bench.advise(task, trial.seed) if trial.arm == "head" else None,
+            )
+            for index, trial in enumerate(group)
+        ],
+    )
 
 
-def measure(logits: "Tensor", task: "Task", model: "nn.Module", advice: "Advice") -> "Result":
+def measure(
+    logits: "Tensor", loss: float, parameters: int, task: "Task", advice: "Advice | None"
+) -> "Result":
     """Return a trial's numbers: hits on the test images, and what the advisor saw before."""
     import numpy as np
     import torch
 
     from core.evaluation.metrics import correct, cross_entropy
-    from core.models.backbones import trainable
     from core.models.regimes import STRATEGIES
     from core.results import Result
 
@@ -189,13 +187,14 @@ def measure(logits: "Tensor", task: "Task", model: "nn.Module", advice: "Advice"
     metrics = {
         "test/accuracy": float(hits.float().mean()),
         "test/loss": float(cross_entropy(logits, task.test.labels)),
-        "trained/parameters": float(sum(trainable(model).values())),
+        "train/loss": loss,
+        "trained/parameters": float(parameters),
     }
-    arrays = {
-        "correct": hits.to(torch.uint8).numpy(),
-        "probes": np.array(advice.probes),
-        "advice": np.array([codes.index(advice.strategy), advice.distance, advice.per_class]),
-    }
+    arrays = {"correct": hits.to(torch.uint8).numpy()}
+    if advice is not None:
+        arrays["probes"] = np.array(advice.probes)
+        code = codes.index(advice.strategy)
+        arrays["advice"] = np.array([code, advice.distance, advice.per_class])
     return Result(metrics, arrays)
 
 

@@ -41,6 +41,8 @@ class Finding:
     """what each part of the decision measures"""
     unit: str = "points"
     """points (a difference of shares), percent (a share), or the unit itself, such as dB"""
+    images: str = "image"
+    """what n_images counts, in the singular"""
     comment: str = ""
     lacking: str = ""
     """what to run, if there is no decision"""
@@ -89,6 +91,7 @@ def _row(name: str, finding: Finding, decision: Decision | None, data: str) -> d
                 "high": part.estimate.high,
                 "n_seeds": part.estimate.n_seeds,
                 "n_images": part.estimate.n_images,
+                "images": finding.images,
                 "margin": part.margin,
                 "target": part.target,
                 "test": part.test,

@@ -203,3 +203,19 @@ def in_threads(function: Callable[[Path], T], items: list[Path], label: str) -> 
     """Map a function over files in threads (Pillow lets go of the lock), with a progress bar."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(tqdm(pool.map(function, items), label, len(items), unit="image", disable=None))
+
+
+def stamp(config: DataConfig) -> str:
+    """Return a text that changes with the files of a set: for folders their names, sizes and times.
+
+    What was made from a set can be kept under it without reading the images again.
+    """
+    kind, _, path = config.data.partition(":")
+    if kind != "folder":
+        return f"{config.data} in {config.data_root.resolve()}"
+    root = Path(path).expanduser()
+    if not root.is_dir():
+        raise UserError(f"--data {config.data}: there is no such folder")
+    seen = ((each, each.stat()) for each in files_below(root))
+    rows = [(str(each.relative_to(root)), s.st_size, s.st_mtime_ns) for each, s in seen]
+    return sha256(repr(rows).encode()).hexdigest()

@@ -84,11 +84,13 @@ class Splits:
     val: Images
     test: Images
     card: Card
+    test_names: tuple[str, ...] = ()
+    """of the test images, to join what others say of them; a file's is relative to its folder"""
 
     def to(self, device: torch.device) -> "Splits":
         """Move every split to a device, where it stays."""
         train, val, test = (each.to(device) for each in (self.train, self.val, self.test))
-        return Splits(train, val, test, self.card)
+        return Splits(train, val, test, self.card, self.test_names)
 
 
 def order(n: int, seed: int, epoch: int) -> Tensor:

@@ -20,6 +20,7 @@ from core.data.splits import NAMES, conflicts, divide
 from core.errors import UserError
 
 COPIES = "{:,} images are copies of test or validation images and were left out of training."
+CURE = "set --data-root or DATA_ROOT to the folder that holds it"
 LFW_BIAS = (
     "LFW holds only faces that a Viola-Jones (Haar) detector found; it favours Haar cascades."
 )
@@ -88,7 +89,7 @@ def _lesions(config: DataConfig) -> Splits:
         digests=_digests(drawn.pixels),
         thumbs=thumbnails(drawn.pixels),
         card={"source": lesions.SOURCE, "classes": lesions.CLASSES, "synthetic": True},
-        owners=[str(lesion) for lesion in drawn.lesions],
+        owners=list(map(str, drawn.lesions)),
     )
 
 
@@ -136,8 +137,7 @@ def _official(config: DataConfig, kind: str, folder: str) -> Splits:
 
 def _present(folder: Path) -> Path:
     if not folder.is_dir():
-        cure = "set --data-root or DATA_ROOT to the folder that holds it"
-        raise UserError(f"--data-root {folder.parent}: {folder.name} is not there; {cure}")
+        raise UserError(f"--data-root {folder.parent}: {folder.name} is not there; {CURE}")
     return folder
 
 
@@ -182,10 +182,9 @@ def _torchvision(
         try:
             found = attempt(lambda: make(download=True))
         except Exception as error:
-            cure = "set --data-root or DATA_ROOT to the folder that holds it"
             reason = " ".join(str(error).split())[:120]
             raise UserError(
-                f"--data-root {root}: {missing} and cannot be downloaded ({reason}); {cure}"
+                f"--data-root {root}: {missing} and cannot be downloaded ({reason}); {CURE}"
             ) from error
     except Exception as error:
         reason = " ".join(str(error).split())[:120]
@@ -237,7 +236,8 @@ def _assemble(
         quarantined=card.get("quarantined", []),
         conflicts=conflicts(labels, groups, names),
     )
-    return Splits(parts["train"], parts["val"], parts["test"], described)
+    tested = tuple(names[index] for index in np.flatnonzero(side == "test").tolist())
+    return Splits(parts["train"], parts["val"], parts["test"], described, tested)
 
 
 def _sentence(given: NDArray[np.str_], seed: int, owned: bool) -> str:

@@ -71,9 +71,8 @@ def read(
     """Read the images below the folders of every stratum, at most `limit` drawn from each.
 
     folders: stratum -> folders, absolute or below `root`. kind: (stratum, file) -> the stratum in
-    which the file counts. Copies of an image earlier in the list
-    are left out and counted, unreadable files are quarantined. Raises UserError for a folder that
-    is missing and for a stratum with fewer than 4 images.
+    which the file counts. Copies of earlier images are left out and counted, unreadable files
+    quarantined. Raises UserError for a missing folder and a stratum with fewer than 4 images.
     """
     chosen = [
         replace(item, stratum=kind(item.stratum, item.path))
@@ -81,14 +80,9 @@ def read(
         for item in _draw(stratum, places, root, limit, derive(seed, index))
     ]
     looks = in_threads(look, [item.path for item in chosen], "looking at the images")
-    seen = [
-        (item, each) for item, each in zip(chosen, looks, strict=True) if isinstance(each, Seen)
-    ]
-    bad = [
-        Quarantined(item.name, each)
-        for item, each in zip(chosen, looks, strict=True)
-        if isinstance(each, str)
-    ]
+    pairs = list(zip(chosen, looks, strict=True))
+    seen = [(item, each) for item, each in pairs if isinstance(each, Seen)]
+    bad = [Quarantined(item.name, each) for item, each in pairs if isinstance(each, str)]
     digests = [each.digest for _, each in seen]
     strata = tuple(folders)
     of = np.array([strata.index(item.stratum) for item, _ in seen], dtype=np.int64)
@@ -103,7 +97,7 @@ def read(
         source=f"the folders {', '.join(dict.fromkeys(item.folder for item in items))}",
         fingerprint=sha256(repr(rows).encode()).hexdigest(),
         classes=strata,
-        shape=(3, 0, 0),
+        shape=(3, *np.max([seen[index][1].size for index in kept], axis=0).tolist()),
         counts={"test": np.bincount(of[kept]).tolist()},
         split="nothing is trained; each image is tested with the threshold that the other half "
         f"of the images chose, halves by stratum, seed {seed}",

@@ -1,6 +1,6 @@
 """The embedded grid of transfer tasks: two sizes of a similar and of a different task."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -8,12 +8,16 @@ import torch
 
 from core.data.card import Card
 from core.data.config import DataConfig
+from core.data.folders import Prepare
 from core.data.images import Images, Splits, concatenated
 from core.data.sources import load
 from core.data.subsets import few, only, resized
 
 SOURCE, SIMILAR = (0, 1, 2, 3, 4), (5, 6, 7, 8, 9)
 """classes of `digits` that the network learns first, and those of the similar task"""
+
+HALVES = "Of digits, classes 0 to 4 are learnt first, 5 to 9 are the similar task."
+SMALL = "The different task has 120 training images at most: large in name only."
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,8 @@ class Task:
 class Tasks:
     """What the network learns first, and the four cells."""
 
-    source: Images
+    source: Images | None
+    """None for a network that comes pretrained"""
     cells: tuple[Task, ...]
     card: Card
 
@@ -65,7 +70,31 @@ def tasks(side: int, per_class: int, split_seed: int) -> Tasks:
         small = few(train, per_class, split_seed)
         for size, own in (("small", small), ("large", train)):
             cells.append(Task(size, similarity, own, test, n_classes))
-    return Tasks(source, tuple(cells), _card(digits.card, faces.card, source, cells, per_class))
+    n_digits = len(digits.card.classes)
+    counts = {"learnt first": _count(source, 0, n_digits + len(faces.card.classes))}
+    first = {"similar": min(SIMILAR), "different": n_digits}
+    cards = [digits.card, faces.card]
+    card = _joint(cards, counts, cells, first, per_class, [HALVES, SMALL])
+    return Tasks(source, tuple(cells), card)
+
+
+def folder_tasks(
+    similar: DataConfig, different: DataConfig, prepare: Prepare, per_class: int
+) -> Tasks:
+    """Make the grid from two sets of image files, as a network wants them.
+
+    Large takes all training images. Validation images are tested too. Raises UserError as `load`.
+    """
+    cells, cards = [], []
+    for similarity, config in (("similar", similar), ("different", different)):
+        splits = load(config, prepare)
+        test, n_classes = concatenated([splits.val, splits.test]), len(splits.card.classes)
+        small = few(splits.train, per_class, config.split_seed)
+        for size, own in (("small", small), ("large", splits.train)):
+            cells.append(Task(size, similarity, own, test, n_classes))
+        cards.append(splits.card)
+    first = {"similar": 0, "different": len(cards[0].classes)}
+    return Tasks(None, tuple(cells), _joint(cards, {}, cells, first, per_class, []))
 
 
 def _target(splits: Splits, classes: tuple[int, ...], side: int) -> tuple[Images, Images]:
@@ -74,27 +103,32 @@ def _target(splits: Splits, classes: tuple[int, ...], side: int) -> tuple[Images
     return train, test
 
 
-def _card(digits: Card, faces: Card, source: Images, cells: list[Task], per_class: int) -> Card:
-    names = (*digits.classes, *faces.classes)
-    first = {"similar": min(SIMILAR), "different": len(digits.classes)}
-    counts = {"learnt first": _count(source, 0, len(names))}
+def _joint(
+    cards: Sequence[Card],
+    counts: dict[str, list[int]],
+    cells: Sequence[Task],
+    first: Mapping[str, int],
+    per_class: int,
+    warnings: Sequence[str],
+) -> Card:
+    """Describe two sets on one card. first: of each task, the place of its first class."""
+    names = tuple(name for card in cards for name in card.classes)
     for cell in cells:
         for part, images in (("train", cell.train), ("test", cell.test)):
-            counts[f"{cell.name}: {part}"] = _count(images, first[cell.similarity], len(names))
-    rows = [digits.fingerprint, faces.fingerprint, source.shape, per_class]
+            row = _count(images, first[cell.similarity], len(names))
+            counts[f"{cell.name}: {part}"] = row
+    rows = [*(card.fingerprint for card in cards), cells[0].train.shape, per_class]
     return Card(
-        name="digits+lfw-patches",
-        source=f"{digits.source}, classes 0 to 4 learnt first, 5 to 9 the similar task; "
-        f"{faces.source}, the different task",
+        name="+".join(card.name for card in cards),
+        source="; ".join(card.source for card in cards),
         fingerprint=sha256(repr(rows).encode()).hexdigest(),
         classes=names,
-        shape=source.shape,
+        shape=cells[0].train.shape,
         counts=counts,
-        split=f"{digits.split}; validation and test images are tested, nothing is chosen by them",
-        warnings=[
-            "The different task has 120 training images at most: large in name only.",
-            *faces.warnings,
-        ],
+        split=f"{cards[0].split}; validation and test images are tested, nothing is chosen by them",
+        warnings=[*warnings, *(line for card in cards for line in card.warnings)],
+        quarantined=[bad for card in cards for bad in card.quarantined],
+        conflicts=[group for card in cards for group in card.conflicts],
     )
 
 

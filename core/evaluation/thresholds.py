@@ -109,9 +109,9 @@ def net_benefit(
     """Weigh true against false calls at every threshold probability: the decision curve.
 
     probabilities: (n,) or (seeds, n), right for `prevalence` (None: the images' own share), at
-    which the benefit is computed. Returns threshold, benefit, benefit_low, benefit_high, all
-    (calling everyone positive); calling no one has 0. In true calls per image. Raises ValueError
-    as `roc.check_scores`, and for a threshold outside (0, 1).
+    which the benefit is computed. Returns threshold, benefit, benefit_low, benefit_high (NaN
+    where no image is called), all (calling everyone positive); calling no one has 0. In true
+    calls per image. Raises ValueError as `roc.check_scores`, and for a threshold outside (0, 1).
 
     Source: Vickers, Elkin, Medical Decision Making 26 (2006) 565-574.
     """
@@ -123,8 +123,9 @@ def net_benefit(
             raise ValueError(f"thresholds: {threshold}, wanted between 0 and 1")
         odds = threshold / (1 - threshold)
         worth = np.where(truth, share / own, -odds * (1 - share) / (1 - own))
-        benefit = mean(np.where(table >= threshold, worth, 0.0))
-        everyone = share - odds * (1 - share)
-        rows.append((threshold, benefit.value, benefit.low, benefit.high, everyone))
+        benefits = np.where(table >= threshold, worth, 0.0)
+        found = mean(benefits) if benefits.any() else None
+        bounds = (found.value, found.low, found.high) if found else (0.0, np.nan, np.nan)
+        rows.append((threshold, *bounds, share - odds * (1 - share)))
     names = ["threshold", "benefit", "benefit_low", "benefit_high", "all"]
     return pd.DataFrame(rows, columns=names)

@@ -50,12 +50,26 @@ class Advice:
 def advise(network: nn.Sequential, source: Images, task: Images) -> Advice:
     """Measure a task by a pretrained `staged_cnn`. source, task: training images of old and new."""
     old, new = (stage_features(network, images) for images in (source, task))
-    spread = old[-1].std(0)
-    alive = spread > 0.01 * spread.max()  # a unit that the source never moved has no scale
-    gaps = (new[-1].mean(0) - old[-1].mean(0))[alive] / spread[alive]
-    distance = float(np.sqrt(np.mean(gaps**2)))
-    labels = task.labels.numpy()
-    probes = tuple(_probe(values, labels) for values in new)
+    return measure(new, task.labels.numpy(), old[-1])
+
+
+def measure(
+    stages: Sequence[NDArray[np.float32]],
+    labels: NDArray[np.int64],
+    source: NDArray[np.float32] | None,
+) -> Advice:
+    """Measure a task by its features after each stage, (n, width) each.
+
+    source: the deepest features of the images that the network was trained on, None if they are
+    not at hand; then the distance is NaN.
+    """
+    distance = float("nan")
+    if source is not None:
+        spread = source.std(0)
+        alive = spread > 0.01 * spread.max()  # a unit that the source never moved has no scale
+        gaps = (stages[-1].mean(0) - source.mean(0))[alive] / spread[alive]
+        distance = float(np.sqrt(np.mean(gaps**2)))
+    probes = tuple(_probe(values, labels) for values in stages)
     return Advice(probes, distance, len(labels) / len(np.unique(labels)))
 
 

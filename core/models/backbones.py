@@ -78,7 +78,7 @@ class Trunk(nn.Module):
         """Wrap a network that returns {"features": tensor}; name: for logs."""
         super().__init__()
         self.network, self.preparation, self.name = network, preparation, name
-        self.is_frozen = False
+        self.is_frozen, self.keeps_statistics = False, False
         mode = network.training
         with torch.no_grad():
             self.width = self.eval()(torch.zeros(1, *preparation.shape)).shape[1]
@@ -103,8 +103,15 @@ class Trunk(nn.Module):
         return self.eval()
 
     def train(self, mode: bool = True) -> Self:
-        """Set the mode; a frozen trunk stays in evaluation mode, or batch norm would drift."""
-        return super().train(mode and not self.is_frozen)
+        """Set the mode; frozen trunks stay in evaluation mode, or batch norm would drift.
+
+        With `keeps_statistics` only batch norm stays in it.
+        """
+        super().train(mode and not self.is_frozen)
+        for module in self.modules() if self.keeps_statistics else ():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
+        return self
 
 
 class Backbone(nn.Module):
@@ -122,7 +129,7 @@ class Backbone(nn.Module):
 
     def trunk(self) -> Trunk:
         """Return all but the last layer, with the same weights (shared, not copied)."""
-        nodes = _nodes(self.network)
+        nodes = get_graph_node_names(self.network)[1]
         return self._until(nodes[nodes.index(_head(self.network)) - 1], self.name)
 
     def cut(self, stages: int) -> Trunk:
@@ -148,7 +155,7 @@ class Backbone(nn.Module):
 
     def _ends(self) -> list[str]:
         """Return the last graph node of every stage."""
-        nodes = _nodes(self.network)
+        nodes = get_graph_node_names(self.network)[1]
         ends: list[str] = []
         for name, module in _parts(self.network, _head(self.network).split(".")[0]):
             own = [node for node in nodes if node == name or node.startswith(f"{name}.")]
@@ -229,10 +236,6 @@ def _head(network: nn.Module) -> str:
     """Return the name of the layer that makes the logits: the last one with an output a class."""
     layers = [n for n, m in network.named_modules() if isinstance(m, nn.Linear | nn.Conv2d)]
     return layers[-1]
-
-
-def _nodes(network: nn.Module) -> list[str]:
-    return get_graph_node_names(network)[1]
 
 
 def _parts(network: nn.Module, head: str, above: str = "") -> Iterator[tuple[str, nn.Module]]:

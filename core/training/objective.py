@@ -7,6 +7,7 @@ where ... are replica dimensions that broadcast. It returns (..., batch).
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -49,6 +50,23 @@ CLASSIFICATION = Objective(
     },
 )
 """cross-entropy; what `fit` and `fit_many` do unless told otherwise"""
+
+
+def squared_error(outputs: Tensor, pixels: Tensor, labels: Tensor) -> Tensor:
+    """Return the mean squared error a pixel of reconstructions (..., batch, C, H, W)."""
+    return (outputs - pixels).square().flatten(-3).mean(-1)
+
+
+def add_noise(pixels: Tensor, noise: Generator, level: float) -> Tensor:
+    """Add normal noise of standard deviation `level` and clip to [0, 1], as the course does."""
+    drawn = torch.randn(pixels.shape, generator=noise, device=pixels.device)
+    return (pixels + level * drawn).clamp_(0, 1)
+
+
+def reconstruction(noise: float = 0.0) -> Objective:
+    """Build the objective of an autoencoder: the clean image, from one with noise of this level."""
+    corrupt = partial(add_noise, level=noise) if noise else None
+    return Objective(cost=squared_error, measures={"loss": squared_error}, corrupt=corrupt)
 
 
 @dataclass

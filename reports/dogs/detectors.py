@@ -11,16 +11,14 @@ from core.data.strata import Strata
 from core.evaluation.comparisons import holm, mcnemar, p_value, paired
 from core.evaluation.intervals import wilson
 from core.evaluation.roc import auc, auc_difference, roc_points
-from core.evaluation.thresholds import choose_threshold
 from core.evaluation.verdicts import all_of, superior
 from core.models.backbones import class_names
 from core.results import Exhibit
 from reports.dogs import figures
+from reports.dogs.halves import DOGS, HARD, crossed_threshold, thresholds
 from reports.tables import Results, columns
 from reports.verdicts import Finding, claims
 
-DOGS, HARD = 0, 3
-"""places of the strata in `Strata.names`: dogs, people, others, hard"""
 RULES = {"called": "index rule", "chosen": "threshold"}
 """the course's (most probable class), and a threshold on the probability of all breeds"""
 SHOWN = 24
@@ -37,27 +35,6 @@ def calls(results: Results, strata: Strata) -> dict[str, dict[str, Bools]]:
         }
         for trial, result in results.items()
     }
-
-
-def crossed_threshold(mass: NDArray[np.float64], strata: Strata) -> Bools:
-    """Apply to each half of the images the threshold that the other half chose."""
-    called = np.zeros(len(mass), dtype=bool)
-    for half, threshold in thresholds(mass, strata).items():
-        called |= (strata.half == half) & (mass >= threshold)
-    return called
-
-
-def thresholds(mass: NDArray[np.float64], strata: Strata) -> dict[int, float]:
-    """Choose, for each half, a threshold on the other: the best sensitivity + specificity there.
-
-    Hard negatives have no say: they are to show what happens beyond what was foreseen.
-    """
-    plain = strata.of != HARD
-    found = {}
-    for half in (0, 1):
-        other = plain & (strata.half != half)
-        found[half] = choose_threshold(mass[other], strata.of[other] == DOGS, "youden")
-    return found
 
 
 def findings(results: Results, strata: Strata, weights: Mapping[str, str]) -> dict[str, Finding]:

@@ -18,11 +18,10 @@ from core.evaluation.intervals import mean
 from core.evaluation.roc import auc, auc_table, bootstrapped, partial_auc, roc_points
 from core.evaluation.thresholds import net_benefit, rates
 from core.results import Exhibit
-from reports import figures as shared
 from reports import tables
 from reports.skin import figures, looks
 from reports.skin.findings import subject
-from reports.skin.readers import WARNING, Reader, beside
+from reports.skin.readers import WARNING, Reader, against, beside
 from reports.skin.tasks import Operation, Task, probabilities, temperatures
 from reports.tables import Results
 from reports.words import interval
@@ -43,7 +42,8 @@ def exhibits(
     near = [] if drawn else [reader for reader in readers if reader.dermoscopic]
     found = [_arms(results, tasks), _differences(tasks), _roc(tasks, first, near)]
     if not drawn:
-        found += [_doctors(task, first, readers) for task in tasks if task.name == "melanoma"]
+        melanoma = [task for task in tasks if task.name == "melanoma"]
+        found += [each for task in melanoma for each in _doctors(task, first, readers)]
     found += [
         _precision(tasks),
         _operation(tasks, operation),
@@ -123,13 +123,21 @@ def _band(scores: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return np.interp(GRID, GRID[::2], bounds[:, 0]), np.interp(GRID, GRID[::2], bounds[:, 1])
 
 
-def _doctors(task: Task, first: str, readers: Sequence[Reader]) -> Exhibit:
+def _doctors(task: Task, first: str, readers: Sequence[Reader]) -> list[Exhibit]:
     frame = beside({first: task.scores[first]}, task.labels, readers)
     caption = (
-        "Doctors: mean sensitivity and specificity of published studies, and our specificity at "
-        f"their sensitivity where the task is near. {WARNING}"
+        f"Doctors on {task.name}: mean sensitivity and specificity of published studies, and our "
+        f"specificity at their sensitivity where the task is near. {WARNING}"
     )
-    return Exhibit("doctors", caption, frame)
+    found = [Exhibit("doctors", caption, frame)]
+    if same := [reader for reader in readers if reader.calls]:
+        called = task.scores[first] >= task.thresholds[first][:, None]
+        pairs = against(called, task.labels, same)
+        shares = {name: "percent" for name in pairs if str(name).startswith("their")}
+        points = {f"{name}, ours - theirs": "points" for name in ("sensitivity", "specificity")}
+        caption = f"Your readers and {first} on the same images, at its threshold, in pairs."
+        found.append(Exhibit("own-readers", caption, pairs, units={**shares, **points}))
+    return found
 
 
 def _precision(tasks: Sequence[Task]) -> Exhibit:
@@ -138,10 +146,10 @@ def _precision(tasks: Sequence[Task]) -> Exhibit:
         for arm, scores in task.scores.items():
             seeds = [precision_recall_curve(task.labels, row)[:2] for row in scores]
             middle = np.mean([np.interp(GRID, y[::-1], x[::-1]) for x, y in seeds], axis=0)
-            own = {"sensitivity": GRID, "precision": middle, "chance": task.labels.mean()}
+            own = {"sensitivity": GRID[1:], "precision": middle[1:], "chance": task.labels.mean()}
             frames.append(pd.DataFrame({"task": task.name, "arm": arm, **own}))
     frame = pd.concat(frames)
-    figure = figures.curves(frame, "sensitivity", "precision", "chance", (0, 1.02))
+    figure = figures.curves(frame, "sensitivity", "precision", "chance", "", (0, 1.02))
     caption = (
         "Precision against sensitivity at the test images' own share of positives, mean over seeds."
     )
@@ -185,13 +193,14 @@ def _benefit(results: Results, tasks: Sequence[Task], splits: Splits, prevalence
     names = {"threshold": "threshold probability", "all": "call all"}
     names |= {f"benefit{side}": f"net benefit{side}" for side in ("", "_low", "_high")}
     frame = pd.concat(frames).rename(columns=names)
+    scale = (-0.25 * prevalence, 1.05 * prevalence)
     figure = figures.curves(
-        frame, "threshold probability", "net benefit", "call all", (-0.25 * prevalence, prevalence)
+        frame, "threshold probability", "net benefit", "call all", subject(results), scale
     )
     caption = (
         f"Net benefit, true calls per image less false ones at their price, at a prevalence of "
         f"{prevalence:.1%} (probabilities moved there by Bayes' rule); calling no one has 0. "
-        "Band: 95 % of the first arm."
+        f"Band: 95 % of {subject(results)}."
     )
     return Exhibit("net-benefit", caption, frame, figure)
 
@@ -235,7 +244,7 @@ def _calibration(
 def _confusions(results: Results, splits: Splits) -> Exhibit:
     frame = tables.confusions(results, splits.card.classes)
     caption = (
-        "Confusion matrices, counts of all seeds added, the most probable of the classes; true "
-        f"class down, predicted across, in the order {', '.join(splits.card.classes)}."
+        "Confusion matrices: counts of all seeds added, and shares of the true class; the most "
+        "probable class counts, whatever the thresholds of the tasks."
     )
-    return Exhibit("confusion", caption, frame, shared.confusions(frame), {"share": "percent"})
+    return Exhibit("confusion", caption, frame, figures.confusions(frame), {"share": "percent"})

@@ -71,9 +71,12 @@ def roc(
 
 
 def curves(
-    frame: pd.DataFrame, x: str, y: str, dashed: str, scale: tuple[float, float] | None = None
+    frame: pd.DataFrame, x: str, y: str, dashed: str, first: str, scale: tuple[float, float]
 ) -> Figure:
-    """Draw a curve an arm, a panel a task; the column `dashed` is drawn once a panel, in grey."""
+    """Draw a curve an arm, a panel a task; the column `dashed` is drawn once a panel, in grey.
+
+    first: the arm whose band is drawn, where the frame has one; scale: limits of y.
+    """
     tasks, arms = _names(frame, "task"), _names(frame, "arm")
     figure, axes = _panels(len(tasks))
     colours = _colours(arms)
@@ -81,14 +84,13 @@ def curves(
         for arm in arms:
             own = frame[(frame["task"] == task) & (frame["arm"] == arm)]
             axis.plot(own[x], own[y], color=colours[arm], label=arm, linewidth=1.5)
-            if f"{y}_low" in own and arm == arms[0]:
+            if f"{y}_low" in own and arm == first:
                 band = own[f"{y}_low"], own[f"{y}_high"]
                 axis.fill_between(own[x], *band, color=colours[arm], alpha=0.15)
         axis.plot(own[x], own[dashed], color=GREY, linestyle="--", linewidth=1, label=dashed)
         axis.set(title=f"{task} against the rest", xlabel=x, ylabel=y)
         axis.xaxis.set_major_formatter(PERCENT)
-        if scale:
-            axis.set_ylim(*scale)
+        axis.set_ylim(*scale)
         axis.legend(fontsize=8)
     return figure
 
@@ -122,6 +124,36 @@ def reliability(frame: pd.DataFrame) -> Figure:
         axis.set(title=f"{task} against the rest", xlabel="predicted probability")
         axis.set(ylabel="share of positives", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
         axis.legend(fontsize=8)
+    return figure
+
+
+def confusions(frame: pd.DataFrame) -> Figure:
+    """Draw each arm's confusion matrix: count and share of the true class in every cell.
+
+    frame: arm, true, predicted, count, share.
+    """
+    arms, classes = _names(frame, "arm"), _names(frame, "true")
+    short = [name.split("_")[-1] for name in classes]
+    figure, axes = plt.subplots(
+        1, len(arms), figsize=(2.9 * len(arms) + 0.9, 3.0), squeeze=False, layout="constrained"
+    )
+    for axis, arm in zip(axes.flat, arms, strict=True):
+        own = frame[frame["arm"] == arm]
+        share, count = (
+            own.pivot_table(index="true", columns="predicted", values=name, sort=False).to_numpy()
+            for name in ("share", "count")
+        )
+        axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
+        for (row, column), n in np.ndenumerate(count):
+            colour = "white" if share[row, column] > 0.55 else "black"
+            text = f"{n:,.0f}\n{share[row, column]:.0%}"
+            axis.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)
+        axis.set_title(arm, fontsize=9)
+        axis.set_xticks(range(len(classes)), short, fontsize=8)
+        axis.set_yticks(range(len(classes)), short, fontsize=8, rotation=90, va="center")
+        axis.grid(visible=False)
+    axes.flat[0].set_ylabel("true class", fontsize=9)
+    figure.supxlabel("predicted class", fontsize=9)
     return figure
 
 
@@ -166,7 +198,7 @@ def maps(pictures: NDArray[np.uint8], heat: Mapping[str, NDArray[np.float32]]) -
 
 
 def deletion(frame: pd.DataFrame) -> Figure:
-    """Draw how the probability falls as pixels go; frame: arm, order, gone, bounds."""
+    """Draw how the probability falls as pixels go; frame: arm, order, gone, probability."""
     arms = _names(frame, "arm")
     figure, axes = plt.subplots(
         1,

@@ -126,7 +126,16 @@ def _explanations(results: Results, test: Images) -> list[Exhibit]:
                 point = tables.columns("probability", mean(each[:, :, step], bounds=(0, 1)))
                 gone = step / (each.shape[2] - 1)
                 curves.append({"arm": arm, "order": order, "gone": gone, **point})
-    frame = pd.DataFrame(curves)
+    return _drawn(pd.DataFrame(rows), pd.DataFrame(curves), maps, _pictures(test, chosen), chosen)
+
+
+def _drawn(
+    summary: pd.DataFrame,
+    frame: pd.DataFrame,
+    maps: dict[str, np.ndarray],
+    pictures: np.ndarray,
+    chosen: np.ndarray,
+) -> list[Exhibit]:
     size = maps[next(iter(maps))].shape[1:]
     heat = pd.DataFrame(
         [
@@ -143,15 +152,13 @@ def _explanations(results: Results, test: Images) -> list[Exhibit]:
             "Spearman's rho with the maps of the same network with random weights (a map that "
             "shows what was learned has little). Deletion: mean probability as pixels go, those "
             "that matter most first; a map worth its name lies below random order.",
-            pd.DataFrame(rows),
+            summary,
         ),
         Exhibit(
             "attributions",
             f"Integrated gradients, seed 0, {size[0]} x {size[1]} pixels, brighter matters more.",
             heat,
-            figures.maps(
-                _pictures(test, chosen), {arm: m.astype(np.float32) for arm, m in maps.items()}
-            ),
+            figures.maps(pictures, {arm: each.astype(np.float32) for arm, each in maps.items()}),
         ),
         Exhibit(
             "deletion",

@@ -3,14 +3,16 @@
 import functools
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from core.data.images import Splits
 from core.errors import UserError
+from core.evaluation.comparisons import paired
 from core.evaluation.roc import specificity_at
 from reports.tables import columns
 
@@ -34,6 +36,8 @@ class Reader:
     dermoscopic: bool = True
     """dermoscopic images, melanoma against benign lesions: the task nearest to ours"""
     citation: str = "the user's file"
+    calls: Mapping[int, bool] = field(default_factory=dict)
+    """index of one of our test images -> the reader's call, where they saw the same images"""
 
 
 @functools.cache
@@ -43,31 +47,84 @@ def published() -> tuple[Reader, ...]:
     return tuple(Reader(**fields) for fields in tomllib.loads(text)["study"])
 
 
-def own(path: Path) -> tuple[Reader, ...]:
+def own(path: Path, splits: Splits, positive: str) -> tuple[Reader, ...]:
     """Read the user's readers: a csv with the columns reader, sensitivity, specificity.
 
-    Raises UserError, one line, for a file that is not that, and for a share outside [0, 1].
+    Or reader, image, call (1: `positive`): what readers said of our test images, known by their
+    file names without folder and suffix. Raises UserError, one line, for a file that is neither,
+    a share outside [0, 1], an image that is not among the test images, or comes twice.
     """
     try:
-        frame = pd.read_csv(path, encoding="utf-8-sig")
+        frame = pd.read_csv(path, encoding="utf-8-sig", dtype={"reader": str, "image": str})
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:120]
         raise UserError(f"--readers {path.name}: a csv file is wanted ({reason})") from error
-    wanted = ("reader", "sensitivity", "specificity")
+    kinds = (("reader", "image", "call"), ("reader", "sensitivity", "specificity"))
+    wanted = kinds[0] if "image" in frame else kinds[1]
     if missing := [name for name in wanted if name not in frame]:
         raise UserError(f"--readers {path.name}: the column {missing[0]} is wanted too")
-    found = []
     for row in frame.to_dict("records"):
         for name in wanted[1:]:
-            share = pd.to_numeric(row[name], errors="coerce")
-            if not 0 <= share <= 1:
+            share = pd.to_numeric(row[name], errors="coerce") if name != "image" else 0
+            if not (share in (0, 1) if name == "call" else 0 <= share <= 1):
                 where = f"--readers {path.name}: {row['reader']}, {name} {row[name]}"
-                raise UserError(f"{where}: a share between 0 and 1 is wanted")
-        sensitivity, specificity = float(row["sensitivity"]), float(row["specificity"])
-        found.append(
-            Reader(name=str(row["reader"]), sensitivity=sensitivity, specificity=specificity)
-        )
-    return tuple(found)
+                span = "0 or 1" if name == "call" else "a share between 0 and 1"
+                raise UserError(f"{where}: {span} is wanted")
+    if wanted is kinds[0]:
+        if positive not in splits.card.classes:
+            raise UserError(f"--readers {path.name}: a class named {positive} is wanted in --data")
+        labels = splits.test.labels.numpy() == splits.card.classes.index(positive)
+        place = {PurePath(name).stem: index for index, name in enumerate(splits.test_names)}
+        groups = frame.groupby("reader", sort=False)
+        return tuple(_of_calls(path.name, str(n), rows, place, labels) for n, rows in groups)
+    return tuple(
+        Reader(name=name, sensitivity=float(found), specificity=float(spared))
+        for name, found, spared in frame[list(wanted)].itertuples(index=False)
+    )
+
+
+def _of_calls(
+    file: str, name: str, rows: pd.DataFrame, place: dict[str, int], labels: NDArray[np.bool_]
+) -> Reader:
+    calls: dict[int, bool] = {}
+    for image, call in zip(rows["image"], rows["call"], strict=True):
+        index = place.get(PurePath(image).stem)
+        if index is None or index in calls:
+            what = "once is wanted" if index is not None else "one of our test images is wanted"
+            raise UserError(f"--readers {file}: {name}, {image}: {what}")
+        calls[index] = bool(call)
+    truth, said = labels[list(calls)], np.array([*calls.values()])
+    if truth.all() or not truth.any():
+        raise UserError(f"--readers {file}: {name}: images of both kinds are wanted")
+    return Reader(
+        name=name,
+        sensitivity=float(said[truth].mean()),
+        specificity=float((~said[~truth]).mean()),
+        images="ours",
+        calls=calls,
+    )
+
+
+def against(
+    called: NDArray[np.bool_], labels: NDArray[np.bool_], readers: Sequence[Reader]
+) -> pd.DataFrame:
+    """Compare our calls, (seeds, n), with those of readers who saw the same images, in pairs.
+
+    Returns reader, images, and for sensitivity and specificity ours less theirs with interval.
+    """
+    rows = []
+    for reader in readers:
+        index, said = np.array([*reader.calls]), np.array([*reader.calls.values()])
+        row: dict[str, object] = {"reader": reader.name, "images": len(index)}
+        for name, kind in (("sensitivity", True), ("specificity", False)):
+            own = labels[index] == kind
+            ours = called[:, index[own]] == kind
+            theirs = np.tile(said[own] == kind, (len(ours), 1))
+            gap = paired(ours.astype(float), theirs.astype(float))
+            row[f"their {name}"] = float(theirs.mean())
+            row |= columns(f"{name}, ours - theirs", gap)
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def beside(

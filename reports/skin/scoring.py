@@ -24,6 +24,7 @@ from core.evaluation.roc import auc, auc_table
 from core.evaluation.thresholds import counts, rates
 
 TASKS = {"task_1": "melanoma", "task_2": "keratosis"}
+PREDICTIVE = ("ppv", "npv")  # they depend on the prevalence
 LISTED = 20  # ids that an error names
 
 
@@ -145,10 +146,10 @@ def ranks(estimate: Estimate, category: str) -> tuple[int, int]:
     return place(estimate.high), entries + 1 if worst > len(known) else worst
 
 
-def _shown(estimate: Estimate) -> str:
+def _shown(estimate: Estimate, where: str) -> str:
     if np.isnan(estimate.value):
-        return "undefined: nothing is called so"
-    return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
+        return "undefined: no image is called so"
+    return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f}){where}"
 
 
 def lines(scores: Scores, threshold: float, prevalence: float) -> list[str]:
@@ -165,8 +166,7 @@ def lines(scores: Scores, threshold: float, prevalence: float) -> list[str]:
     for name, ((tn, fp), (fn, tp)) in scores.counts.items():
         found.append(f"{name} at {threshold:g}: TP {tp}, FN {fn}, FP {fp}, TN {tn}")
         found += [
-            f"  {rate:<11} {_shown(each)}"
-            + (f" at prevalence {prevalence:g}" if rate in ("ppv", "npv") else "")
+            f"  {rate:<11} {_shown(each, f' at prevalence {prevalence:g}' * (rate in PREDICTIVE))}"
             for rate, each in scores.rates[name].items()
         ]
     found.append(f"of the board only the best {len(board['mean'])} places are known to us")

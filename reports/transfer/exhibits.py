@@ -98,10 +98,11 @@ def _advice(cells: dict[tuple[str, str], Results]) -> Exhibit:
     for cell, own in cells.items():
         accuracy = {a: v.mean() for a, v in tables.scores(own, "correct").items() if a in FOUR}
         best = max(accuracy.values())
-        advice = tables.scores(own, "advice")["head"]
+        heads = {trial: result for trial, result in own.items() if trial.arm == "head"}
+        advice = tables.scores(heads, "advice")["head"]
         names = [list(STRATEGIES)[int(code)] for code in advice[:, 0]]
         hits = sum(bool(accuracy[name] >= best - NEAR) for name in names)
-        probes = tables.scores(own, "probes")["head"].mean(0)
+        probes = tables.scores(heads, "probes")["head"].mean(0)
         rows.append(
             {
                 "cell": ", ".join(cell),

@@ -103,5 +103,8 @@ def test_net_benefit_by_hand_and_at_another_prevalence():
     assert frame.loc[0.2, "all"] == pytest.approx(0.5 - 0.25 * 0.5)
     rare = net_benefit(p, labels, [0.2], prevalence=0.1)
     assert rare["benefit"][0] == pytest.approx(0.1 * 1.0 - 0.25 * 0.9 * 0.5)
+    none = net_benefit(p, labels, [0.95])
+    assert none["benefit"][0] == 0
+    assert none[["benefit_low", "benefit_high"]].isna().all(axis=None)
     with pytest.raises(ValueError, match="between 0 and 1"):
         net_benefit(p, labels, [1.0])

@@ -21,7 +21,7 @@ from core.models.config import BackboneConfig
 from core.results import Result, Trial
 from experiments import dog_detectors
 from experiments.dog_detectors import SMOKE, Config, detect, main, read
-from reports.dogs import detectors
+from reports.dogs import detectors, halves
 
 CPU = Device(torch.device("cpu"), bfloat16=False)
 FOLDERS = {"dogs": "dog", "people": "man", "others": "thing", "hard": "cat"}
@@ -64,7 +64,7 @@ def test_from_folders_to_report(store, config, tmp_path, capsys, backbones_):
         assert len(pd.read_csv(report / f"{exhibit['name']}.csv")) > 0
         assert (report / f"{exhibit['name']}.png").exists() == exhibit["figure"]
     out = capsys.readouterr().out
-    assert "20 test; 4 classes, each of its own size" in out
+    assert "20 test; 4 classes, 3x40x50" in out
     assert "note: 1 of the images come from ImageNet" in out
 
 
@@ -124,15 +124,15 @@ def test_random_weights_decide_nothing():
 def test_an_image_is_never_called_by_a_threshold_that_it_chose():
     strata = Known(40, 40, 40, 10)
     mass = np.random.default_rng(0).random(130) * 0.5 + 0.5 * (strata.of == 0)
-    whole = detectors.crossed_threshold(mass, strata)
-    for half, threshold in detectors.thresholds(mass, strata).items():
+    whole = halves.crossed_threshold(mass, strata)
+    for half, threshold in halves.thresholds(mass, strata).items():
         changed, own = mass.copy(), strata.half == half
         changed[own] = 0.7
-        assert detectors.thresholds(changed, strata)[half] == threshold
+        assert halves.thresholds(changed, strata)[half] == threshold
         assert np.array_equal(whole[own], mass[own] >= threshold)
     hard = mass.copy()
     hard[strata.of == 3] = 1
-    assert detectors.thresholds(hard, strata) == detectors.thresholds(mass, strata)
+    assert halves.thresholds(hard, strata) == halves.thresholds(mass, strata)
 
 
 def test_without_weights_or_data_it_is_one_line(config, tmp_path, monkeypatch):

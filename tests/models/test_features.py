@@ -1,5 +1,7 @@
 """Cached features equal a fresh pass, are computed once per image, and survive damage."""
 
+import copy
+
 import pytest
 import torch
 from PIL import Image
@@ -122,11 +124,23 @@ def test_heads_of_all_seeds_train_on_features_as_on_images(trunk, images, tmp_pa
         torch.manual_seed(seed)
         models.append(mlp(made.shape, 2, hidden=()))
     alone = [mlp(made.shape, 2, hidden=()) for _ in models]
-    for copy, model in zip(alone, models, strict=True):
-        copy.load_state_dict(model.state_dict())
+    for twin, model in zip(alone, models, strict=True):
+        twin.load_state_dict(model.state_dict())
     replicas = Replicas([[model] for model in models], (0, 1), CPU)
     list(fit_many(replicas, made, made, config))
     many = predict_many(replicas, made)
     for seed, model in enumerate(alone):
         list(fit(model, made, None, config, seed, CPU))
         assert torch.allclose(predict(model, made, CPU), many[seed, 0], atol=1e-5)
+
+
+def test_a_head_on_the_cache_learns_what_the_courses_loop_would(trunk, images, tmp_path):
+    """The course passes every image through the frozen network again in every epoch."""
+    config = TrainConfig(epochs=3, batch_size=16, lr=0.1)
+    made = features(trunk, images, CPU, tmp_path)
+    torch.manual_seed(0)
+    head = mlp(made.shape, 2, hidden=())
+    whole = nn.Sequential(trunk, *copy.deepcopy(head))
+    list(fit(head, made, None, config, 0, CPU))
+    list(fit(whole, images, None, config, 0, CPU))
+    assert torch.allclose(predict(head, made, CPU), predict(whole, images, CPU), atol=1e-5)

@@ -1,0 +1,106 @@
+"""A trained head with all that it needs to be used: classes, preprocessing, trunk, neighbours."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn import functional as F
+
+from core.errors import UserError
+from core.models.backbones import Preparation, Trunk, digest
+
+FORMAT = "cnn-claims head 1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """A linear head on a frozen trunk, and the training images it was made from."""
+
+    classes: tuple[str, ...]
+    preparation: Preparation
+    trunk: str
+    """name of the trunk"""
+    trunk_digest: str
+    """hash of its weights: another trunk's features mean nothing to the head"""
+    weight: Tensor
+    """float32 (classes, width)"""
+    bias: Tensor
+    """float32 (classes,)"""
+    features: Tensor
+    """float32 (n, width), of the training images"""
+    labels: Tensor
+    """int64 (n,)"""
+    thumbnails: Tensor
+    """uint8 (n, 3, side, side): the training images, small"""
+
+    def __post_init__(self) -> None:
+        n, width = self.features.shape
+        fits = self.weight.shape == (len(self.classes), width) and len(self.labels) == n
+        if not fits or len(self.bias) != len(self.classes) or len(self.thumbnails) != n:
+            raise ValueError("bundle: head, classes and training images do not fit together")
+
+    def probabilities(self, features: Tensor) -> Tensor:
+        """Return the probability of every class. features: (batch, width). Rows add up to 1."""
+        return F.linear(features, self.weight, self.bias).softmax(-1)
+
+    def nearest(self, features: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        """Find the training images like these: cosine distances (batch, k), indices (batch, k)."""
+        own, known = (F.normalize(each, dim=-1) for each in (features, self.features))
+        similarity, index = (own @ known.T).topk(min(k, len(known)), dim=-1)
+        return 1 - similarity, index
+
+    def check(self, trunk: Trunk) -> None:
+        """Raise ValueError unless the trunk is the one that the head was trained on."""
+        if digest(trunk) != self.trunk_digest or trunk.preparation != self.preparation:
+            raise ValueError(f"trunk: {trunk.name}, wanted the one that the head was trained on")
+
+    def save(self, path: Path) -> None:
+        """Write one safetensors file, whole or not at all."""
+        tensors = {
+            name: getattr(self, name).contiguous()
+            for name in ("weight", "bias", "features", "labels", "thumbnails")
+        }
+        facts = {
+            "format": FORMAT,
+            "classes": self.classes,
+            "preparation": asdict(self.preparation),
+            "trunk": self.trunk,
+            "trunk_digest": self.trunk_digest,
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f"{path.name}.{os.getpid()}")
+        save_file(tensors, partial, metadata={"facts": json.dumps(facts)})
+        os.replace(partial, path)
+
+
+def load(path: Path) -> Bundle:
+    """Read a bundle. Raises UserError for a file that is missing or holds anything else."""
+    try:
+        with safe_open(path, "pt") as file:
+            facts = json.loads((file.metadata() or {}).get("facts", "{}"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise UserError(f"{path}: a trained head is wanted: {reason}") from error
+    if facts.pop("format", None) != FORMAT:
+        raise UserError(f"{path}: a trained head is wanted, this is another safetensors file")
+    preparation = facts.pop("preparation")
+    prepared = Preparation(
+        **{**preparation, "mean": tuple(preparation["mean"]), "std": tuple(preparation["std"])}
+    )
+    classes = tuple(facts.pop("classes"))
+    return Bundle(classes=classes, preparation=prepared, **facts, **tensors)
+
+
+def small(pixels: Tensor, side: int = 96) -> Tensor:
+    """Scale uint8 images (n, C, H, W) to side x side."""
+    parts = (
+        F.interpolate(part.float(), (side, side), mode="bilinear", antialias=True)
+        for part in pixels.split(256)
+    )
+    return torch.cat([part.round().clamp(0, 255).to(torch.uint8) for part in parts])

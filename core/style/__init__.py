@@ -1,0 +1,1 @@
+"""Style transfer: a picture painted with the statistics of another, by optimising its pixels."""

@@ -1,0 +1,105 @@
+"""Pictures set up for painting: standardised, held to their targets, shown, measured."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+from torch import Tensor
+
+from core.device import Device
+from core.evaluation.texture import artefacts, autocorrelation_length
+from core.models.backbones import Backbone
+from core.results import Result
+from core.style import pictures
+from core.style.config import StyleConfig
+from core.style.objective import Objective
+from core.style.paint import Step, paint
+from core.style.pictures import Pair, Standard
+
+
+class Easel:
+    """A batch of pairs whose contents have one shape."""
+
+    def __init__(
+        self, backbone: Backbone, config: StyleConfig, pairs: Sequence[Pair], device: Device
+    ) -> None:
+        """Compute the targets. config: as `settle` returns it."""
+        self.network, self.device = backbone.network.to(device.torch), device
+        self.config, self.pairs = config, pairs
+        prepared = backbone.preparation
+        standard = self.standard = Standard(prepared.mean, prepared.std, device.torch)
+        targets = [(pair.pixels, pair.style_pixels) for pair in pairs]
+        if config.colour == "content":
+            targets = [pictures.luminance_only(*each) for each in targets]
+        self.contents = standard.apply(torch.stack([content for content, _ in targets]))
+        self.styles = [standard.apply(style) for _, style in targets]
+        self.objective = Objective(self.network, config, self.contents, self.styles, device)
+
+    def paint(self, checkpoint: Path | None = None) -> Iterator[Step]:
+        """Paint from the contents on, see `paint.paint`."""
+        return paint(self.objective, self.contents, self.standard.limits, checkpoint)
+
+    def show(self, painted: Tensor) -> list[NDArray[np.uint8]]:
+        """Return a step's pictures as uint8 (H, W, 3), in the colours asked for."""
+        pixels = self.standard.undo(painted)
+        if self.config.colour == "content":
+            pixels = torch.stack(
+                [
+                    pictures.recolour(own, pair.pixels)
+                    for own, pair in zip(pixels, self.pairs, strict=True)
+                ]
+            )
+        return [pictures.to_bytes(each) for each in pixels]
+
+    @torch.no_grad()
+    def measure(self, painted: Tensor) -> list[dict[str, float]]:
+        """Measure a step's pictures in units that all modes and weights share.
+
+        shares/content is the share of the content lost, shares/style that of the gap to the style
+        left, mean over its layers: the losses of the normalised mode. artefact/length is in
+        pixels, artefact/length_smooth the same without the noise from pixel to pixel; they are
+        left out where nothing was painted.
+        """
+        plain = replace(self.config, mode="normalised", style_weights=())
+        alike = Objective(self.network, plain, self.contents, self.styles, self.device)
+        losses = alike(painted.to(self.device.torch))
+        found = []
+        for index, (before, after) in enumerate(zip(self.contents, painted, strict=True)):
+            one, other = (
+                self.standard.undo(each).clamp(0, 1).permute(1, 2, 0).double().numpy()
+                for each in (before, after)
+            )
+            painted_over = artefacts(other, one)
+            smooth = gaussian_filter(painted_over, (1, 1, 0))
+            metrics = {
+                "shares/content": float(losses.content[index]),
+                "shares/style": float(losses.style[index].mean()),
+                "artefact/length": autocorrelation_length(painted_over),
+                "artefact/length_smooth": autocorrelation_length(smooth),
+            }
+            found.append({name: value for name, value in metrics.items() if np.isfinite(value)})
+        return found
+
+    def results(self, steps: Sequence[Step]) -> list[Result]:
+        """Return the result of each picture from all its steps.
+
+        Metrics: final/total, final/content, ... and those of `measure`. Arrays: losses (steps + 1,
+        names), in the order of the metrics final/..., and frames uint8 (frames, H, W, 3).
+        """
+        painted = [step.pictures for step in steps if step.pictures is not None]
+        frames = np.stack([self.show(each) for each in painted], 1)
+        losses = np.stack([list(step.losses.values()) for step in steps], 1)
+        found = []
+        for index, metrics in enumerate(self.measure(painted[-1])):
+            final = {f"final/{k}": float(v[index]) for k, v in steps[-1].losses.items()}
+            files = {
+                "picture.png": pictures.png(frames[index, -1]),
+                "steps.gif": pictures.animation(list(frames[index])),
+            }
+            arrays = {"losses": losses[:, :, index].T.copy(), "frames": frames[index].copy()}
+            found.append(Result({**final, **metrics}, arrays, files=files))
+        return found

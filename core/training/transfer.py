@@ -1,0 +1,182 @@
+"""Two kinds of pretrained networks, and how the strategies of transfer train on them.
+
+`Small` is pretrained here, one network a seed, and all seeds train as one program. `Large` is
+torchvision's: frozen parts give cached features, and what is trained whole is trained alone.
+"""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from core.config import TrainConfig
+from core.data.images import Images
+from core.data.tasks import Task
+from core.device import Device, seeded
+from core.models import backbones
+from core.models.advisor import Advice, advise, measure
+from core.models.backbones import Trunk, trainable
+from core.models.controls import shuffled, statistics_only
+from core.models.features import features, passing
+from core.models.networks import mlp, staged_cnn
+from core.models.regimes import DEPTH, STRATEGIES, Strategy, build
+from core.results import Trial
+from core.training.replicas import Replicas, fit_many, predict_many
+from core.training.single import fit, predict
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What the trials of a group gave."""
+
+    logits: Tensor
+    """(trials, n, classes) float32, on the test images"""
+    losses: list[float]
+    """mean training loss of the last epoch"""
+    parameters: list[int]
+    """how many values were trained"""
+
+
+class Bench(Protocol):
+    """A kind of pretrained network."""
+
+    def advise(self, task: Task, seed: int) -> Advice:
+        """Look at the training images of a task."""
+        ...
+
+    def train(
+        self, group: Sequence[Trial], task: Task, config: TrainConfig, checkpoint: Path
+    ) -> Trained:
+        """Train a group's trials, which train the same parameters, and score them."""
+        ...
+
+
+class Small:
+    """The staged CNN, pretrained on a source once a seed, each from its own weights."""
+
+    def __init__(self, source: Images, seeds: int, config: TrainConfig, device: Device) -> None:
+        """Pretrain all seeds as one program."""
+        self.source, self.device, self.networks = source, device, list[nn.Sequential]()
+        for seed in range(seeds):
+            with seeded(seed):
+                self.networks.append(staged_cnn(source.shape, int(source.labels.max()) + 1))
+        replicas = Replicas([[each] for each in self.networks], range(seeds), device)
+        for _ in fit_many(replicas, source.to(device.torch), None, config):
+            pass
+        for index, network in enumerate(self.networks):
+            network.cpu().load_state_dict(replicas.weights(index))
+
+    def advise(self, task: Task, seed: int) -> Advice:
+        """Look at the training images of a task with the network of a seed."""
+        return advise(self.networks[seed], self.source, task.train)
+
+    def train(
+        self, group: Sequence[Trial], task: Task, config: TrainConfig, checkpoint: Path
+    ) -> Trained:
+        """Train all trials as one program."""
+        models = [
+            build(
+                STRATEGIES[t.arm], self.networks[t.seed], task.train.shape, task.n_classes, t.seed
+            )
+            for t in group
+        ]
+        return _together(group, models, task.train, task.test, config, self.device, checkpoint)
+
+
+class Large:
+    """A torchvision classifier, the same for all seeds, on images of `side` pixels."""
+
+    def __init__(self, name: str, weights: str, side: int, device: Device) -> None:
+        """Load it. Raises UserError as `backbones.load`."""
+        self.name, self.device = name, device
+        self.backbone = backbones.load(name, weights)
+        whole = self.backbone.preparation
+        resize = round(side * whole.resize / whole.crop)
+        self.preparation = replace(whole, resize=resize, crop=side)
+        self.backbone.preparation = self.preparation
+
+    def advise(self, task: Task, seed: int) -> Advice:
+        """Look at the training images of a task; the source's are not to be had."""
+        made = [features(self._frozen(k), task.train, self.device) for k in range(1, DEPTH + 1)]
+        values = [each.pixels.flatten(1).numpy() for each in made]  # type: ignore[union-attr]
+        return measure(values, task.train.labels.numpy(), None)
+
+    def train(
+        self, group: Sequence[Trial], task: Task, config: TrainConfig, checkpoint: Path
+    ) -> Trained:
+        """Train heads on cached features, all seeds as one program; whole networks alone."""
+        strategy = STRATEGIES[group[0].arm]
+        if strategy.frozen:
+            trunk = self._frozen(strategy.stages)
+            train, test = (features(trunk, part, self.device) for part in (task.train, task.test))
+            heads = [self._head(trunk.width, task, trial.seed) for trial in group]
+            return _together(group, heads, train, test, config, self.device, checkpoint)
+        found = [
+            self._alone(STRATEGIES[t.arm], t, task, config, checkpoint.with_suffix(f".{i}"))
+            for i, t in enumerate(group)
+        ]
+        logits, losses, parameters = zip(*found, strict=True)
+        return Trained(torch.stack(logits), list(losses), list(parameters))
+
+    def _frozen(self, stages: int) -> Trunk:
+        """Keep all stages, or as large a part of them as of the small network's."""
+        if stages == DEPTH:
+            return self.backbone.trunk().freeze()
+        return self.backbone.cut(max(1, self.backbone.n_stages * stages // DEPTH)).freeze()
+
+    def _head(self, width: int, task: Task, seed: int) -> nn.Sequential:
+        with seeded(seed):
+            return mlp((width, 1, 1), task.n_classes, hidden=())
+
+    def _alone(
+        self, strategy: Strategy, trial: Trial, task: Task, config: TrainConfig, checkpoint: Path
+    ) -> tuple[Tensor, float, int]:
+        trunk = self._begin(strategy, trial.seed)
+        model = nn.Sequential(trunk, *self._head(trunk.width, task, trial.seed))
+        loss = float("nan")
+        for epoch in fit(
+            model, task.train, None, config, trial.seed, self.device, checkpoint=checkpoint
+        ):
+            loss = float(epoch.metrics["train/loss"].item())
+        logits = predict(model, task.test, self.device, passing(self.device))
+        return logits, loss, sum(trainable(model).values())
+
+    def _begin(self, strategy: Strategy, seed: int) -> Trunk:
+        """Return the trunk that a strategy trains.
+
+        Batch norm keeps the pretrained network's statistics, in the controls too, so that they
+        differ in nothing but the weights; from random weights there are none to keep.
+        """
+        if strategy.begin == "random":
+            fresh = backbones.load(self.name, "none", seed)
+            fresh.preparation = self.preparation
+            return fresh.trunk()
+        trunk = copy.deepcopy(self.backbone.trunk()).requires_grad_(True)
+        trunk.keeps_statistics = True
+        makers = {"statistics": statistics_only, "shuffled": shuffled}
+        return makers[strategy.begin](trunk, seed) if strategy.begin in makers else trunk
+
+
+def _together(
+    group: Sequence[Trial],
+    models: Sequence[nn.Module],
+    train: Images,
+    test: Images,
+    config: TrainConfig,
+    device: Device,
+    checkpoint: Path,
+) -> Trained:
+    """Train models of one architecture as one program; seeds outside, arms inside."""
+    arms = len({trial.arm for trial in group})
+    rows = [models[start : start + arms] for start in range(0, len(models), arms)]
+    sizes = [sum(trainable(model).values()) for model in models]
+    replicas = Replicas(rows, [trial.seed for trial in group][::arms], device)
+    losses: list[float] = []
+    for epoch in fit_many(replicas, train.to(device.torch), None, config, checkpoint):
+        losses = epoch.metrics["train/loss"].flatten().tolist()
+    logits = predict_many(replicas, test.to(device.torch)).flatten(0, 1)
+    return Trained(logits, losses, sizes)

@@ -1,0 +1,140 @@
+"""Figures of the study of autoencoders; nothing computed but layout."""
+
+from collections.abc import Mapping
+from math import ceil, sqrt
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from reports.figures import BLUE, GREY, ORANGE, panels
+
+GREEN = "#009E73"
+COLOURS = {"convolutional": BLUE, "linear": ORANGE, "PCA": GREY}
+
+
+def rows(images: Mapping[str, NDArray[np.generic]], left: float = 1.5) -> Figure:
+    """Draw rows of images, a name to the left of each. images: name -> (n, C, H, W) in [0, 1]."""
+    n = len(next(iter(images.values())))
+    figure, axes = plt.subplots(
+        len(images), n, figsize=(n + left, len(images)), squeeze=False, layout="constrained"
+    )
+    for line, (name, each) in zip(axes, images.items(), strict=True):
+        for axis, image in zip(line, each, strict=True):
+            _image(axis, image)
+        line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+    return figure
+
+
+def pictures(
+    originals: NDArray[np.generic],
+    reconstructions: Mapping[str, NDArray[np.generic]],
+    codes: Mapping[str, NDArray[np.generic]],
+) -> Figure:
+    """Draw originals, and for every network its codes (n, size) above its reconstructions."""
+    lines: dict[str, NDArray[np.generic]] = {"original": originals}
+    for arm, images in reconstructions.items():
+        lines[f"{arm}: code"] = np.stack([_square(code) for code in codes[arm][: len(images)]])
+        lines[arm] = images
+    return rows(lines, 2.0)
+
+
+def _square(code: NDArray[np.generic]) -> NDArray[np.float64]:
+    """Lay a code out as a square image, scaled to [0, 1], padded with zeros."""
+    side = ceil(sqrt(len(code)))
+    flat = np.zeros(side * side)
+    flat[: len(code)] = code.astype(np.float64) / max(float(code.max()), 1e-9)
+    return flat.reshape(1, side, side)
+
+
+def _image(axis: Axes, image: NDArray[np.generic]) -> None:
+    shown = image.transpose(1, 2, 0) if image.shape[0] == 3 else image.mean(0)
+    axis.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axis.set_xticks([])
+    axis.set_yticks([])
+    axis.grid(visible=False)
+
+
+def spectra(frame: pd.DataFrame) -> Figure:
+    """Draw power by frequency. frame: images, frequency, power."""
+    figure, axis = plt.subplots(figsize=(8, 4), layout="constrained")
+    colours = dict(zip(
+        ["transposed", "upsampling", "transposed-k3", "transposed-decoder", "transposed-wide"],
+        [ORANGE, BLUE, GREEN, "#CC79A7", "#E69F00"], strict=True,
+    ))  # fmt: skip
+    for name, own in frame.groupby("images", sort=False):
+        bare = name == "originals"
+        colour = "black" if bare else colours[str(name)]
+        axis.plot(
+            own["frequency"], own["power"], "--" if bare else "-o", color=colour,
+            markersize=3, linewidth=1.5, label=name,
+        )  # fmt: skip
+    axis.set_yscale("log")
+    axis.set_xlabel("horizontal frequency, cycles a pixel")
+    axis.set_ylabel("power (logarithmic)")
+    axis.legend(frameon=False)
+    return figure
+
+
+def rates(frame: pd.DataFrame) -> Figure:
+    """Draw PSNR by code size with bands. frame: kind, code, psnr, psnr_low, psnr_high."""
+    figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
+    for kind, own in frame.groupby("kind", sort=False):
+        colour = COLOURS[str(kind)]
+        axis.plot(own["code"], own["psnr"], "-o", color=colour, markersize=4, label=kind)
+        axis.fill_between(
+            own["code"], own["psnr_low"], own["psnr_high"], color=colour, alpha=0.2, linewidth=0
+        )
+    axis.set_xscale("log", base=2)
+    ticks = sorted(set(frame["code"]))
+    axis.set_xticks(ticks, [str(tick) for tick in ticks])
+    axis.minorticks_off()
+    axis.set_xlabel("numbers in the code (logarithmic)")
+    axis.set_ylabel("PSNR on test images, dB")
+    axis.legend(frameon=False)
+    return figure
+
+
+def levels(frame: pd.DataFrame) -> Figure:
+    """Draw the heat map of noise levels. frame: trained, tested, psnr."""
+    table = frame.pivot_table(index="trained", columns="tested", values="psnr", sort=False)
+    networks = frame[frame["trained"] != "least squares"]["psnr"]  # a line undoes no noise exactly
+    figure, axis = plt.subplots(figsize=(6, 0.5 * len(table) + 1.5), layout="constrained")
+    sns.heatmap(
+        table,
+        annot=True,
+        fmt=".1f",
+        cmap="viridis",
+        vmin=networks.min(),
+        vmax=networks.max(),
+        cbar_kws={"label": "PSNR, dB"},
+        ax=axis,
+    )
+    axis.set_xlabel("standard deviation of the test noise")
+    axis.set_ylabel("trained with noise")
+    axis.tick_params(axis="y", rotation=0)
+    return figure
+
+
+def codes(frame: pd.DataFrame) -> Figure:
+    """Draw the codes of every network in a plane. frame: network, x, y, class."""
+    names = list(dict.fromkeys(frame["network"]))
+    classes = sorted(set(frame["class"]))
+    palette = dict(zip(classes, sns.color_palette("husl", len(classes)), strict=True))
+    figure, axes = panels(names, per_row=3, height=2.8)
+    for axis, name in zip(axes, names, strict=True):
+        for label in classes:
+            own = frame[(frame["network"] == name) & (frame["class"] == label)]
+            axis.scatter(own["x"], own["y"], s=7, color=palette[label], linewidth=0, label=label)
+        axis.set_xticks([])
+        axis.set_yticks([])
+    if len(classes) <= 20:
+        handles, labels = axes[0].get_legend_handles_labels()
+        figure.legend(
+            handles, labels, loc="outside right center", frameon=False, markerscale=2, fontsize=8
+        )
+    return figure

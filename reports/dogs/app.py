@@ -1,0 +1,111 @@
+"""The app's answers: a line and a drawing for each picture."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from PIL import Image
+
+from core.data.decode import UnreadableError, decode
+from core.detection.resemblance import Answer, Resemblance
+from core.errors import UserError
+from core.models.bundle import Bundle
+from reports.dogs.figures import breed
+from reports.figures import BLUE, ORANGE
+
+
+def readable_pictures(
+    names: Sequence[str], strict: bool = False
+) -> tuple[dict[str, Image.Image], list[str]]:
+    """Decode the pictures; return those that can be read, and a line for each that cannot.
+
+    strict: print all lines but the last, which is raised as a UserError.
+    """
+    found, bad = {}, []
+    for name in names:
+        try:
+            found[name] = _decode(name)
+        except UnreadableError as error:
+            bad.append(f"IMAGE {name}: {error}; a picture file is wanted")
+    if strict and bad:
+        for line in bad[:-1]:
+            print(line, file=sys.stderr)
+        raise UserError(bad[-1])
+    return found, bad
+
+
+def _decode(name: str) -> Image.Image:
+    if "://" in name:
+        raise UnreadableError("an address; download it first")
+    path = Path(name).expanduser()
+    if not path.exists():
+        raise UnreadableError("there is no such file")
+    return decode(path)
+
+
+def answer(name: str, image: Image.Image, eyes: Resemblance, folder: Path) -> None:
+    """Print what a picture shows, and draw it to a file of the folder.
+
+    Raises UserError for a folder that cannot be written.
+    """
+    found = eyes.look(image)
+    print(f"{name}: {plain(found)}")
+    figure = draw(image, found, eyes.bundle)
+    path = folder / f"{Path(name).stem}.png"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=110)
+    except OSError as error:
+        raise UserError(f"--output {folder}: {error.strerror}; a folder is wanted") from error
+    finally:
+        plt.close(figure)
+    print(f"  drawn: {path}")
+
+
+def plain(found: Answer) -> str:
+    """Return the answer's sentence with readable names of breeds."""
+    name = found.breeds[0][0]
+    return found.sentence().replace(name, breed(name))
+
+
+def draw(image: Image.Image, found: Answer, bundle: Bundle) -> Figure:
+    """Draw a picture with its faces, the three breeds and the three most similar training dogs."""
+    figure = plt.figure(figsize=(10, 4.2), layout="constrained")
+    grid = figure.add_gridspec(2, 6)
+    _picture(figure.add_subplot(grid[:, :3]), image, found)
+    _bars(figure.add_subplot(grid[0, 3:]), found)
+    for place, (index, name, gap) in enumerate(found.nearest):
+        axis = figure.add_subplot(grid[1, 3 + place])
+        axis.imshow(bundle.thumbnails[index].permute(1, 2, 0).numpy())
+        axis.set_axis_off()
+        axis.set_title(f"{breed(name)}\ndistance {gap:.2f}", fontsize=7)
+    figure.suptitle(plain(found), fontsize=10)
+    return figure
+
+
+def _picture(axis: Axes, image: Image.Image, found: Answer) -> None:
+    axis.imshow(np.asarray(image))
+    axis.set_axis_off()
+    axis.autoscale(enable=False)
+    for x0, y0, x1, y1 in found.faces.boxes:
+        box = Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, color=ORANGE, linewidth=1.8)
+        axis.add_patch(box)
+
+
+def _bars(axis: Axes, found: Answer) -> None:
+    names = [breed(name) for name, _ in found.breeds]
+    values = [p for _, p in found.breeds]
+    axis.barh(range(len(names)), values, color=BLUE)
+    axis.set_yticks(range(len(names)), names, fontsize=8)
+    axis.invert_yaxis()
+    axis.set_xlim(0, 1)
+    axis.tick_params(axis="x", labelsize=7)
+    known = len(found.breeds)
+    axis.set_title(
+        f"the {known} most probable breeds, and the most similar training dogs", fontsize=8
+    )

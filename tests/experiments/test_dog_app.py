@@ -1,0 +1,166 @@
+"""The app: its answers, its refusals, and the evaluation of the whole."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from mlflow import MlflowClient
+from PIL import Image
+
+from core import provenance
+from core.config import DeviceConfig, TrainConfig
+from core.data.cases import Case
+from core.data.config import DataConfig
+from core.detection.faces import Faces
+from core.detection.resemblance import KINDS, ORDERS, Answer, decide
+from core.errors import UserError
+from core.models import bundle, features
+from core.results import Trial
+from experiments.dog_app import Config, main
+from reports.dogs import algorithm
+from reports.dogs.app import plain, readable_pictures
+
+NONE = Faces(np.empty((0, 4), np.float32), np.empty(0, np.float32), None, 0.0)
+ONE = Faces(np.array([[1, 2, 3, 4]], np.float32), np.array([0.9], np.float32), None, 0.0)
+
+
+def saying(dog, faces, breed="001.Affenpinscher"):
+    return Answer(dog, 0.5, faces, ((breed, 0.7), ("boxer", 0.2)), ((0, breed, 0.1),))
+
+
+@pytest.mark.parametrize(
+    ("dog", "human", "kinds"),
+    [
+        (True, False, ("dog", "dog", "dog")),
+        (False, True, ("human", "human", "human")),
+        (True, True, ("both", "dog", "human")),
+        (False, False, ("neither", "neither", "neither")),
+    ],
+)
+def test_orders_differ_only_where_both_are_found(dog, human, kinds):
+    assert tuple(decide(dog, human, order) for order in ORDERS) == kinds
+    with pytest.raises(ValueError, match="wanted one of both"):
+        decide(dog, human, "other")
+
+
+def test_sentences_say_what_and_how_sure():
+    assert plain(saying(0.9, NONE)) == (
+        "a dog: Affenpinscher (70% among the breeds known); dog 90%"
+    )
+    assert "a human who resembles a Affenpinscher" in plain(saying(0.1, ONE))
+    assert "1 face, the surest 0.9" in plain(saying(0.1, ONE))
+    assert plain(saying(0.8, ONE)).startswith("a dog and a human: the dog is a Affenpinscher")
+    assert plain(saying(0.1, NONE)) == "neither dog nor human; dog 10%, no face"
+    assert saying(0.5, NONE).is_dog
+
+
+def test_what_is_no_picture_gets_one_line(tmp_path, capsys):
+    (tmp_path / "text.jpg").write_text("no picture")
+    Image.new("RGB", (5, 5)).save(tmp_path / "good.png")
+    names = [str(tmp_path / "text.jpg"), str(tmp_path), "https://a.b/c.jpg", "/no/such.jpg"]
+    wanted = ["not an image", "not a regular file", "an address", "there is no such file"]
+    found, bad = readable_pictures([*names, str(tmp_path / "good.png")])
+    assert list(found) == [str(tmp_path / "good.png")]
+    for name, line, reason in zip(names, bad, wanted, strict=True):
+        assert line.startswith(f"IMAGE {name}: {reason}")
+        assert line.endswith("a picture file is wanted")
+    with pytest.raises(UserError, match="there is no such file"):
+        readable_pictures(names, strict=True)
+    assert len(capsys.readouterr().err.splitlines()) == 3
+    with pytest.raises(UserError, match=r"--images \(none\): one picture or more"):
+        Config()
+
+
+def test_measures_and_d7_from_known_answers():
+    class Known:
+        cases = tuple(
+            Case(kind, 0 if kind in ("dog", "both") else -1, None, None)
+            for kind in KINDS
+            for _ in range(50)
+        )
+        kinds = np.repeat(np.arange(4), 50)
+
+    right = {"dog": (0.9, NONE), "human": (0.1, ONE), "both": (0.9, ONE), "neither": (0.1, NONE)}
+    answers = [saying(*right[case.kind]) for case in Known.cases]
+    answers[0] = saying(0.9, NONE, "boxer")  # a dog of another breed
+    answers[199] = saying(0.9, NONE)  # a dog where none is
+    classes = ("001.Affenpinscher", "boxer")
+    made = {Trial(o, 0): algorithm.measure(Known, answers, o, classes) for o in ORDERS}
+    by_order = {trial.arm: result.metrics for trial, result in made.items()}
+    assert by_order["both"]["test/kind"] == 199 / 200
+    assert by_order["both"]["test/accuracy"] == 198 / 200
+    assert by_order["both"]["test/breed"] == 49 / 50
+    assert by_order["dog-first"]["test/kind"] == 149 / 200  # never says both
+    found = algorithm.findings(made, Known)["D7"]
+    assert found.decision.verdict == "refuted"  # 2 of 150 are wrong
+    assert found.decision.estimate.n_images == 150
+    counts = algorithm.confusion(made[Trial("face-first", 0)].arrays["predicted"], Known.kinds)
+    table = counts.pivot_table("count", "shows", "taken for")
+    assert table.loc["both", "human"] == 50
+    assert table.loc["neither", "dog"] == 1
+    assert counts["count"].sum() == 200
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    monkeypatch.setattr(features, "PLACE", tmp_path / "features")
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    for index, name in enumerate(("breeds/boxer", "breeds/pug", "man", "cat")):
+        (tmp_path / name).mkdir(parents=True)
+        for number in range(8):
+            noise = np.random.default_rng(10 * index + number).integers(0, 256, (9, 9, 3), np.uint8)
+            Image.fromarray(noise).resize((60, 50)).save(tmp_path / name / f"{number}.png")
+    from torchvision import models
+
+    torch.manual_seed(0)
+    torch.save(models.squeezenet1_1().state_dict(), tmp_path / "own.pth")
+    return {
+        "data": DataConfig(data=f"folder:{tmp_path / 'breeds'}", data_root=tmp_path),
+        "backbone": "squeezenet1_1",
+        "weights": str(tmp_path / "own.pth"),
+        "detector": "haar-alt",
+        "people": (Path("man"),),
+        "neither": (Path("cat"),),
+        "output": tmp_path / "out",
+        "train": TrainConfig(epochs=2, keep="best"),
+        "device": DeviceConfig(device="cpu"),
+    }
+
+
+def test_pictures_are_answered_and_the_head_is_trained_once(config, tmp_path, capsys):
+    pictures = (str(tmp_path / "man" / "1.png"), str(tmp_path / "cat" / "2.png"))
+    main(Config(images=pictures, **config))
+    first = capsys.readouterr().out
+    assert "head: trained and kept" in first
+    assert (tmp_path / "out" / "1.png").stat().st_size > 1000
+    main(Config(images=pictures, **config))
+    again = capsys.readouterr().out
+    assert "head: trained" not in again
+    line = next(each for each in again.splitlines() if each.startswith(pictures[0]))
+    assert line in first
+    (tmp_path / "breeds" / "pug" / "7.png").unlink()  # other data, another head
+    main(Config(images=pictures, **config))
+    assert "head: trained and kept" in capsys.readouterr().out
+
+
+def test_the_evaluation_from_pictures_to_report(store, config, tmp_path, capsys):
+    main(Config(evaluate=True, limit=4, **config))
+    client = MlflowClient()
+    place = client.get_experiment_by_name("dog_app").experiment_id
+    (study,) = client.search_runs([place], "tags.role = 'study'")
+    trials = client.search_runs([place], "tags.role = 'trial'")
+    assert {run.data.params["order"] for run in trials} == set(ORDERS)
+    report = Path(client.download_artifacts(study.info.run_id, "report", str(tmp_path)))
+    page = json.loads((report / "study.json").read_text())
+    assert [row["claim"] for row in page["verdicts"]] == ["D7"]
+    assert page["data"]["counts"]["test"] == [4, 4, 2, 4]  # 2 dogs for validation
+    assert "composites made here" in page["data"]["warnings"][0]
+    whole = pd.read_csv(report / "four-ways.csv")
+    sums = whole.pivot_table("count", "order", "shows", aggfunc="sum")
+    assert sums[list(KINDS)].to_numpy().tolist() == [[4, 4, 2, 4]] * 3
+    kept = client.download_artifacts(study.info.run_id, "model/head.safetensors", str(tmp_path))
+    assert bundle.load(Path(kept)).classes == ("boxer", "pug")
+    assert "taken for" in capsys.readouterr().out

@@ -1,0 +1,206 @@
+"""The experiment paints, logs and judges; what it cannot read is one line."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+from PIL import Image
+
+from core.errors import UserError
+from core.provenance import ROOT
+from core.style.config import StyleConfig
+from experiments import style_transfer
+from experiments.style_transfer import SMOKE, Config, main
+
+QUICK = replace(SMOKE, study=False)
+ARMS = {*(f"layer {k}" for k in range(1, 5)), "published"}
+ARMS |= {f"beta {beta}" for beta in ("1", "10", "100", "1000", "10000")}
+
+
+def runs(role):
+    client = MlflowClient()
+    place = client.get_experiment_by_name("style_transfer").experiment_id
+    return client.search_runs([place], f"tags.role = '{role}' AND tags.complete = 'true'")
+
+
+def page(tmp_path):
+    (study,) = runs("study")
+    path = MlflowClient().download_artifacts(study.info.run_id, "report", str(tmp_path))
+    return json.loads(Path(path, "study.json").read_text()), Path(path)
+
+
+def test_the_study_paints_every_arm_and_judges_the_claims(store, tmp_path):
+    main(SMOKE)
+    trials = runs("trial")
+    assert {run.data.params["arm"] for run in trials} == ARMS
+    assert len(trials) == 2 * len(ARMS)
+    wanted = {"loss/total", "loss/style_4", "final/content", "shares/style", "artefact/length"}
+    assert all(wanted <= set(run.data.metrics) for run in trials)
+    history = MlflowClient().get_metric_history(trials[0].info.run_id, "loss/total")
+    assert [point.step for point in history] == [0, 1, 2, 3]
+    written, folder = page(tmp_path)
+    verdicts = {row["claim"]: row for row in written["verdicts"]}
+    assert verdicts["S1"]["verdict"] == "undecided"
+    assert "--published-steps 2000" in verdicts["S1"]["needed"]
+    assert (verdicts["S2"]["parts"][0]["n_images"], verdicts["S2"]["parts"][0]["images"]) == (
+        2,
+        "pair",
+    )
+    assert [part["unit"] for part in verdicts["S3"]["parts"]] == [
+        "decades a decade of beta / alpha"
+    ] * 2
+    assert "random" in written["data"]["warnings"][0]
+    names = ["arms", "layers", "artefacts", "betas", "control", "published-loss"]
+    assert [exhibit["name"] for exhibit in written["exhibits"]] == names
+    assert all((folder / f"{name}.csv").stat().st_size for name in names)
+
+
+@pytest.mark.parametrize(("mode", "size"), [("RGBA", (60, 48)), ("L", (48, 70))])
+def test_one_picture_is_painted_shown_and_kept(store, tmp_path, mode, size, capsys):
+    pixels = np.random.default_rng(0).integers(0, 256, (*size[::-1], 4), np.uint8)
+    Image.fromarray(pixels, "RGBA").convert(mode).save(tmp_path / "mine.png")
+    main(replace(QUICK, content=str(tmp_path / "mine.png"), out=tmp_path / "out"))
+    assert str(tmp_path / "out/mine-as-gravel.png") in capsys.readouterr().out
+    with Image.open(tmp_path / "out/mine-as-gravel.png") as image:
+        assert max(image.size) == 48
+        assert image.size[0] < image.size[1] if size[0] < size[1] else image.size == (48, 38)
+        last = np.asarray(image)
+    with Image.open(tmp_path / "out/mine-as-gravel.gif") as image:
+        assert 2 <= image.n_frames <= 4  # equal frames are shown as one
+    (trial,) = runs("trial")
+    client = MlflowClient()
+    logged = [item.path for item in client.list_artifacts(trial.info.run_id, "images")]
+    steps = {path.split("+")[2] for path in logged if path.startswith("images/picture+step+")}
+    assert steps == {"0", "1", "2", "3"}
+    assert {"picture.png", "steps.gif"} <= {
+        i.path for i in client.list_artifacts(trial.info.run_id)
+    }
+    path = client.download_artifacts(trial.info.run_id, "picture.png", str(tmp_path))
+    np.testing.assert_array_equal(np.asarray(Image.open(path)), last)
+    assert page(tmp_path)[0]["verdicts"] == []
+
+
+def test_a_folder_is_painted_but_for_what_cannot_be_read(store, tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name in ("a.png", "b.png"):
+        Image.effect_noise((60, 50), 80).save(folder / name)
+    (folder / "broken.png").write_text("no picture")
+    main(replace(QUICK, content=str(folder), out=tmp_path / "out"))
+    assert sorted(p.name for p in (tmp_path / "out").glob("*.png")) == [
+        "a-as-gravel.png",
+        "b-as-gravel.png",
+    ]
+    (left_out,) = page(tmp_path)[0]["data"]["quarantined"]
+    assert left_out["path"] == "broken.png"
+
+
+def test_a_killed_study_goes_on_to_the_same_pictures(store, tmp_path, monkeypatch):
+    whole = tmp_path / "whole"
+    config = replace(QUICK, seeds=2)
+    main(replace(config, out=whole))
+    paint, painted = style_transfer.paint_group, []
+
+    def killed(study, group, *rest):
+        if painted:
+            raise KeyboardInterrupt
+        painted.append(group)
+        return paint(study, group, *rest)
+
+    again = replace(config, out=tmp_path / "again")
+    monkeypatch.setattr(style_transfer, "paint_group", killed)
+    with pytest.raises(KeyboardInterrupt):
+        main(again)
+    monkeypatch.setattr(style_transfer, "paint_group", paint)
+    main(again)
+    for name in ("astronaut-as-gravel.png", "astronaut-as-gravel-1.png"):
+        assert (whole / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+def test_missing_weights_say_what_works_instead(store, monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+
+    def offline(*_, **__):
+        raise OSError("no network")
+
+    monkeypatch.setattr("core.models.weights.attempt", offline)
+    with pytest.raises(UserError) as caught:
+        main(replace(QUICK, weights="default"))
+    line = str(caught.value)
+    assert line.startswith("--weights default: squeezenet1_1's weights are not in")
+    assert line.endswith("or use --weights random, which needs none")
+    assert "\n" not in line
+    with pytest.raises(UserError, match="--backbone vgg99: a torchvision classifier"):
+        main(replace(QUICK, backbone="vgg99"))
+
+
+def test_a_rate_that_explodes_is_one_line(store):
+    painting = replace(SMOKE.painting, optimizer="adam", mode="published", lr=1e30)
+    with pytest.raises(UserError, match=r"--lr 1e\+30: loss .* a smaller rate is wanted"):
+        main(replace(QUICK, painting=painting))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"seeds": 0}, "--seeds 0: 1 or more"),
+        ({"seeds": 2, "weights": "default"}, "--seeds 2: 1, as these weights"),
+        ({"pairs": 1}, "--pairs 1: 2 to 5"),
+        ({"study": True, "painting": replace(SMOKE.painting, mode="published")}, "--study with"),
+    ],
+)
+def test_bad_options_are_one_line(options, said):
+    with pytest.raises(UserError, match=said):
+        Config(**options)
+
+
+def test_help_answers_at_once_and_a_missing_picture_is_status_2(store):
+    command = [sys.executable, str(ROOT / "experiments/style_transfer.py")]
+    asked = [command[0], "-X", "importtime", command[1], "--help"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=True)
+    assert "[CONTENT] [STYLE]" in done.stdout
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "tyro" in imported
+    assert not imported & {"torch", "numpy", "pandas", "mlflow", "matplotlib", "PIL"}
+    missing = ["nothing.png", "--backbone", "squeezenet1_1"]
+    done = subprocess.run([*command, *missing], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("CONTENT nothing.png: there is no such file")
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_the_course_mode_runs_on_vgg19(store):
+    """Its weights are random here; names, layers and losses are the course's."""
+    painting = StyleConfig(mode="published", size=32, steps=4, lr=0.03)
+    main(replace(QUICK, backbone="vgg19", painting=painting, out=store))
+    (trial,) = runs("trial")
+    metrics = trial.data.metrics
+    assert sum(name.startswith("final/style_") for name in metrics) == 5
+    weighted = sum(
+        weight * metrics[f"final/style_{k + 1}"]
+        for k, weight in enumerate((1, 0.75, 0.2, 0.2, 0.2))
+    )
+    wanted = metrics["final/content"] + 1e6 * weighted
+    assert metrics["final/total"] == pytest.approx(wanted, rel=1e-4)
+    history = MlflowClient().get_metric_history(trial.info.run_id, "loss/total")
+    values = [point.value for point in sorted(history, key=lambda point: point.step)]
+    assert len(values) == 5
+    assert values[-1] < values[0]
+
+
+@pytest.mark.real_data
+def test_the_course_pictures_become_more_like_their_style(store, real_data, tmp_path):
+    weights = real_data("../weights/mobilenet_v2_imagenet.pth")
+    content, style = (str(real_data(f"style/{name}.jpg")) for name in ("octopus", "hockney"))
+    network = {"backbone": "mobilenet_v2", "weights": str(weights)}
+    painting = replace(SMOKE.painting, size=96, steps=25)
+    own = replace(QUICK, content=content, style=style, painting=painting, out=tmp_path, **network)
+    main(own)
+    (trial,) = runs("trial")
+    assert trial.data.metrics["shares/style"] < 0.15  # 1 at the start
+    assert trial.data.metrics["final/total"] < 200  # 1,004 at the start
