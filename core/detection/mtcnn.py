@@ -164,5 +164,5 @@ class MTCNN:
         corners, some = inside(boxes, integral.shape[1] - 1, integral.shape[2] - 1)
         owner, boxes, corners = owner[some], boxes[some], corners[some]
         parts = zip(owner.split(self._windows), corners.split(self._windows), strict=True)
-        features = [net(crop(integral, own, corner, side)) for own, corner in parts]
+        features = [net(crop(integral, own, corner, side, side)) for own, corner in parts]
         return owner, boxes, torch.cat(features)

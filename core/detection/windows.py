@@ -29,51 +29,42 @@ def integrate(images: Sequence[Pixels], device: torch.device) -> Tensor:
 
 def resample(integral: Tensor, height: int, width: int) -> Tensor:
     """Resample whole images; return (n, 3, height, width) float32 in [-1, 1]."""
-    (top, bottom), (left, right) = (
-        _edges(torch.tensor([length - 1], device=integral.device), out)
-        for length, out in zip(integral.shape[1:3], (height, width), strict=True)
-    )
-    rows = integral.index_select(1, bottom[0]).sub_(integral.index_select(1, top[0]))
-    sums = rows.index_select(2, right[0]).sub_(rows.index_select(2, left[0]))
-    return _pixels(sums, (bottom - top)[0, :, None] * (right - left)[0])
+    n, rows, columns, _ = integral.shape
+    owner = torch.arange(n, device=integral.device)
+    whole = torch.tensor([[0, 0, columns - 1, rows - 1]], device=integral.device)
+    return crop(integral, owner, whole.expand(n, 4), height, width)
 
 
-def crop(integral: Tensor, owner: Tensor, corners: Tensor, side: int) -> Tensor:
-    """Cut windows out of images and resample them to squares.
+def crop(integral: Tensor, owner: Tensor, corners: Tensor, height: int, width: int) -> Tensor:
+    """Cut windows out of images and resample them to one size.
 
     owner: (k,) int64, the image of each window; corners: (k, 4) int64, x0, y0, x1, y1 within the
-    image, x1 and y1 excluded. Returns (k, 3, side, side) float32 in [-1, 1].
+    image, x1 and y1 excluded. Returns (k, 3, height, width) float32 in [-1, 1].
     """
-    low, high = corners[:, :2], corners[:, 2:]
-    (left, right), (top, bottom) = (
-        tuple(low[:, axis, None] + edge for edge in _edges(high[:, axis] - low[:, axis], side))
-        for axis in (0, 1)
-    )
     _, rows, columns, _ = integral.shape
+    left, right = _edges(corners[:, 0], corners[:, 2], width)
+    top, bottom = _edges(corners[:, 1], corners[:, 3], height)
     flat, base = integral.view(-1, 3), (owner * rows * columns)[:, None]
-    top_row, bottom_row = ((base + y * columns)[:, :, None] for y in (top, bottom))
-    left, right = left[:, None], right[:, None]
+    upper, lower = ((base + y * columns)[:, :, None] for y in (top, bottom))
 
-    def at(index: Tensor) -> Tensor:
-        return flat.index_select(0, index.flatten())
+    def at(row: Tensor, column: Tensor) -> Tensor:
+        return flat.index_select(0, (row + column[:, None]).flatten())
 
-    sums = at(bottom_row + right).sub_(at(bottom_row + left))
-    sums.sub_(at(top_row + right)).add_(at(top_row + left))
-    area = (bottom - top)[:, :, None] * (right - left)
-    return _pixels(sums.view(len(owner), side, side, 3), area)
-
-
-def _edges(length: Tensor, out: int) -> tuple[Tensor, Tensor]:
-    """Return where the `out` cells of lengths (k,) begin and end, (k, out) each; cells overlap."""
-    index = torch.arange(out, device=length.device)
-    first = index * length[:, None]
-    return first // out, (first + length[:, None] + out - 1) // out
-
-
-def _pixels(sums: Tensor, area: Tensor) -> Tensor:
-    """Scale sums over rectangles, (n, h, w, 3), to MTCNN's pixels; (n, 3, h, w), channels last."""
+    sums = at(lower, right).sub_(at(lower, left)).sub_(at(upper, right)).add_(at(upper, left))
+    area = (bottom - top)[:, :, None] * (right - left)[:, None]
     scale = (128.0 * area).reciprocal_().unsqueeze(-1)
-    return sums.mul(scale).sub_(127.5 / 128).permute(0, 3, 1, 2)
+    pixels = sums.view(len(owner), height, width, 3).mul(scale).sub_(127.5 / 128)
+    return pixels.permute(0, 3, 1, 2)
+
+
+def _edges(low: Tensor, high: Tensor, out: int) -> tuple[Tensor, Tensor]:
+    """Divide stretches from low to high, (k,), into cells; return their ends, (k, out) each.
+
+    Neighbours overlap by a pixel where the stretch is no multiple of `out`.
+    """
+    steps = torch.arange(out, device=low.device) * (high - low)[:, None]
+    length = (high - low)[:, None]
+    return low[:, None] + steps // out, low[:, None] + (steps + length + out - 1) // out
 
 
 def adjust(boxes: Tensor, shift: Tensor, extra: float) -> Tensor:

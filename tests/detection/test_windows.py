@@ -37,7 +37,7 @@ def test_crops_equal_area_interpolation_one_by_one(seed):
     high = low + 1 + random.integers(0, (50, 30), (7, 2)) % ((50, 30) - low)
     owner = torch.from_numpy(random.integers(0, 2, 7))
     corners = torch.from_numpy(np.concatenate([low, high], 1))
-    found = crop(integrate(images, CPU), owner, corners, 24)
+    found = crop(integrate(images, CPU), owner, corners, 24, 24)
     for each, which, (x0, y0, x1, y1) in zip(found, owner, corners, strict=True):
         expected = area(images[which][y0:y1, x0:x1], (24, 24))
         assert torch.allclose(each.double(), expected[0], atol=1e-6)
@@ -50,7 +50,9 @@ def test_sums_that_wrap_around_do_no_harm():
     white = torch.tensor((255 - 127.5) / 128)
     assert torch.equal(resample(integral, 12, 12), white.expand(1, 3, 12, 12))
     corners = torch.tensor([[2900, 2900, 3000, 3000]])
-    assert torch.equal(crop(integral, torch.tensor([0]), corners, 24), white.expand(1, 3, 24, 24))
+    assert torch.equal(
+        crop(integral, torch.tensor([0]), corners, 24, 24), white.expand(1, 3, 24, 24)
+    )
 
 
 def test_boxes_are_moved_squared_and_cut():
