@@ -28,15 +28,8 @@ if TYPE_CHECKING:
     from core.study import Study
 
 ARMS = (
-    "linear",
-    "linear-code",
-    "transposed",
-    "transposed-wide",
-    "transposed-decoder",
-    "transposed-k3",
-    "upsampling",
-    "denoising",
-    "clean",
+    *("linear", "linear-code", "transposed", "transposed-wide", "transposed-decoder"),
+    *("transposed-k3", "upsampling", "denoising", "clean"),
 )
 COURSE_NOISE = 0.5
 
