@@ -27,7 +27,7 @@ class Config:
     names: Annotated[tuple[str, ...], tyro.conf.Positional] = tuple(NAMES)
     """benchmarks to run"""
     full: bool = False
-    """every repetition that the issue names, instead of a few that are scaled up"""
+    """every repetition that the claim of speed is about, instead of a few that are scaled up"""
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.names if name not in NAMES]

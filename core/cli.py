@@ -2,9 +2,11 @@
 
 import errno
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 from typing import TypeVar
 
@@ -27,7 +29,9 @@ def run(main: Callable[[Config], None], config: type[Config], description: str) 
     try:
         options = tyro.cli(
             config,
-            description=description,
+            prog=_program(),
+            # Each of these lines is a paragraph: tyro would join them.
+            description=re.sub(r"(?<!\n)\n(?=(Command|Expected|Source):)", "\n\n", description),
             config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
         )
         for sign in (signal.SIGINT, signal.SIGTERM):
@@ -35,12 +39,22 @@ def run(main: Callable[[Config], None], config: type[Config], description: str) 
         main(options)
     except UserError as error:
         _stop(str(error), 2)
+    except BrokenPipeError:  # `--help | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         if error.errno not in UNWRITABLE:
             raise
         _stop(f"{error.filename or 'writing to disk'}: {error.strerror}", 2)
     except KeyboardInterrupt:
         _stop("interrupted: what is finished is kept; the same command goes on from there", 130)
+
+
+def _program() -> str:
+    """Name the program as one starts it; `python -m` where it is a package."""
+    path = Path(sys.argv[0])
+    return (
+        f"python -m {path.parent.name}" if path.name == "__main__.py" else f"python {sys.argv[0]}"
+    )
 
 
 def _interrupt(number: int, _: FrameType | None) -> None:

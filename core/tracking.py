@@ -6,6 +6,7 @@ keeps here and how it resumes is in `core.study`.
 """
 
 import contextlib
+import errno
 import functools
 import logging
 import math
@@ -78,6 +79,29 @@ def _place(uri: str) -> tuple[str, Path]:
     return uri, path.absolute().parent
 
 
+def _make(uri: str) -> None:
+    """Make the tables of a new SQLite store, whole or not at all.
+
+    MLflow makes them one by one, and a database that it left half-made can never be opened again.
+    """
+    path = Path(str(make_url(uri).database)) if uri.startswith("sqlite") else None
+    if path is None or path.name in ("None", "", ":memory:"):
+        return
+    writable = path if path.exists() else path.parent
+    if not os.access(writable, os.W_OK):  # MLflow would try for two minutes
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(writable))
+    if path.exists() and path.stat().st_size:
+        return
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        url = make_url(uri).set(database=str(draft)).render_as_string(hide_password=False)
+        MlflowClient(tracking_uri=url).search_experiments(max_results=1)
+        os.replace(draft, path)
+    finally:
+        for left in path.parent.glob(f"{draft.name}*"):
+            left.unlink()
+
+
 class Store:
     """MLflow's store; every method raises UserError where it cannot be read or written."""
 
@@ -100,11 +124,12 @@ class Store:
     @_guarded
     def _open(self) -> None:
         for chatty in ("alembic", "mlflow.store.db.utils"):
-            logging.getLogger(chatty).setLevel(logging.WARNING)
+            logging.getLogger(chatty).setLevel(logging.CRITICAL)  # our one line says it
         self.uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{provenance.ROOT}/mlflow.db"
         self.uri, self.home = _place(self.uri)
         mlflow.set_tracking_uri(self.uri)
         with self.lock():
+            _make(self.uri)
             self._client = MlflowClient()
             self._client.search_experiments(max_results=1)
 
@@ -153,8 +178,13 @@ class Store:
 
     @_guarded
     def run(self, run_id: str) -> Run:
-        """Return a run by its id."""
-        return _run(self._client.get_run(run_id))
+        """Return a run by its id. Raises UserError if there is none."""
+        try:
+            return _run(self._client.get_run(run_id))
+        except MlflowException as error:
+            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                raise
+            raise UserError(f"run {run_id}: the store {self.name} has no such run") from error
 
     @_guarded
     def metrics(self, run_id: str) -> dict[tuple[str, int], float]:

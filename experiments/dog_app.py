@@ -60,7 +60,7 @@ class Config:
 
     def __post_init__(self) -> None:
         given = bool(self.images) or self.evaluate
-        check("images", "(none)", given, "one picture or more, or --evaluate,")
+        check("evaluate", "(off) and no IMAGE", given, "one picture or more, or --evaluate,")
         check("limit", self.limit, self.limit >= 4, "4 or more")
         check("threshold", self.threshold, 0 < self.threshold < 1, "a number between 0 and 1")
 

@@ -58,7 +58,8 @@ class Config:
         unknown = [name for name in self.schemes if name not in SCHEMES]
         check("schemes", " ".join(unknown), not unknown, f"one or more of {', '.join(SCHEMES)}")
         distinct = 0 < len(self.schemes) == len(set(self.schemes))
-        check("schemes", " ".join(self.schemes), distinct, "a list without repetition")
+        shown = " ".join(self.schemes) or "(none)"
+        check("schemes", shown, distinct, "one or more names, none of them twice,")
         check("seeds", self.seeds, self.seeds >= 2, "2 or more (single runs do not compare)")
         check("depth", self.depth, 1 <= self.depth <= 100, "1 to 100")
         check("width", self.width, self.width >= 2, "2 or more")

@@ -11,7 +11,7 @@ import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from scipy import special
 
 # Okabe and Ito's colours, told apart by colour-blind readers.
@@ -55,6 +55,9 @@ def loss_curves(frame: pd.DataFrame, guess: float) -> Figure:
         )
         axis.axhline(guess, color=GREY, linestyle="--", linewidth=1)
         axis.set_yscale("log")
+        # The seeds set the range: with two of them the band spans a hundred decades.
+        low, high = np.nanmin([wide.min().min(), guess]), np.nanmax([wide.max().max(), guess])
+        axis.set_ylim(max(low, 1e-8) / 1.3, max(high, 1e-8) * 1.3)
         bottom, top = axis.get_ylim()
         if top / bottom < 4:  # a flat curve should look flat
             centre = np.sqrt(top * bottom)
@@ -129,6 +132,7 @@ def differences(frame: pd.DataFrame, names: list[str]) -> Figure:
         cbar_kws={"label": "points of accuracy, row minus column"},
         ax=axis,
     )
+    axis.grid(visible=False)
     axis.tick_params(axis="x", rotation=60)
     return figure
 
@@ -148,6 +152,9 @@ def histograms(frame: pd.DataFrame, xlabel: str) -> Figure:
             own = frame[(frame["arm"] == name) & (frame["layer"] == layer)]
             axis.bar(own["centre"], own["density"], own["width"], color=BLUE, linewidth=0)
             axis.set_yticks([])
+            axis.xaxis.set_major_locator(MaxNLocator(3))
+            axis.ticklabel_format(axis="x", scilimits=(-3, 4))
+            axis.xaxis.get_offset_text().set_fontsize(7)
             axis.tick_params(labelsize=7, pad=1)
             axis.grid(visible=False)
         row[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8)
@@ -189,6 +196,7 @@ def doctor(frame: pd.DataFrame) -> Figure:
         )
         axis.set_title(title, fontsize=9)
         axis.set(xlabel="", ylabel="")
+        axis.grid(visible=False)
         axis.tick_params(axis="x", rotation=60, labelsize=8)
     return figure
 

@@ -19,7 +19,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Line:
-    """A claim and its entries: the published data first, then real data, then synthetic."""
+    """A claim and its entries: published data first, then other sets, own folders, synthetic."""
 
     name: str
     claim: Claim
@@ -48,6 +48,10 @@ def _entries(name: str, studies: Sequence[Study]) -> list[Entry]:
             known = found.get(study.data)
             if known is None or (row["parts"] and not known.row["parts"]):
                 found[study.data] = Entry(study, row)
-    return sorted(
-        found.values(), key=lambda each: (not each.row["same_data"], each.study.synthetic)
-    )
+    return sorted(found.values(), key=_distance)
+
+
+def _distance(entry: Entry) -> tuple[bool, bool, bool, bool]:
+    """Order entries: a user's own folder must not outrank a set that others can get."""
+    own, synthetic = entry.study.data.startswith("folder:"), entry.study.synthetic
+    return not entry.row["parts"], not entry.row["same_data"], synthetic, own

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import markupsafe
 import pandas as pd
 
 from core.tracking import Store
@@ -21,6 +23,8 @@ SCHEMA = 1
 LONGEST = 200
 """rows of a table that the page prints; longer ones stay in MLflow"""
 
+FEW_SEEDS, FEW_IMAGES = 3, 100
+"""a study with fewer gets a note"""
 HERE = Path(__file__).parent
 
 
@@ -71,7 +75,12 @@ def _render(
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"part": words.part, "forest": forest, "chance": words.chance}
+    environment.filters |= {
+        "part": words.part,
+        "forest": forest,
+        "chance": words.chance,
+        "code": code,
+    }
     pictures = template.endswith(".html.j2")
     with tempfile.TemporaryDirectory() as folder:
         sections = [_section(study, store, Path(folder), pictures) for study in shown]
@@ -98,7 +107,26 @@ def _counts(ledger: Sequence[Line]) -> dict[str, int]:
 
 def _section(study: Study, store: Store, folder: Path, pictures: bool) -> dict[str, Any]:
     shown = [_exhibit(each, path, pictures) for each, path in exhibits(store, study, folder)]
-    return {"study": study, "page": study.page, "exhibits": shown}
+    return {"study": study, "page": study.page, "exhibits": shown, "few": _few(study)}
+
+
+def _few(study: Study) -> list[str]:
+    """Warn of a study too small for its intervals to mean much."""
+    parts = [part for row in study.page["verdicts"] for part in row["parts"]]
+    seeds = min((part["n_seeds"] for part in parts if part["n_seeds"] > 1), default=FEW_SEEDS)
+    images = min((part["n_images"] for part in parts if part["n_images"] > 1), default=FEW_IMAGES)
+    notes = [(seeds, FEW_SEEDS, "seeds"), (images, FEW_IMAGES, "images or pairs")]
+    return [
+        f"Only {n} {what} in a comparison: its interval is wide and rarely decides."
+        for n, few, what in notes
+        if n < few
+    ]
+
+
+def code(text: str) -> markupsafe.Markup:
+    """Escape a text and show what stands between backticks as code."""
+    escaped = str(markupsafe.escape(text))
+    return markupsafe.Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped))
 
 
 def _exhibit(exhibit: dict[str, Any], path: Path, pictures: bool) -> dict[str, Any]:

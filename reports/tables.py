@@ -44,7 +44,7 @@ def arms(results: Results) -> pd.DataFrame:
     rows = []
     for arm, table in hits.items():
         finite = losses[arm][np.isfinite(losses[arm])]
-        loss = mean(finite[:, None]) if len(finite) > 1 else None
+        loss = mean(finite[:, None], bounds=(0, np.inf)) if len(finite) > 1 else None
         rows.append(
             {
                 "arm": arm,

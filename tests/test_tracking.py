@@ -264,3 +264,40 @@ def test_a_tracking_server_works_and_its_end_is_one_line(store, tmp_path, monkey
         one.create("1", "name", {})
     assert "\n" not in str(caught.value)
     assert (store / "artifacts").exists()
+
+
+def test_a_first_start_that_is_killed_leaves_no_half_made_store(tmp_path):
+    path = tmp_path / "mlflow.db"
+    code = f"""
+import contextlib, os, threading
+os.environ["MLFLOW_TRACKING_URI"] = "sqlite:///{path}"
+from core.tracking import Store
+
+def kill_once_tables_appear():
+    while True:
+        for draft in os.scandir({str(tmp_path)!r}):
+            with contextlib.suppress(FileNotFoundError):  # a journal comes and goes
+                if "mlflow.db" in draft.name and os.stat(draft.path).st_size > 100_000:
+                    os._exit(9)
+
+threading.Thread(target=kill_once_tables_appear, daemon=True).start()
+Store()
+"""
+    killed = subprocess.run([sys.executable, "-c", code], cwd=provenance.ROOT, check=False)
+    assert killed.returncode == 9
+    assert not path.exists()
+    again = code[: code.index("def kill")] + "print(Store().experiment('after'))"
+    found = subprocess.run(
+        [sys.executable, "-c", again], cwd=provenance.ROOT, capture_output=True, text=True
+    )
+    assert (found.returncode, found.stdout.strip()) == (0, "1"), found.stderr
+
+
+def test_a_store_on_a_read_only_disk_is_one_line_at_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    allowed = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: Path(path) != tmp_path and allowed(path, mode)
+    )
+    with pytest.raises(UserError, match=r"can be read and written is wanted: .*Read-only file"):
+        Store()

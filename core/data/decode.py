@@ -79,4 +79,4 @@ def scale(image: Image.Image, shape: tuple[int, int]) -> NDArray[np.uint8]:
     """
     if image.size != shape[::-1]:
         image = ImageOps.fit(image, shape[::-1], Image.Resampling.BICUBIC)
-    return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
+    return np.array(image).transpose(2, 0, 1).copy()  # Pillow's own memory may not be written to

@@ -165,7 +165,8 @@ def difference(
     parts = crossed(a - b)
     if parts.se == 0 and are_hits(a) and are_hits(b):
         parts = replace(parts, images=1 / parts.n_images)
-    return _symmetric(float((a - b).mean()), parts, confidence, None)
+    bounds = (-1.0, 1.0) if are_hits(a) and are_hits(b) else None
+    return _symmetric(float((a - b).mean()), parts, confidence, bounds)
 
 
 def _symmetric(

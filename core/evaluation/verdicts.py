@@ -160,8 +160,11 @@ def _judge(decision: Decision, alpha: float, planned: float) -> Decision:
 def _advise(decision: Decision, alpha: float) -> str:
     """Say what would decide, if the truth were what was observed."""
     if decision.parts:
-        open_parts = [part for part in decision.parts if part.p_supported >= alpha]
-        return " ".join(dict.fromkeys(_advise(part, alpha) for part in open_parts))
+        undecided = [part for part in decision.parts if part.p_supported >= alpha]
+        advice = _advise(max(undecided, key=lambda part: part.p_supported), alpha)
+        if len(undecided) == 1:
+            return advice
+        return f"For the comparison furthest from it, of {len(undecided)}: {advice}"
     estimate, options = decision.estimate, []
     question = Question(
         margin=decision.margin, alpha=alpha, test=decision.test, target=decision.target
@@ -179,6 +182,6 @@ def _advise(decision: Decision, alpha: float) -> str:
             seeds = ceil(estimate.n_seeds * both / estimate.n_images)
             options.append(f"{seeds:,} seeds and {both:,} images in all")
     if not options:
-        return f"No study within reach would: {estimate.value:.3g} is too close to the margin."
+        return "No study within reach would: what was observed is too close to the margin."
     plan = " or ".join(options)
-    return f"About {plan}, if the true value is {estimate.value:.3g} (power {CHANCE:.0%})."
+    return f"About {plan}, if the truth is what was observed (power {CHANCE:.0%})."

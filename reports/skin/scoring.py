@@ -49,7 +49,9 @@ def read(path: Path, *, truth: bool = False) -> pd.DataFrame:
     truth: not 0 or 1).
     """
     try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        frame = pd.read_csv(
+            path, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False
+        )
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:120]
         raise UserError(f"{path.name}: a csv file is wanted ({reason})") from error
@@ -58,6 +60,8 @@ def read(path: Path, *, truth: bool = False) -> pd.DataFrame:
     if missing:
         seen = ", ".join(columns[:6])
         raise UserError(f"{path.name}: columns {seen}; {', '.join(missing)} wanted too")
+    if frame.empty:
+        raise UserError(f"{path.name}: no rows below the header; one an image is wanted")
     frame.columns = pd.Index(columns)
     frame.index = pd.Index([_image(each) for each in frame["Id"]], name="image")
     _refuse(path.name, "more than once", frame.index[frame.index.duplicated()].unique())

@@ -47,7 +47,7 @@ def test_the_page_is_self_contained(text):
 
 def test_the_page_has_every_claim_and_its_provenance(text):
     for name, claim in claims().items():
-        assert html.escape(claim.statement, quote=True).replace("&#x27;", "&#39;") in text, name
+        assert page.code(claim.statement) in text, name
     assert "359 images" in text
     assert "2 seeds" in text
     assert "Run it again" in text
@@ -104,6 +104,10 @@ def test_filters_and_bad_options(study_store, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="--out"):
         main(Config(out=tmp_path / "file" / "index.html"))
+
+
+def test_text_is_escaped_and_backticks_are_code():
+    assert page.code("run `a <b>` & go") == "run <code>a &lt;b&gt;</code> &amp; go"
 
 
 def test_an_interval_is_drawn_to_scale_with_its_margins():

@@ -43,7 +43,7 @@ def test_only_a_complete_trial_can_be_repeated(study_store):
     (study,) = Store().runs("tags.role = 'study'")
     with pytest.raises(UserError, match="a study that is FINISHED; a complete trial is wanted"):
         rerun.main(rerun.Config(run_id=study.id))
-    with pytest.raises(UserError, match="not found"):
+    with pytest.raises(UserError, match=f"run {'0' * 32}: the store .* has no such run"):
         rerun.main(rerun.Config(run_id="0" * 32))
 
 
