@@ -98,7 +98,7 @@ def _make(uri: str) -> None:
         MlflowClient(tracking_uri=url).search_experiments(max_results=1)
         os.replace(draft, path)
     finally:
-        for left in path.parent.glob(f"{draft.name}*"):
+        for left in path.parent.glob(f".{path.name}.*"):  # of killed starts too: we hold the lock
             left.unlink()
 
 
