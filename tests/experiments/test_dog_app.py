@@ -70,7 +70,7 @@ def test_what_is_no_picture_gets_one_line(tmp_path, capsys):
     with pytest.raises(UserError, match="there is no such file"):
         readable_pictures(names, strict=True)
     assert len(capsys.readouterr().err.splitlines()) == 3
-    with pytest.raises(UserError, match=r"--images \(none\): one picture or more"):
+    with pytest.raises(UserError, match=r"--evaluate \(off\) and no IMAGE: one picture or more"):
         Config()
 
 

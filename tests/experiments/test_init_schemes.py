@@ -102,7 +102,10 @@ def command(*arguments):
     ("arguments", "line"),
     [
         (["--schemes", "zeros", "he"], "--schemes he: one or more of zeros, ones, "),
-        (["--schemes", "zeros", "zeros"], "--schemes zeros zeros: a list without repetition"),
+        (
+            ["--schemes", "zeros", "zeros"],
+            "--schemes zeros zeros: one or more names, none of them twice",
+        ),
         (["--data", "imagenet"], "--data imagenet: one of digits, lfw-patches, "),
         (["--device", "gpu"], "--device gpu: auto, cpu, cuda, cuda:N or mps"),
         (["--seeds", "0"], "--seeds 0: 2 or more (single runs do not compare)"),
