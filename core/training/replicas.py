@@ -19,7 +19,7 @@ from torch.func import functional_call, stack_module_state, vmap
 from core.config import TrainConfig
 from core.data.images import Images, order, sequential, stream
 from core.device import Device, derive
-from core.training import loop
+from core.training import loop, stacked
 from core.training.objective import CLASSIFICATION, Objective, Validation
 
 
@@ -79,6 +79,8 @@ class Replicas:
         self.template.train(masks is not None)
         own_batch = 0 if pixels.dim() == 5 else None
         with self.device.autocast():
+            if stacked.is_perceptron(self.template, MaskedDropout):
+                return stacked.forward(self.template, self.parameters, masks, pixels).float()
             over_arms = vmap(self._one, in_dims=(0, None, None))
             return vmap(over_arms, in_dims=(0, 0, own_batch))(
                 self.parameters, masks or {}, pixels
