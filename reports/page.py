@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -66,11 +67,10 @@ def as_json(shelf: Shelf, shown: Sequence[Study], ledger: Sequence[Line], _: Sto
 def _render(
     template: str, shelf: Shelf, shown: Sequence[Study], ledger: Sequence[Line], store: Store
 ) -> str:
-    import tempfile
-
+    pictures = template.endswith(".html.j2")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE / "templates"),
-        autoescape=template.endswith(".html.j2"),
+        autoescape=pictures,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
@@ -81,7 +81,6 @@ def _render(
         "chance": words.chance,
         "code": code,
     }
-    pictures = template.endswith(".html.j2")
     with tempfile.TemporaryDirectory() as folder:
         sections = [_section(study, store, Path(folder), pictures) for study in shown]
     newer = {study.run.id for study in shown}
