@@ -37,7 +37,7 @@ def main(full: bool) -> None:
     n, theirs = (2000, EPOCHS) if full else (200, 1)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        _copy(place / "set", n)
+        folder_of(place / "set", n)
         weights = _weights()
         device = pick(DeviceConfig())
         accuracies: dict[str, float] = {}
@@ -67,8 +67,8 @@ def _weights() -> str:
     return "imagenet"
 
 
-def _copy(target: Path, n: int) -> None:
-    """Link n images into a folder of their own, as many from each class; or draw noise."""
+def folder_of(target: Path, n: int) -> None:
+    """Make a folder of n images, as many of each class: links to real ones, or noise."""
     source = default_root() / "stanford-dogs-20"
     if source.is_dir():
         classes = sorted(path for path in source.iterdir() if path.is_dir())

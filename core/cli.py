@@ -52,9 +52,10 @@ def run(main: Callable[[Config], None], config: type[Config], description: str) 
 def _program() -> str:
     """Name the program as one starts it; `python -m` where it is a package."""
     path = Path(sys.argv[0])
-    return (
-        f"python -m {path.parent.name}" if path.name == "__main__.py" else f"python {sys.argv[0]}"
-    )
+    file, *command = path.name.split()
+    if file == "__main__.py":
+        return " ".join(["python -m", path.parent.name, *command])
+    return f"python {sys.argv[0]}"
 
 
 def _interrupt(number: int, _: FrameType | None) -> None:

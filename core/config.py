@@ -2,9 +2,17 @@
 
 import re
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated, Literal, TypeVar
+
+import tyro
 
 from core.errors import UserError
+
+T = TypeVar("T")
+UNSAID = tyro.conf.arg(help_behavior_hint="")
+"""for an option whose default is not worth a word in `--help`"""
+Settled = Annotated[T | None, UNSAID]
+"""an option that is settled later where it is not given; its docstring says how"""
 
 
 def check(field: str, value: object, holds: bool, wanted: str) -> None:
@@ -33,9 +41,9 @@ class DeviceConfig:
 class TrainConfig:
     """How to train. `None` is settled by the size of the training set, see `resolve`."""
 
-    epochs: int | None = None
+    epochs: Settled[int] = None
     """passes over the training data (default: the course's 2; 15 below 10,000 images)"""
-    batch_size: int | None = None
+    batch_size: Settled[int] = None
     """images a step (default: the course's 100; 32 below 10,000 images)"""
     lr: float = 1e-3
     """learning rate"""

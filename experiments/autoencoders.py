@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from anywhere, not installed
 
 from core import cli
-from core.config import DeviceConfig, TrainConfig, check
+from core.config import DeviceConfig, Settled, TrainConfig, check
 from core.data.config import DataConfig
 from core.errors import UserError
 
@@ -48,12 +48,12 @@ class Config:
     """further noise levels to train the denoiser at, beside the lesson's 0.5"""
     channels: tuple[int, ...] = (1, 8)
     """further widths of the convolutional code, beside the lesson's 4; linear ones of equal size"""
-    epochs: int | None = None
+    epochs: Settled[int] = None
     """passes over the training data (default: the course's 30, 20 for the denoising network; 15
     below 10,000 images)"""
     batch_size: int = 20
     """images a step"""
-    lr: float | None = None
+    lr: Settled[float] = None
     """learning rate of Adam (default: the course's 1e-3; 5e-3 below 10,000 images, as they give
     few steps)"""
     data: DataConfig = field(default_factory=DataConfig)

@@ -18,7 +18,7 @@ import tyro
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from anywhere, not installed
 
 from core import cli
-from core.config import DeviceConfig, check
+from core.config import UNSAID, DeviceConfig, Settled, check
 
 if TYPE_CHECKING:
     from core.data.pictures import Gallery
@@ -44,13 +44,13 @@ class Config:
     boxes: Annotated[tuple[Path, ...], tyro.conf.UseAppendAction] = ()
     """CSV of marked faces (file, left, top, width, height and perhaps ignore) on pictures beside it
     or in the folders given; one of `others` that has a face is left out; may be given again"""
-    images: tuple[Path, ...] = ()
+    images: Annotated[tuple[Path, ...], UNSAID] = ()
     """your own pictures: no study, only a drawing of what each detector finds"""
     output: Path = Path("faces.png")
     """where that drawing goes"""
     data_root: Path = field(default_factory=lambda: Path(os.environ.get("DATA_ROOT") or "data"))
     """where folders and tables are looked for too; the default is DATA_ROOT, else ./data"""
-    limit: int | None = None
+    limit: Settled[int] = None
     """pictures of a set to use, as many with a face and without: a seeded sample (default: all)"""
     steps: tuple[str, ...] = STEPS
     """how to make pictures harder: size, blur, noise, rotation, brightness, occlusion"""

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from anywher
 import tyro
 
 from core import cli
-from core.config import DeviceConfig, TrainConfig, check
+from core.config import DeviceConfig, Settled, TrainConfig, check
 from core.data.config import DataConfig
 from core.training.imbalance import Remedy
 
@@ -63,7 +63,7 @@ class Config:
     """false alarms that a missed case is worth, for --threshold cost"""
     prevalence: float = 0.05
     """share of cases where the test would be used, for PPV, NPV and net benefit"""
-    readers: Path | None = None
+    readers: Settled[Path] = None
     """csv: reader, sensitivity, specificity; or, of our test images, reader, image, call (0, 1)"""
     explained: int = 24
     """test images of melanoma to explain, a trial (needs captum)"""

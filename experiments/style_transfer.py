@@ -20,7 +20,7 @@ import tyro
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from anywhere, not installed
 
 from core import cli
-from core.config import DeviceConfig, check
+from core.config import DeviceConfig, Settled, check
 from core.errors import UserError
 from core.style.config import StyleConfig
 
@@ -60,7 +60,7 @@ class Config:
     """pairs of the study, 2 to 5: the given one, then embedded ones"""
     published_steps: int = 2000
     """steps of the study's published arm; claim S1 needs 2000"""
-    out: Path | None = None
+    out: Settled[Path] = None
     """folder for pictures and animations (default: mlruns/pictures)"""
     painting: StyleConfig = field(default_factory=StyleConfig)
     device: DeviceConfig = field(default_factory=lambda: DeviceConfig(precision="float32"))

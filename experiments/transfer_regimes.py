@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from anywhere, not installed
 
 from core import cli
-from core.config import DeviceConfig, TrainConfig, check
+from core.config import DeviceConfig, Settled, TrainConfig, check
 from core.data.config import DataConfig, default_root
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Config:
     """folder:PATH (or oxford-pets, isic2017, ...) of the similar task, with a classifier"""
     different: str = ""
     """the same of the different task"""
-    side: int | None = None
+    side: Settled[int] = None
     """pixels to which all images are scaled (default: 16 for the cnn, else 96)"""
     steps: int = 300
     """steps of every training in a cell, whatever its size"""

@@ -1,11 +1,13 @@
 """Write the report: the ledger of all claims, and a section for each complete study.
 
 Reads the MLflow store (MLFLOW_TRACKING_URI, by default the repo's own) and writes one
-self-contained page. Two more commands, each with --help:
-  python -m reports replicate W3     run what a claim needs and print the verdict
+self-contained page. Three more commands, each with --help:
+  python -m reports replicate W3     run what a claim needs and print the verdict; --all: all claims
   python -m reports rerun RUN_ID     train a logged trial again and compare every number
+  python -m reports readme           put the ledger's present state into README.md
 """
 
+import importlib
 import sys
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,10 +15,11 @@ from pathlib import Path
 from typing import Literal
 
 from core import cli
-from core.config import check
+from core.config import Settled, check
 from core.errors import UserError
 
 OUT = Path(__file__).parent / "out"
+COMMANDS = ("replicate", "rerun", "readme")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,11 +28,11 @@ class Config:
 
     study: tuple[str, ...] = ()
     """experiments to report, such as init_schemes (default: all)"""
-    since: str | None = None
+    since: Settled[str] = None
     """leave out studies begun before this date, YYYY-MM-DD"""
     format: Literal["html", "md", "json"] = "html"
     """a page with figures, or the ledger and tables as Markdown, or all numbers as JSON"""
-    out: Path | None = None
+    out: Settled[Path] = None
     """file to write (default: reports/out/index.html, .md or .json)"""
 
     def __post_init__(self) -> None:
@@ -75,15 +78,10 @@ def main(config: Config) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["replicate"]:
-        from reports import replicate
-
-        del sys.argv[1]
-        cli.run(replicate.main, replicate.Config, replicate.__doc__ or "")
-    elif sys.argv[1:2] == ["rerun"]:
-        from reports import rerun
-
-        del sys.argv[1]
-        cli.run(rerun.main, rerun.Config, rerun.__doc__ or "")
+    if sys.argv[1:2] and sys.argv[1] in COMMANDS:
+        name = sys.argv.pop(1)
+        sys.argv[0] += f" {name}"  # as the usage is to show it
+        command = importlib.import_module(f"reports.{name}")
+        cli.run(command.main, command.Config, command.__doc__ or "")
     else:
         cli.run(main, Config, __doc__ or "")

@@ -68,38 +68,49 @@ def _render(
     template: str, shelf: Shelf, shown: Sequence[Study], ledger: Sequence[Line], store: Store
 ) -> str:
     pictures = template.endswith(".html.j2")
-    environment = jinja2.Environment(
+    with tempfile.TemporaryDirectory() as folder:
+        sections = [_section(study, store, Path(folder), pictures) for study in shown]
+    newer = {study.run.id for study in shown}
+    return (
+        environment(pictures)
+        .get_template(template)
+        .render(
+            ledger=ledger,
+            sections=sections,
+            older=[study for study in shelf.studies if study.run.id not in newer],
+            left_out=shelf.left_out,
+            counts=counts(ledger),
+            written=_now(),
+            moment=lambda seconds: datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M"),
+        )
+    )
+
+
+def environment(escape: bool) -> jinja2.Environment:
+    """Return the templates' environment. escape: for HTML."""
+    made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE / "templates"),
-        autoescape=pictures,
+        autoescape=escape,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {
+    made.filters |= {
         "part": words.part,
         "forest": forest,
         "chance": words.chance,
         "code": code,
+        "cell": cell,
     }
-    with tempfile.TemporaryDirectory() as folder:
-        sections = [_section(study, store, Path(folder), pictures) for study in shown]
-    newer = {study.run.id for study in shown}
-    return environment.get_template(template).render(
-        ledger=ledger,
-        sections=sections,
-        older=[study for study in shelf.studies if study.run.id not in newer],
-        left_out=shelf.left_out,
-        counts=_counts(ledger),
-        written=_now(),
-        moment=lambda seconds: datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M"),
-    )
+    return made
 
 
 def _now() -> str:
     return datetime.now().strftime("%Y-%m-%d %H:%M")
 
 
-def _counts(ledger: Sequence[Line]) -> dict[str, int]:
+def counts(ledger: Sequence[Line]) -> dict[str, int]:
+    """Count the claims by verdict, in a fixed order."""
     verdicts = ("supported", "refuted", "undecided", "not run")
     return {name: sum(line.verdict == name for line in ledger) for name in verdicts}
 
@@ -126,6 +137,11 @@ def code(text: str) -> markupsafe.Markup:
     """Escape a text and show what stands between backticks as code."""
     escaped = str(markupsafe.escape(text))
     return markupsafe.Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped))
+
+
+def cell(text: str) -> str:
+    """Fit a text into a cell of a Markdown table."""
+    return " ".join(text.replace("|", "\\|").split())
 
 
 def _exhibit(exhibit: dict[str, Any], path: Path, pictures: bool) -> dict[str, Any]:

@@ -1,52 +1,146 @@
-"""Run what a claim needs, and print the verdict."""
+"""Run what claims need, one study after the other, and print the verdicts.
 
+Command:  python -m reports replicate W3      (on the published data)
+          python -m reports replicate --all   (every study; an hour on 2 CPU cores)
+"""
+
+import contextlib
+import os
 import shlex
 import subprocess
 import sys
-from dataclasses import dataclass
+import time
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from core.config import check
+from core.config import UNSAID, check
+from core.data.config import default_root
 from reports.verdicts import claims
+
+if TYPE_CHECKING:
+    from core.tracking import Store
+
+INTERRUPTED = 130
+PATIENCE = 10.0  # seconds
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Which claims to replicate."""
+    """Which claims to replicate.
 
-    names: tyro.conf.Positional[tuple[str, ...]]
+    A study that this very commit has run before is not run again.
+    """
+
+    names: Annotated[tuple[str, ...], tyro.conf.Positional, UNSAID] = ()
     """claims, such as W3"""
-    data_root: Path | None = None
-    """where the real data lies (default: the environment's DATA_ROOT, else ./data)"""
+    everything: Annotated[bool, tyro.conf.arg(name="all"), tyro.conf.FlagCreatePairsOff] = False
+    """all of them, by the studies listed in reports/plan.toml: on real data, or on embedded
+    data where there is no --data-root"""
+    data_root: Path = field(default_factory=default_root)
+    """where the real data lies; the default is the environment's DATA_ROOT, else ./data"""
+    weights: str = "imagenet"
+    """of the plan's MobileNetV2: imagenet (torchvision's, downloaded), or a FILE that holds a
+    state dict"""
+    again: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """run anew what has been run before"""
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.names if name not in claims()]
-        valid = bool(self.names) and not unknown
-        check("names", " ".join(unknown), valid, f"one or more of {', '.join(claims())}")
+        unknown = " ".join(name for name in self.names if name not in claims())
+        check("names", unknown, not unknown, f"one or more of {', '.join(claims())}")
+        one = bool(self.names) != self.everything
+        check("names", " ".join(self.names) or "(none)", one, "either claims or --all")
+        file = self.weights == "imagenet" or Path(self.weights).is_file()
+        check("weights", self.weights, file, "imagenet or a file")
 
 
 def main(config: Config) -> None:
-    """Run each study that the claims need once, then print their lines of the ledger."""
-    from core import provenance
+    """Run each study once, then print the lines of the ledger; exit with 1 if a study failed."""
     from core.tracking import Store
+
+    commands = planned(config) if config.everything else asked(config.names)
+    known = set() if config.again else finished(Store())
+    failed = []
+    for index, command in enumerate(commands, 1):
+        print(f"[{index}/{len(commands)}] {command}", flush=True)
+        if command in known:
+            print("  has been run by this commit")
+            continue
+        start = time.monotonic()
+        status = run(command, config.data_root)
+        if status == INTERRUPTED:
+            sys.exit(status)
+        print(f"  {'failed after' if status else 'took'} {time.monotonic() - start:.0f} s")
+        failed += [command] if status else []
+    show(Store(), config.names or tuple(claims()))
+    for command in failed:
+        print(f"failed, see above: {command}", file=sys.stderr)
+    sys.exit(1 if failed else 0)
+
+
+def asked(names: Sequence[str]) -> list[str]:
+    """Return the commands that give verdicts on the published data."""
+    return list(dict.fromkeys(claims()[name].command for name in names))
+
+
+def planned(config: Config) -> list[str]:
+    """Return the plan's commands, with the user's paths in them."""
+    plan = tomllib.loads(Path(__file__).with_name("plan.toml").read_text(encoding="utf-8"))
+    root = config.data_root.absolute()
+    weights = config.weights if config.weights == "imagenet" else os.path.abspath(config.weights)
+    paths = {"DATA_ROOT": str(root), "WEIGHTS": weights}
+    commands = []
+    for command in plan["real" if root.is_dir() else "embedded"]:
+        arguments = shlex.split(command)
+        for name, path in paths.items():
+            arguments = [argument.replace(name, path) for argument in arguments]
+        commands.append(shlex.join(arguments))
+    return commands
+
+
+def finished(store: "Store") -> set[str]:
+    """Return the commands of complete studies that this commit ran, without other changes."""
+    from core import provenance
+    from reports import studies
+
+    if provenance.diff():
+        return set()
+    pages = (study.page["provenance"] for study in studies.collect(store).studies)
+    mine = provenance.commit()
+    return {page["command"] for page in pages if page["commit"] == mine and not page["changed"]}
+
+
+def run(command: str, data_root: Path) -> int:
+    """Run a command from the repo's root; return its exit status."""
+    from core import provenance
+
+    arguments = [sys.executable, *shlex.split(command)[1:]]
+    surroundings = {**os.environ, "DATA_ROOT": str(data_root.absolute())}
+    with subprocess.Popen(arguments, cwd=provenance.ROOT, env=surroundings) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:  # a terminal tells the child too, and it closes its runs
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(PATIENCE)
+            process.terminate()  # a scheduler told this process only
+            raise
+
+
+def show(store: "Store", names: Sequence[str]) -> None:
+    """Print the claims' lines of the ledger."""
     from reports import ledger, studies, words
 
-    for command in dict.fromkeys(claims()[name].command for name in config.names):
-        arguments = [sys.executable, *shlex.split(command)[1:]]
-        if config.data_root:
-            arguments += ["--data-root", str(config.data_root.resolve())]
-        print(f"running {command}", flush=True)
-        status = subprocess.run(arguments, cwd=provenance.ROOT).returncode
-        if status:
-            sys.exit(status)
-    shelf = studies.collect(Store())
-    for line in ledger.build(shelf.studies):
-        if line.name not in config.names:
+    for line in ledger.build(studies.collect(store).studies):
+        if line.name not in names:
             continue
         print(f"\n{line.name}: {line.claim.statement}\n  published: {line.claim.published}")
         for entry in line.entries[:1]:
             parts = "; ".join(words.part(part) for part in entry.row["parts"])
             print(f"  ours on {entry.study.data}: {parts}")
             print(f"  {entry.row['verdict']}. {entry.row['needed']}".rstrip())
+        if not line.entries:
+            print(f"  not run here: {line.claim.command}")

@@ -13,6 +13,7 @@ from typing import Any
 
 import tyro
 
+from core.config import Settled
 from core.errors import UserError
 
 TIME = "seconds"  # metric and array that no two runs share
@@ -24,7 +25,7 @@ class Config:
 
     run_id: tyro.conf.Positional[str]
     """id of a complete trial, as MLflow shows it"""
-    data_root: Path | None = None
+    data_root: Settled[Path] = None
     """where the real data lies now (default: where it lay)"""
 
 

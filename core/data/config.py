@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.config import check
+from core.config import Settled, check
 
 EMBEDDED = ("digits", "lfw-patches", "lesions")
 ARTEFACTS = ("ink", "ruler", "hair")
@@ -27,7 +27,7 @@ class DataConfig:
     with train/, valid/ (or val/) and test/ above them if you have them"""
     data_root: Path = field(default_factory=default_root)
     """where real data sets lie; the default is the environment's DATA_ROOT, else ./data"""
-    size: int | None = None
+    size: Settled[int] = None
     """side in pixels to which folder:PATH is scaled and centre-cropped (default: the images' own
     size if all agree on at most 224, else 64)"""
     split_seed: int = 0

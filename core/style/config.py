@@ -1,9 +1,9 @@
 """How to paint. No heavy import: `--help` must answer at once."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from core.config import check
+from core.config import UNSAID, Settled, check
 
 PUBLISHED_WEIGHTS = (1.0, 0.75, 0.2, 0.2, 0.2)
 SMALLEST = 32  # pixels: five halvings leave one
@@ -36,31 +36,31 @@ class StyleConfig:
     mode: Literal["normalised", "published"] = "normalised"
     """normalised: every loss is a share, so that weights mean what they say; published: the
     course's losses, weights, Adam on unclamped pixels, style squashed to the content's shape"""
-    size: int | None = None
+    size: Settled[int] = None
     """longer side in pixels; smaller pictures keep theirs (default: 256, published 400)"""
-    steps: int | None = None
+    steps: Settled[int] = None
     """updates of the picture (default: 150, published 2000)"""
-    optimizer: Literal["lbfgs", "adam"] | None = None
+    optimizer: Settled[Literal["lbfgs", "adam"]] = None
     """default: lbfgs, published adam"""
-    lr: float | None = None
+    lr: Settled[float] = None
     """learning rate (default: lbfgs 1, adam 0.05, published 0.003)"""
     alpha: float = 1.0
     """weight of the content loss"""
-    beta: float | None = None
+    beta: Settled[float] = None
     """weight of the style loss (default: 1e3, published 1e6)"""
-    tv: float | None = None
+    tv: Settled[float] = None
     """weight of the total variation, which smooths (default: 10, published 0)"""
-    style_layers: tuple[str, ...] = ()
+    style_layers: Annotated[tuple[str, ...], UNSAID] = ()
     """modules of the network that give the style (default: the first activation at each of the
     first five resolutions, VGG19's conv1_1 to conv5_1)"""
-    style_weights: tuple[float, ...] = ()
+    style_weights: Annotated[tuple[float, ...], UNSAID] = ()
     """one a style layer (default: all 1, published 1 0.75 0.2 0.2 0.2)"""
     content_layer: str = ""
     """module that gives the content (default: the second activation at the fourth resolution,
     VGG19's conv4_2)"""
     colour: Literal["style", "content"] = "style"
     """whose colours to show; content: the style is transferred in luminance only"""
-    every: int | None = None
+    every: Settled[int] = None
     """steps between intermediate pictures (default: a tenth of the steps)"""
 
     def __post_init__(self) -> None:

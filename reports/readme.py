@@ -1,0 +1,60 @@
+"""Put the ledger's present state, from the runs in the store, into README.md between its marks."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.data.config import default_root
+from core.errors import UserError
+
+MARKS = ("<!-- ledger: `python -m reports readme` writes it -->\n", "<!-- end of the ledger -->\n")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Which file to change."""
+
+    file: Path = Path(__file__).resolve().parents[1] / "README.md"
+    """text with the two marks"""
+    data_root: Path = field(default_factory=default_root)
+    """folder that the commands are to show as DATA_ROOT"""
+
+
+def main(config: Config) -> None:
+    """Render the newest verdict on each claim, and the commands that they come from."""
+    from core.tracking import Store
+    from reports import ledger, page, studies
+
+    lines = ledger.build(studies.collect(Store()).studies)
+    first = [line.entries[0].study for line in lines if line.entries]
+    pages = [study.page["provenance"] for study in {each.run.id: each for each in first}.values()]
+    commands = {each["command"]: each["seconds"] for each in pages}
+    shown = {portable(command, config.data_root): took for command, took in commands.items()}
+    text = page.environment(escape=False).get_template("readme.md.j2").render(
+        ledger=lines, counts=page.counts(lines), commands=shown
+    )  # fmt: skip
+    try:
+        config.file.write_text(between(config.file.read_text("utf-8"), text), "utf-8")
+    except OSError as error:
+        raise UserError(f"--file {config.file}: {error.strerror}") from error
+    print(f"ledger: {config.file}")
+
+
+def between(text: str, new: str, marks: Sequence[str] = MARKS) -> str:
+    """Replace what stands between the marks. Raises UserError unless each is there once."""
+    begin, end = marks
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(end) < text.index(begin):
+        raise UserError(
+            f"--file: the lines {begin.strip()} and {end.strip()}, once each, are wanted"
+        )
+    return text[: text.index(begin) + len(begin)] + new + text[text.index(end) :]
+
+
+def portable(command: str, data_root: Path) -> str:
+    """Return a command without paths of this machine: below DATA_ROOT, or the name of a file."""
+    root, arguments = str(data_root.absolute()), []
+    for argument in shlex.split(command):
+        known = argument.replace(root, "DATA_ROOT")
+        arguments.append(Path(known).name if Path(known).is_absolute() else known)
+    return shlex.join(arguments)
