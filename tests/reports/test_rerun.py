@@ -5,7 +5,7 @@ import pytest
 from core.errors import UserError
 from core.tracking import Store
 from experiments.init_schemes import SMOKE
-from reports import replicate, rerun
+from reports import rerun
 
 
 def trials():
@@ -45,28 +45,3 @@ def test_only_a_complete_trial_can_be_repeated(study_store):
         rerun.main(rerun.Config(run_id=study.id))
     with pytest.raises(UserError, match=f"run {'0' * 32}: the store .* has no such run"):
         rerun.main(rerun.Config(run_id="0" * 32))
-
-
-def test_unknown_claims_are_refused():
-    with pytest.raises(UserError, match="--names W9: one or more of W1, W2"):
-        replicate.Config(names=("W1", "W9"))
-    with pytest.raises(UserError, match="--names"):
-        replicate.Config(names=())
-
-
-def test_replicating_runs_each_command_once_and_prints_the_verdict(
-    study_store, monkeypatch, capsys
-):
-    commands = []
-
-    def pretend(arguments, cwd):
-        commands.append(arguments[1:])
-        return type("Done", (), {"returncode": 0})
-
-    monkeypatch.setattr(replicate.subprocess, "run", pretend)
-    replicate.main(replicate.Config(names=("W6", "W3")))
-    assert commands == [["experiments/init_schemes.py", "--data", "fashion-mnist"]]
-    shown = capsys.readouterr().out
-    assert "W6: The gap between good and bad weights" in shown
-    assert "ours on digits: gap on the larger network" in shown
-    assert "2 seeds, 359 images" in shown

@@ -1,0 +1,148 @@
+"""Replicating runs each study once, with the user's paths, and tells what failed."""
+
+import shlex
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import tyro
+
+from core import provenance
+from core.errors import UserError
+from core.tracking import Store
+from reports import replicate, studies
+
+PLAN = tomllib.loads(Path(replicate.__file__).with_name("plan.toml").read_text())
+
+
+@pytest.fixture
+def commands(monkeypatch):
+    """Collect what would be run; an element of `fails` ends with status 2."""
+    seen, fails = [], []
+
+    def pretend(command, data_root):
+        seen.append(command)
+        return 2 if any(word in command for word in fails) else 0
+
+    monkeypatch.setattr(replicate, "run", pretend)
+    return seen, fails
+
+
+def status_of(config):
+    with pytest.raises(SystemExit) as stop:
+        replicate.main(config)
+    return stop.value.code
+
+
+def test_bad_options_are_refused(tmp_path):
+    with pytest.raises(UserError, match="--names W9: one or more of W1, W2"):
+        replicate.Config(names=("W1", "W9"))
+    with pytest.raises(UserError, match=r"--names \(none\): either claims or --all is wanted"):
+        replicate.Config()
+    with pytest.raises(UserError, match="--names W1: either claims or --all"):
+        replicate.Config(names=("W1",), everything=True)
+    with pytest.raises(UserError, match=r"--weights .*nowhere: imagenet or a file is wanted"):
+        replicate.Config(names=("W1",), weights=str(tmp_path / "nowhere"))
+
+
+def test_each_command_is_run_once_and_the_verdict_printed(study_store, commands, capsys):
+    assert status_of(replicate.Config(names=("W6", "W3"))) == 0
+    assert commands[0] == ["python experiments/init_schemes.py --data fashion-mnist"]
+    shown = capsys.readouterr().out
+    assert "W6: The gap between good and bad weights" in shown
+    assert "ours on digits: gap on the larger network" in shown
+    assert "2 seeds, 359 images" in shown
+
+
+def test_the_plan_is_filled_with_the_users_paths(tmp_path):
+    root, weights = tmp_path / "my data", tmp_path / "w.pth"
+    root.mkdir()
+    weights.touch()
+    config = replicate.Config(everything=True, data_root=root, weights=str(weights))
+    made = [shlex.split(command) for command in replicate.planned(config)]
+    assert len(made) == len(PLAN["real"])
+    words = {word for command in made for word in command}
+    assert {str(weights), f"folder:{root}/stanford-dogs-20"} <= words
+    assert not any("DATA_ROOT" in word or "WEIGHTS" in word for word in words)
+    elsewhere = replace(config, data_root=tmp_path / "nowhere")
+    assert replicate.planned(elsewhere) == PLAN["embedded"]
+    assert all(
+        "imagenet" in c or "WEIGHTS" not in p
+        for c, p in zip(
+            replicate.planned(replace(config, weights="imagenet")), PLAN["real"], strict=True
+        )
+    )
+
+
+@pytest.mark.parametrize("command", [*PLAN["embedded"], *PLAN["real"]])
+def test_the_plan_holds_what_the_experiments_accept(command, tmp_path, monkeypatch):
+    import importlib
+
+    monkeypatch.setenv("DATA_ROOT", str(tmp_path))
+    _, script, *arguments = shlex.split(command)
+    experiment = importlib.import_module(f"experiments.{Path(script).stem}")
+    flat = (tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes)
+    tyro.cli(experiment.Config, args=arguments, config=flat)
+
+
+def test_every_lesson_is_in_both_plans():
+    from reports.verdicts import claims
+
+    run = {Path(shlex.split(command)[1]).stem for command in PLAN["real"]}
+    assert run == {claim.study for claim in claims().values()}
+    assert {Path(shlex.split(command)[1]).stem for command in PLAN["embedded"]} < run
+
+
+def test_a_study_that_fails_stops_no_other_and_is_named(study_store, commands, capsys, tmp_path):
+    seen, fails = commands
+    fails.append("autoencoders")
+    config = replicate.Config(everything=True, data_root=tmp_path / "nowhere")
+    assert status_of(config) == 1
+    assert seen == PLAN["embedded"]
+    captured = capsys.readouterr()
+    assert captured.err == "failed, see above: python experiments/autoencoders.py\n"
+    assert "A1: " in captured.out
+    assert "not run here: python experiments/" in captured.out
+
+
+def test_what_this_commit_has_run_is_not_run_again(study_store, commands, monkeypatch, capsys):
+    shelf = studies.collect(Store())
+    made = shelf.studies[0].page["provenance"]
+    made["changed"] = False  # whatever the tree of the tests is like
+    monkeypatch.setattr(studies, "collect", lambda store: shelf)
+    monkeypatch.setattr(replicate, "asked", lambda names: [made["command"]])
+    config = replicate.Config(names=("W3",))
+
+    def runs(commit, diff, **changes):
+        monkeypatch.setattr(provenance, "commit", lambda: commit)
+        monkeypatch.setattr(provenance, "diff", lambda: diff)
+        commands[0].clear()
+        assert status_of(replace(config, **changes)) == 0
+        return len(commands[0])
+
+    assert runs(made["commit"], "") == 0
+    assert "has been run by this commit" in capsys.readouterr().out
+    assert runs(made["commit"], "", again=True) == 1
+    assert runs(made["commit"], "a changed line") == 1
+    assert runs("another", "") == 1
+    made["changed"] = True
+    assert runs(made["commit"], "") == 1
+
+
+def test_an_interrupt_ends_it(study_store, monkeypatch):
+    seen = []
+    monkeypatch.setattr(replicate, "run", lambda *given: seen.append(given) or 130)
+    assert status_of(replicate.Config(names=("W3", "A1"))) == 130
+    assert len(seen) == 1
+
+
+def test_a_command_gets_the_root_of_the_data_and_its_status_comes_back(tmp_path, monkeypatch):
+    script = tmp_path / "show.py"
+    script.write_text(
+        "import os, sys; print(os.environ['DATA_ROOT'], file=open('seen', 'w')); "
+        "sys.exit(int(sys.argv[1]))"
+    )
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    assert replicate.run("python show.py 3", tmp_path / "data") == 3
+    assert (tmp_path / "seen").read_text().strip() == str(tmp_path / "data")
