@@ -52,20 +52,41 @@ def fit_seeds(
         for index, model in enumerate(models):
             model.load_state_dict(replicas.weights(index))
         return
-    plan = loop.Plan.of(config, len(train))
+    configs = [config] * len(models)
+    yield from fit_apart(models, seeds, train, val, configs, device, checkpoint, objective)
+
+
+def fit_apart(
+    models: Sequence[nn.Module],
+    seeds: Sequence[int],
+    train: Images,
+    val: Images | None,
+    configs: Sequence[TrainConfig],
+    device: Device,
+    checkpoint: Path | None = None,
+    objective: Objective = CLASSIFICATION,
+) -> list[loop.Epoch]:
+    """Train networks of any architectures in place, each as if it were alone.
+
+    On a CPU each has a process with one thread, elsewhere they follow one another. configs: one a
+    network, equal in all that settles the number of epochs. Returns the epochs, arrays (networks,
+    1). A killed call goes on from `checkpoint`. Raises FloatingPointError as `fit`.
+    """
+    plan = loop.Plan.of(configs[0], len(train))
     few = plan.steps * plan.epochs * len(models) < FEW_STEPS
     jobs = 1 if few or device.torch.type != "cpu" else min(len(models), os.cpu_count() or 1)
+    places = _places(checkpoint, len(models))
     tasks = (
         joblib.delayed(_alone)(model, train, val, config, seed, device, place, objective)
-        for model, seed, place in zip(models, seeds, _places(checkpoint, seeds), strict=True)
+        for model, config, seed, place in zip(models, configs, seeds, places, strict=True)
     )
     done = joblib.Parallel(n_jobs=jobs, max_nbytes=None)(tasks)
     for model, (_, weights) in zip(models, done, strict=True):
         model.load_state_dict(weights)
-    for place in _places(checkpoint, seeds):
+    for place in places:
         if place:
             place.unlink(missing_ok=True)
-    yield from map(_side_by_side, zip(*(epochs for epochs, _ in done), strict=True))
+    return [_side_by_side(row) for row in zip(*(epochs for epochs, _ in done), strict=True)]
 
 
 def are_batched(model: nn.Module, device: Device) -> bool:
@@ -74,10 +95,10 @@ def are_batched(model: nn.Module, device: Device) -> bool:
     return device.torch.type != "cpu" or not convolutional
 
 
-def _places(checkpoint: Path | None, seeds: Sequence[int]) -> list[Path | None]:
+def _places(checkpoint: Path | None, n: int) -> list[Path | None]:
     if checkpoint is None:
-        return [None] * len(seeds)
-    return [checkpoint.with_name(f"{checkpoint.stem}-{seed}.pt") for seed in seeds]
+        return [None] * n
+    return [checkpoint.with_name(f"{checkpoint.stem}-{index}.pt") for index in range(n)]
 
 
 def _alone(
@@ -101,7 +122,7 @@ def _alone(
 
 
 def _side_by_side(epochs: Sequence[loop.Epoch]) -> loop.Epoch:
-    """Join one epoch of every seed, (1, 1) each, to (seeds, 1)."""
+    """Join one epoch of every network, (1, 1) each, to (networks, 1)."""
     first = epochs[0]
     metrics = {name: np.concatenate([e.metrics[name] for e in epochs]) for name in first.metrics}
     losses = np.concatenate([epoch.step_losses for epoch in epochs], axis=1)

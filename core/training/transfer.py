@@ -1,16 +1,21 @@
 """Two kinds of pretrained networks, and how the strategies of transfer train on them.
 
 `Small` is pretrained here, one network a seed, and all seeds train as one program. `Large` is
-torchvision's: frozen parts give cached features, and what is trained whole is trained alone.
+torchvision's: frozen parts give cached features, and what is trained whole is trained alone, each
+strategy at the learning rate that suits it: one that serves random weights undoes what pretrained
+ones have learnt (MobileNetV2 at 1e-3 falls to chance).
 """
 
+import contextlib
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import torch
+from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
 from core.config import TrainConfig
@@ -26,7 +31,12 @@ from core.models.networks import mlp, staged_cnn
 from core.models.regimes import DEPTH, STRATEGIES, Strategy, build
 from core.results import Trial
 from core.training.replicas import Replicas, fit_many, predict_many
-from core.training.single import fit, predict
+from core.training.seeds import fit_apart
+from core.training.single import predict
+
+RATES = (1e-3, 1e-4)
+"""learning rates (Adam) to choose from where a torchvision network is trained whole"""
+HELD_OUT = 0.2
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,8 @@ class Trained:
     """mean training loss of the last epoch"""
     parameters: list[int]
     """how many values were trained"""
+    rates: list[float]
+    """learning rates"""
 
 
 class Bench(Protocol):
@@ -90,9 +102,11 @@ class Small:
 class Large:
     """A torchvision classifier, the same for all seeds, on images of `side` pixels."""
 
-    def __init__(self, name: str, weights: str, side: int, device: Device) -> None:
-        """Load it. Raises UserError as `backbones.load`."""
-        self.name, self.device = name, device
+    def __init__(
+        self, name: str, weights: str, side: int, device: Device, rates: Sequence[float] = RATES
+    ) -> None:
+        """Load it. rates: to choose from where it is trained whole. Errors as `backbones.load`."""
+        self.name, self.device, self.rates = name, device, rates
         self.backbone = backbones.load(name, weights)
         whole = self.backbone.preparation
         resize = round(side * whole.resize / whole.crop)
@@ -117,12 +131,46 @@ class Large:
             )
             heads = [self._head(trunk.width, task, trial.seed) for trial in group]
             return _together(group, heads, train, test, config, self.device, checkpoint)
-        found = [
-            self._alone(STRATEGIES[t.arm], t, task, config, checkpoint.with_suffix(f".{i}"))
-            for i, t in enumerate(group)
-        ]
-        logits, losses, parameters = zip(*found, strict=True)
-        return Trained(torch.stack(logits), list(losses), list(parameters))
+        chosen = self._rates(group, task, config)
+        models, rates = [self._whole(t, task) for t in group], [chosen[t.arm] for t in group]
+        configs = [replace(config, lr=rate) for rate in rates]
+        *_, last = fit_apart(
+            models, [t.seed for t in group], task.train, None, configs, self.device, checkpoint
+        )
+        logits = [predict(m, task.test, self.device, passing(self.device)) for m in models]
+        losses = last.metrics["train/loss"][:, 0].tolist()
+        return Trained(torch.stack(logits), losses, [_size(m) for m in models], rates)
+
+    def _rates(self, group: Sequence[Trial], task: Task, config: TrainConfig) -> dict[str, float]:
+        """Choose the rate of every strategy, by its first seed.
+
+        It is the one with the lowest loss on a fifth of the training images, held out; test images
+        are not looked at. One at which a training diverges is out.
+        """
+        first: dict[str, Trial] = {}
+        for trial in group:
+            first.setdefault(trial.arm, trial)
+        if len(self.rates) == 1:
+            return dict.fromkeys(first, self.rates[0])
+        trials, labels = list(first.values()), task.train.labels.cpu().numpy()
+        parts = train_test_split(
+            np.arange(len(labels)), test_size=HELD_OUT, stratify=labels, random_state=0
+        )
+        train, held = (task.train.take(torch.as_tensor(part)) for part in parts)
+        losses = np.full((len(self.rates), len(trials)), np.inf)
+        for row, rate in zip(losses, self.rates, strict=True):
+            models, configs = [self._whole(t, task) for t in trials], [replace(config, lr=rate)]
+            with contextlib.suppress(FloatingPointError):
+                *_, last = fit_apart(
+                    models,
+                    [t.seed for t in trials],
+                    train,
+                    held,
+                    configs * len(models),
+                    self.device,
+                )
+                row[:] = last.metrics["val/loss"][:, 0]
+        return {t.arm: self.rates[i] for t, i in zip(trials, losses.argmin(0), strict=True)}
 
     def _frozen(self, stages: int) -> Trunk:
         """Keep all stages, or as large a part of them as of the small network's."""
@@ -134,18 +182,9 @@ class Large:
         with seeded(seed):
             return mlp((width, 1, 1), task.n_classes, hidden=())
 
-    def _alone(
-        self, strategy: Strategy, trial: Trial, task: Task, config: TrainConfig, checkpoint: Path
-    ) -> tuple[Tensor, float, int]:
-        trunk = self._begin(strategy, trial.seed)
-        model = nn.Sequential(trunk, *self._head(trunk.width, task, trial.seed))
-        loss = float("nan")
-        for epoch in fit(
-            model, task.train, None, config, trial.seed, self.device, checkpoint=checkpoint
-        ):
-            loss = float(epoch.metrics["train/loss"].item())
-        logits = predict(model, task.test, self.device, passing(self.device))
-        return logits, loss, sum(trainable(model).values())
+    def _whole(self, trial: Trial, task: Task) -> nn.Sequential:
+        trunk = self._begin(STRATEGIES[trial.arm], trial.seed)
+        return nn.Sequential(trunk, *self._head(trunk.width, task, trial.seed))
 
     def _begin(self, strategy: Strategy, seed: int) -> Trunk:
         """Return the trunk that a strategy trains.
@@ -161,6 +200,10 @@ class Large:
         trunk.keeps_statistics = True
         makers = {"statistics": statistics_only, "shuffled": shuffled}
         return makers[strategy.begin](trunk, seed) if strategy.begin in makers else trunk
+
+
+def _size(model: nn.Module) -> int:
+    return sum(trainable(model).values())
 
 
 def _standardised(train: Images, test: Images) -> tuple[Images, Images]:
@@ -186,10 +229,10 @@ def _together(
     """Train models of one architecture as one program; seeds outside, arms inside."""
     arms = len({trial.arm for trial in group})
     rows = [models[start : start + arms] for start in range(0, len(models), arms)]
-    sizes = [sum(trainable(model).values()) for model in models]
+    sizes = [_size(model) for model in models]
     replicas = Replicas(rows, [trial.seed for trial in group][::arms], device)
     losses: list[float] = []
     for epoch in fit_many(replicas, train.to(device.torch), None, config, checkpoint):
         losses = epoch.metrics["train/loss"].flatten().tolist()
     logits = predict_many(replicas, test.to(device.torch)).flatten(0, 1)
-    return Trained(logits, losses, sizes)
+    return Trained(logits, losses, sizes, [config.lr] * len(models))

@@ -31,6 +31,7 @@ def test_a_smoke_run_from_data_to_verdict(store, tmp_path):
             "test/accuracy",
             "test/loss",
             "trained/parameters",
+            "trained/lr",
         }
     report = Path(client.download_artifacts(study.info.run_id, "report", str(tmp_path)))
     page = json.loads((report / "study.json").read_text())

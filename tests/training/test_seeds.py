@@ -1,6 +1,7 @@
 """Seeds trained in the faster way are what they are alone, whichever way that is."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from core.data.images import Images
 from core.device import pick
 from core.training import loop, seeds
 from core.training.objective import add_noise, reconstruction, squared_error
-from core.training.seeds import are_batched, fit_seeds
+from core.training.seeds import are_batched, fit_apart, fit_seeds
 from core.training.single import fit, predict
 
 CPU = pick(DeviceConfig(device="cpu"))
@@ -79,6 +80,20 @@ def test_processes_give_the_same_numbers(images, monkeypatch):
     monkeypatch.setattr(seeds, "FEW_STEPS", 0)
     monkeypatch.setattr(seeds.os, "cpu_count", lambda: 2)
     check(convolutional, images)
+
+
+def test_networks_apart_have_their_own_rates_and_may_share_a_seed(images, tmp_path):
+    models, rates = [convolutional(3), convolutional(8)], (1e-2, 1e-3)
+    configs = [replace(TRAIN, lr=rate) for rate in rates]
+    epochs = fit_apart(
+        models, (5, 5), images, None, configs, CPU, tmp_path / "c.pt", reconstruction()
+    )
+    assert len(epochs) == TRAIN.epochs
+    for index, (start, config) in enumerate(zip((3, 8), configs, strict=True)):
+        single = convolutional(start)
+        *_, last = fit(single, images, None, config, 5, CPU, objective=reconstruction())
+        assert torch.equal(predict(models[index], images, CPU), predict(single, images, CPU))
+        assert epochs[-1].metrics["train/loss"][index, 0] == last.metrics["train/loss"].item()
 
 
 def test_a_killed_training_goes_on_where_it_was(images, tmp_path, monkeypatch):

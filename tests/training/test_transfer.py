@@ -14,6 +14,7 @@ from core.models import features
 from core.models.backbones import digest
 from core.models.regimes import STRATEGIES
 from core.results import Trial
+from core.training import loop, transfer
 from core.training.transfer import Large
 from experiments.transfer_regimes import Config
 
@@ -66,6 +67,45 @@ def test_a_group_gives_one_row_a_trial(tasks, large, tmp_path, arm):
     width = {"head": 512, "cut": 64, "fine-tune": 512}[arm]
     trunk = 11_176_512 if arm == "fine-tune" else 0  # resnet18 without its head
     assert found.parameters == [trunk + 3 * width + 3] * 2
+
+
+def test_each_strategy_trains_at_the_rate_with_the_lowest_loss_on_images_held_out(
+    tasks, large, tmp_path, monkeypatch
+):
+    seen, losses = [], {("fine-tune", 1e-3): 2.0, ("fine-tune", 1e-4): 1.0, ("scratch", 1e-3): 0.5}
+    arms = ["fine-tune", "scratch"]
+
+    def pretend(models, seeds, train, val, configs, device, checkpoint=None):
+        seen.append((seeds, len(train), [config.lr for config in configs]))
+        if val is None:
+            rows = {"train/loss": np.full((len(models), 1), 0.25)}
+        else:
+            assert len(train) + len(val) == 15
+            rate = configs[0].lr
+            if rate == 1e-2:
+                raise FloatingPointError("loss not finite in epoch 1")
+            rows = {"val/loss": np.array([[losses.get((arm, rate), 9.0)] for arm in arms])}
+        return [loop.Epoch(1, 1, rows, np.zeros((1, len(models), 1)))]
+
+    monkeypatch.setattr(transfer, "fit_apart", pretend)
+    large.rates = (1e-2, 1e-3, 1e-4)
+    group = [Trial(arm, seed) for seed in (4, 7) for arm in arms]
+    found = large.train(group, tasks.cells[0], TrainConfig(epochs=1, batch_size=8), tmp_path / "c")
+    assert found.rates == [1e-4, 1e-3, 1e-4, 1e-3]
+    assert found.losses == [0.25] * 4
+    assert seen[:3] == [([4, 4], 12, [rate] * 2) for rate in (1e-2, 1e-3, 1e-4)]
+    assert seen[3:] == [([4, 4, 7, 7], 15, found.rates)]
+
+
+def test_one_rate_is_not_searched_for(tasks, large, tmp_path):
+    large.rates = (5e-4,)
+    found = large.train(
+        [Trial("scratch", 0)],
+        tasks.cells[2],
+        TrainConfig(epochs=1, batch_size=8),
+        tmp_path / "c.pt",
+    )
+    assert found.rates == [5e-4]
 
 
 def test_only_random_weights_learn_statistics(large):
