@@ -29,6 +29,7 @@ from core.training.loop import Epoch
 
 ONLY: ContextVar[str | None] = ContextVar("ONLY", default=None)
 """key of the one trial to train: a study that repeats it stops there, by raising Repeated"""
+TELL_SECONDS = 60.0
 FLUSH_SECONDS = 10.0  # epochs are buffered: one log_batch costs 5 ms, and short trials are many
 
 
@@ -63,7 +64,7 @@ class Study:
         return sha256(text.encode()).hexdigest()[:16]
 
     def __enter__(self) -> Self:
-        self._started = self._flushed = time.monotonic()
+        self._started = self._flushed = self._told = time.monotonic()
         self.store = Store()
         with self.store.lock():
             self.experiment = self.store.experiment(self.name)
@@ -139,9 +140,16 @@ class Study:
         for group in todo:
             yield group
             self._bar.update(len(group))
+            self._tell()
         self._bar.close()
         if only is not None:
             raise Repeated
+
+    def _tell(self) -> None:
+        """Say once a minute how far it is, where no progress bar does: in a log file."""
+        if self._bar.disable and time.monotonic() - self._told > TELL_SECONDS:
+            done, self._told = len(self.results), time.monotonic()
+            print(f"{self.name}: {done} trials are done", flush=True)
 
     def checkpoint(self, group: Sequence[Trial]) -> Path:
         """Return where the training of a group may keep its checkpoint."""

@@ -66,27 +66,23 @@ def _run(run: mlflow.entities.Run) -> Run:
     return Run(run.info.run_id, run.info.status, run.data.tags, run.info.start_time / 1000)
 
 
-def _place(uri: str) -> tuple[str, Path]:
-    """Return the address of a store, absolute, and the folder in which its mlruns lies."""
-    if not uri.startswith("sqlite"):
-        return uri, provenance.ROOT
-    url = make_url(uri)
-    if url.database in (None, "", ":memory:"):
-        return uri, provenance.ROOT
+def _place(uri: str) -> tuple[str, Path, Path | None]:
+    """Return a store's address, absolute, the folder of its mlruns, and its SQLite file."""
+    url = make_url(uri) if uri.startswith("sqlite") else None
+    if url is None or url.database in (None, "", ":memory:"):
+        return uri, provenance.ROOT, None
     path = Path(str(url.database))
     if not path.is_absolute():  # else every connection would look in the directory of its moment
-        uri = url.set(database=str(path.absolute())).render_as_string(hide_password=False)
-    return uri, path.absolute().parent
+        path = path.absolute()
+        uri = url.set(database=str(path)).render_as_string(hide_password=False)
+    return uri, path.parent, path
 
 
-def _make(uri: str) -> None:
+def _make(uri: str, path: Path) -> None:
     """Make the tables of a new SQLite store, whole or not at all.
 
     MLflow makes them one by one, and a database that it left half-made can never be opened again.
     """
-    path = Path(str(make_url(uri).database)) if uri.startswith("sqlite") else None
-    if path is None or path.name in ("None", "", ":memory:"):
-        return
     writable = path if path.exists() else path.parent
     if not os.access(writable, os.W_OK):  # MLflow would try for two minutes
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(writable))
@@ -126,10 +122,11 @@ class Store:
         for chatty in ("alembic", "mlflow.store.db.utils"):
             logging.getLogger(chatty).setLevel(logging.CRITICAL)  # our one line says it
         self.uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{provenance.ROOT}/mlflow.db"
-        self.uri, self.home = _place(self.uri)
+        self.uri, self.home, database = _place(self.uri)
         mlflow.set_tracking_uri(self.uri)
         with self.lock():
-            _make(self.uri)
+            if database:
+                _make(self.uri, database)
             self._client = MlflowClient()
             self._client.search_experiments(max_results=1)
 

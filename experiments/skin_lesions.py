@@ -118,6 +118,7 @@ def main(config: Config) -> None:
     from core.models.arms import pretrained
     from core.results import Trial
     from core.study import Study
+    from core.training.loop import Plan
     from reports.skin import exhibits, findings, readers, tasks
     from reports.verdicts import judge
 
@@ -142,7 +143,7 @@ def main(config: Config) -> None:
         study.conclude(
             exhibits.exhibits(results, found, splits, rule, [*readers.published(), *own]),
             judge(findings.findings(results, found, splits, scored), splits.card.name),
-            findings.summary(results, splits.card),
+            findings.summary(results, splits.card, Plan.of(config.train, len(splits.train))),
             columns=("test/auc_melanoma", "test/auc_keratosis", "test/accuracy", "test/loss"),
         )
 

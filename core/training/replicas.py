@@ -63,7 +63,8 @@ class Replicas:
             name: value.detach().unflatten(0, self.grid).clone().requires_grad_(trained[name])
             for name, value in parameters.items()
         }
-        self.template = _masked(flat[0])
+        template = self.template = _masked(flat[0])
+        self.perceptron = template if stacked.is_perceptron(template, MaskedDropout) else None
         self.dropouts = {
             f"{name}.mask": module
             for name, module in self.template.named_modules()
@@ -79,8 +80,8 @@ class Replicas:
         self.template.train(masks is not None)
         own_batch = 0 if pixels.dim() == 5 else None
         with self.device.autocast():
-            if stacked.is_perceptron(self.template, MaskedDropout):
-                return stacked.forward(self.template, self.parameters, masks, pixels).float()
+            if self.perceptron is not None:
+                return stacked.forward(self.perceptron, self.parameters, masks, pixels).float()
             over_arms = vmap(self._one, in_dims=(0, None, None))
             return vmap(over_arms, in_dims=(0, 0, own_batch))(
                 self.parameters, masks or {}, pixels

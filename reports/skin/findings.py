@@ -11,6 +11,7 @@ from core.evaluation.comparisons import mcnemar, paired
 from core.evaluation.intervals import Estimate, mean
 from core.evaluation.roc import auc, auc_difference, specificity_at
 from core.evaluation.verdicts import equivalent, superior
+from core.training.loop import Plan
 from reports import tables
 from reports.skin import scoring
 from reports.skin.readers import WARNING, published
@@ -231,11 +232,16 @@ def _auc(estimate: Estimate) -> str:
     return interval(estimate.value, estimate.low, estimate.high)
 
 
-def summary(results: Results, card: Card) -> dict[str, object]:
+def summary(results: Results, card: Card, plan: Plan) -> dict[str, object]:
     """Return what else the page prints: the question, warnings, how many trials."""
+    short = (
+        f"Every arm trained for {plan.epochs} epochs at most, {plan.epochs * plan.steps:,} steps. "
+        "From random weights that is a beginning: M3 says which start is ahead by then, not which "
+        "would be in the end."
+    )
     return {
         "question": "Does pretraining help to find melanomas, and what are the numbers worth?",
-        "warnings": [NOT_A_DEVICE, *([DRAWN] if card.synthetic else [WARNING])],
+        "warnings": [NOT_A_DEVICE, DRAWN if card.synthetic else WARNING, short],
         "trials": {"complete": len(results), "diverged": []},
         "baseline": card.baseline,
     }

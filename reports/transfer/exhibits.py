@@ -16,6 +16,7 @@ from reports.transfer.findings import FOUR, by_cell
 
 NEAR = 0.02
 """advice is right if what it recommends is at most this much worse than the best of the four"""
+SAID = {"statistics": "mean and variance"}
 GAINS = {
     "fine-tune - scratch": ("fine-tune", "scratch"),
     "mean and variance - scratch": ("statistics", "scratch"),
@@ -31,11 +32,13 @@ def exhibits(results: Results, data: Tasks) -> list[Exhibit]:
 
 
 def _cells(cells: dict[tuple[str, str], Results]) -> list[Exhibit]:
-    rows, places = [], []
+    rows, places, dots = [], [], []
     for cell, own in cells.items():
         hits = tables.scores(own, "correct")
         for arm, table in hits.items():
-            row = {"cell": ", ".join(cell), "arm": arm, **columns("accuracy", mean(table))}
+            name = {"cell": ", ".join(cell), "arm": SAID.get(arm, arm)}
+            dots += [{**name, "accuracy": float(value)} for value in table.mean(1)]
+            row = {**name, **columns("accuracy", mean(table))}
             course = "recommended" if COURSE[cell] == arm else ""
             rows.append({**row, "course": course, "seeds": len(table), "images": table.shape[1]})
         ranked = ranks({arm: hits[arm] for arm in FOUR}).drop(columns="score")
@@ -46,7 +49,7 @@ def _cells(cells: dict[tuple[str, str], Results]) -> list[Exhibit]:
     seeds = int(frame["seeds"].max())
     drawn = (
         f"Test accuracy of every strategy and control in the four cells: mean over {seeds} seeds, "
-        "95 % interval over seeds and images; a filled dot is the course's recommendation."
+        "95 % interval over seeds and images. Grey: every seed; orange: what the course recommends."
     )
     ranking = (
         "The course's four strategies: rank by mean accuracy (1 the best), and regret, what a "
@@ -55,7 +58,7 @@ def _cells(cells: dict[tuple[str, str], Results]) -> list[Exhibit]:
     )
     percent = {"accuracy": "percent"}
     return [
-        Exhibit("cells", drawn, frame, figures.cells(frame), percent),
+        Exhibit("cells", drawn, frame, figures.cells(frame, pd.DataFrame(dots)), percent),
         Exhibit("ranks", ranking, order, units={"regret": "points"}),
     ]
 

@@ -9,14 +9,17 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from reports.figures import BLUE, ORANGE
 
 
-def cells(frame: pd.DataFrame) -> Figure:
+def cells(frame: pd.DataFrame, seeds: pd.DataFrame) -> Figure:
     """Draw the accuracy of every arm in every cell.
 
-    frame: cell, arm, accuracy, accuracy_low, accuracy_high, course.
+    frame: cell, arm, accuracy, accuracy_low, accuracy_high, course. seeds: cell, arm, accuracy.
     """
     names, arms = (list(dict.fromkeys(frame[column])) for column in ("cell", "arm"))
-    figure, axes = plt.subplots(2, 2, figsize=(10, 5.6), sharey=True, layout="constrained")
+    figure, axes = plt.subplots(2, 2, figsize=(10, 6.4), sharey=True, layout="constrained")
     for axis, name in zip(axes.flat, names, strict=True):
+        dots = seeds[seeds["cell"] == name]
+        places = [arms.index(arm) + 0.22 for arm in dots["arm"]]
+        axis.plot(dots["accuracy"], places, ".", color="grey", markersize=5, alpha=0.7)
         for row in frame[frame["cell"] == name].itertuples():
             place, chosen = arms.index(row.arm), bool(row.course)
             gaps = [[row.accuracy - row.accuracy_low], [row.accuracy_high - row.accuracy]]
@@ -30,8 +33,9 @@ def cells(frame: pd.DataFrame) -> Figure:
                 capsize=2,
             )
         axis.set_title(name, fontsize=9)
-        axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+        axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axis.xaxis.set_major_locator(MaxNLocator(6))
+        axis.tick_params(axis="x", labelsize=8)
     axes[0][0].set_yticks(range(len(arms)), arms)
     axes[0][0].invert_yaxis()
     figure.supxlabel("test accuracy", fontsize=9)
