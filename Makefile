@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test check bench constraints clean
+.PHONY: help demo test check replicate bench constraints clean
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /: /'
 
@@ -18,6 +18,12 @@ check: .venv/dev ## format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# A study that fails is named at the end and stops no other; the page then shows what there is.
+replicate: .venv/installed ## a verdict on every claim; DATA_ROOT=folder WEIGHTS=file for real data (an hour)
+	@status=0; $(BIN)/python -m reports replicate --all \
+	  $(if $(DATA_ROOT),--data-root '$(DATA_ROOT)') $(if $(WEIGHTS),--weights '$(WEIGHTS)') \
+	  || status=$$?; test $$status = 130 || $(BIN)/python -m reports; exit $$status
 
 bench: .venv/installed ## measure speed, side by side (python -m benchmarks --help)
 	$(BIN)/python -m benchmarks

@@ -53,7 +53,7 @@ def between(text: str, new: str, marks: Sequence[str] = MARKS) -> str:
 
 def portable(command: str, data_root: Path) -> str:
     """Return a command without paths of this machine: below DATA_ROOT, or the name of a file."""
-    root, arguments = str(data_root.absolute()), []
+    root, arguments = str(data_root.resolve()), []
     for argument in shlex.split(command):
         known = argument.replace(root, "DATA_ROOT")
         arguments.append(Path(known).name if Path(known).is_absolute() else known)

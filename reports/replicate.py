@@ -90,7 +90,7 @@ def asked(names: Sequence[str]) -> list[str]:
 def planned(config: Config) -> list[str]:
     """Return the plan's commands, with the user's paths in them."""
     plan = tomllib.loads(Path(__file__).with_name("plan.toml").read_text(encoding="utf-8"))
-    root = config.data_root.absolute()
+    root = config.data_root.resolve()
     weights = config.weights if config.weights == "imagenet" else os.path.abspath(config.weights)
     paths = {"DATA_ROOT": str(root), "WEIGHTS": weights}
     commands = []
@@ -119,7 +119,7 @@ def run(command: str, data_root: Path) -> int:
     from core import provenance
 
     arguments = [sys.executable, *shlex.split(command)[1:]]
-    surroundings = {**os.environ, "DATA_ROOT": str(data_root.absolute())}
+    surroundings = {**os.environ, "DATA_ROOT": str(data_root.resolve())}
     with subprocess.Popen(arguments, cwd=provenance.ROOT, env=surroundings) as process:
         try:
             return process.wait()
