@@ -1,10 +1,11 @@
 """Train the seeds of one network in the way that is faster, each as if it were alone.
 
-Measured on one core of a CPU, batches of 20, milliseconds a step and network, alone and 10
-together: dense 784-32-784 0.7 and 0.4; convolutional (28x28) 3.6 and 5.3, for a grouped
-convolution of few channels is slow. On a CPU dense networks therefore train as one program, and
-convolutional ones each in a process with one thread, as many at once as there are cores. On an
-accelerator, which small batches leave idle, all train as one program (not measured).
+Measured on one core of a CPU, batches of 20, milliseconds a step and network, alone, 4 and 10
+together: dense 784-32-784 0.75, 0.57 and 0.39; dense 784-196-784 1.4, 1.4 and 1.6; convolutional
+(28x28), alone and 10 together, 3.6 and 5.3, for a grouped convolution of few channels is slow. With
+two cores, networks in processes of one thread are thus at least as fast, once the processes have
+started. On a CPU dense networks therefore train as one program only where there are few steps. On
+an accelerator, which small batches leave idle, all train as one program (not measured).
 """
 
 import os
@@ -24,7 +25,8 @@ from core.training.objective import CLASSIFICATION, Objective
 from core.training.replicas import Replicas, fit_many
 from core.training.single import fit
 
-FEW_STEPS = 500  # in all; below, starting processes takes longer than training
+FEW_STEPS = 500  # of all networks; below, starting processes takes longer than training
+MANY_STEPS = 10_000  # above, processes pay even for dense networks, which can do without
 
 
 def fit_seeds(
@@ -43,7 +45,7 @@ def fit_seeds(
     from `checkpoint`. Raises FloatingPointError when a loss stops being finite. Epochs of
     networks in processes of their own come when all are trained.
     """
-    if are_batched(models[0], device):
+    if are_batched(models[0], device, _steps(config, train, len(models))):
         replicas = Replicas([[model] for model in models], seeds, device)
         for epoch in fit_many(replicas, train, val, config, checkpoint, objective):
             if not np.isfinite(epoch.step_losses).all():
@@ -72,8 +74,7 @@ def fit_apart(
     network, equal in all that settles the number of epochs. Returns the epochs, arrays (networks,
     1). A killed call goes on from `checkpoint`. Raises FloatingPointError as `fit`.
     """
-    plan = loop.Plan.of(configs[0], len(train))
-    few = plan.steps * plan.epochs * len(models) < FEW_STEPS
+    few = _steps(configs[0], train, len(models)) < FEW_STEPS
     jobs = 1 if few or device.torch.type != "cpu" else min(len(models), os.cpu_count() or 1)
     places = _places(checkpoint, len(models))
     tasks = (
@@ -89,10 +90,15 @@ def fit_apart(
     return [_side_by_side(row) for row in zip(*(epochs for epochs, _ in done), strict=True)]
 
 
-def are_batched(model: nn.Module, device: Device) -> bool:
-    """Tell whether the seeds of a network train as one program here."""
+def are_batched(model: nn.Module, device: Device, steps: int) -> bool:
+    """Tell whether the seeds of a network train as one program here. steps: of all together."""
     convolutional = any(isinstance(m, nn.modules.conv._ConvNd) for m in model.modules())
-    return device.torch.type != "cpu" or not convolutional
+    return device.torch.type != "cpu" or not (convolutional or steps > MANY_STEPS)
+
+
+def _steps(config: TrainConfig, train: Images, networks: int) -> int:
+    plan = loop.Plan.of(config, len(train))
+    return plan.steps * plan.epochs * networks
 
 
 def _places(checkpoint: Path | None, n: int) -> list[Path | None]:

@@ -71,8 +71,13 @@ def check(build, images, noise=0.3):
 
 @pytest.mark.parametrize("build", [dense, convolutional])
 def test_seeds_are_what_they_are_alone(build, images):
-    assert are_batched(build(0), CPU) == (build is dense)
+    assert are_batched(build(0), CPU, 20) == (build is dense)
     check(build, images)
+
+
+def test_many_steps_are_worth_processes():
+    assert are_batched(dense(0), CPU, seeds.MANY_STEPS)
+    assert not are_batched(dense(0), CPU, seeds.MANY_STEPS + 1)
 
 
 @pytest.mark.slow  # processes import torch
