@@ -44,7 +44,7 @@ class Config:
     boxes: Annotated[tuple[Path, ...], tyro.conf.UseAppendAction] = ()
     """CSV of marked faces (file, left, top, width, height and perhaps ignore) on pictures beside it
     or in the folders given; one of `others` that has a face is left out; may be given again"""
-    images: Annotated[tuple[Path, ...], UNSAID] = ()
+    images: Annotated[tuple[str, ...], UNSAID] = ()
     """your own pictures: no study, only a drawing of what each detector finds"""
     output: Path = Path("faces.png")
     """where that drawing goes"""

@@ -35,6 +35,16 @@ def decode(path: Path) -> Image.Image:
         raise UnreadableError(_reason(path, error)) from error
 
 
+def decode_named(name: str) -> Image.Image:
+    """Read the picture that a user names, as `decode`; an address or no file says so."""
+    if "://" in name:
+        raise UnreadableError("an address; download it first")
+    path = Path(name).expanduser()
+    if not path.exists():
+        raise UnreadableError("there is no such file")
+    return decode(path)
+
+
 def _check_file(path: Path) -> None:
     if path.exists() and not path.is_file():  # to open a pipe is to wait for its writer
         raise UnreadableError("not a regular file")

@@ -41,7 +41,8 @@ class Features(nn.Module):
         for name in self.layers:
             if name not in known or not name:
                 some = ", ".join([n for n in known if n and not any(known[n].children())][:8])
-                raise UserError(f"layer {name!r}: a module of the network is wanted: {some}, ...")
+                wanted = f"modules of the network are wanted: {some}, ..."
+                raise UserError(f"--style-layers, --content-layer {name}: {wanted}")
 
     def train(self, mode: bool = True) -> "Features":
         """Stay in evaluation mode: batch-norm statistics would drift."""

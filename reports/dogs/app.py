@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from core.data.decode import UnreadableError, decode
+from core.data.decode import UnreadableError, decode_named
 from core.detection.resemblance import Answer, Resemblance
 from core.errors import UserError
 from core.models.bundle import Bundle
@@ -29,7 +29,7 @@ def readable_pictures(
     found, bad = {}, []
     for name in names:
         try:
-            found[name] = _decode(name)
+            found[name] = decode_named(name)
         except UnreadableError as error:
             bad.append(f"IMAGE {name}: {error}; a picture file is wanted")
     if strict and bad:
@@ -37,15 +37,6 @@ def readable_pictures(
             print(line, file=sys.stderr)
         raise UserError(bad[-1])
     return found, bad
-
-
-def _decode(name: str) -> Image.Image:
-    if "://" in name:
-        raise UnreadableError("an address; download it first")
-    path = Path(name).expanduser()
-    if not path.exists():
-        raise UnreadableError("there is no such file")
-    return decode(path)
 
 
 def answer(name: str, image: Image.Image, eyes: Resemblance, folder: Path) -> None:

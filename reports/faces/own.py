@@ -5,23 +5,23 @@ from pathlib import Path
 
 import numpy as np
 
-from core.data.decode import UnreadableError, decode
+from core.data.decode import UnreadableError, decode_named
 from core.detection.faces import Detector
 from core.errors import UserError
 from reports.faces.sheets import side_by_side
 
 
-def own_pictures(paths: Sequence[Path], detectors: Mapping[str, Detector], output: Path) -> None:
+def own_pictures(names: Sequence[str], detectors: Mapping[str, Detector], output: Path) -> None:
     """Detect faces, print them, and draw the detectors' finds side by side to a picture file.
 
     Raises UserError for a picture that cannot be read and a file that cannot be written.
     """
     images = {}
-    for path in paths:
+    for name in names:
         try:
-            images[str(path)] = np.array(decode(path.expanduser()))
+            images[name] = np.array(decode_named(name))
         except UnreadableError as error:
-            raise UserError(f"--images {path}: {error}; a picture is wanted") from error
+            raise UserError(f"--images {name}: {error}; a picture is wanted") from error
     found = {name: detector.detect(list(images.values())) for name, detector in detectors.items()}
     for name, faces in found.items():
         for image, each in zip(images, faces, strict=True):

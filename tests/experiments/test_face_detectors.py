@@ -126,7 +126,7 @@ def test_folders_boxes_and_quarantine(store, faces, tmp_path):
 def test_own_pictures_are_drawn_and_bad_ones_named(faces, tmp_path, capsys):
     folder, output = faces / "people", tmp_path / "drawn.png"
     Image.fromarray(np.zeros((1, 1, 4), np.uint8)).save(tmp_path / "dot.png")
-    own = (folder / "astronaut.png", tmp_path / "dot.png")
+    own = (str(folder / "astronaut.png"), str(tmp_path / "dot.png"))
     main(Config(images=own, output=output, device=CPU))
     printed = capsys.readouterr().out
     assert f"{own[0]}: mtcnn finds 1" in printed
@@ -134,7 +134,15 @@ def test_own_pictures_are_drawn_and_bad_ones_named(faces, tmp_path, capsys):
     with Image.open(output) as image:
         assert min(image.size) > 500
     with pytest.raises(UserError, match=r"^--images \S+broken\.jpg: .* a picture is wanted$"):
-        main(Config(images=(folder / "broken.jpg",), device=CPU))
+        main(Config(images=(str(folder / "broken.jpg"),), device=CPU))
+    with pytest.raises(
+        UserError, match="^--images https://a.b/c.jpg: an address; download it first; "
+    ):
+        main(Config(images=("https://a.b/c.jpg",), device=CPU))
+    with pytest.raises(
+        UserError, match="^--images nowhere.jpg: there is no such file; a picture is"
+    ):
+        main(Config(images=("nowhere.jpg",), device=CPU))
     with pytest.raises(UserError, match=r"^--output \S+: "):
         main(Config(images=own[:1], output=tmp_path / "no" / "x.png", device=CPU))
 

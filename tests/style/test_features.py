@@ -53,7 +53,10 @@ def test_a_module_that_runs_twice_gives_its_first_output(batch):
 
 
 def test_an_unknown_layer_is_one_line(network):
-    with pytest.raises(UserError, match="layer 'conv9': a module of the network is wanted: 0, 1"):
+    with pytest.raises(
+        UserError,
+        match="--style-layers, --content-layer conv9: modules of the network are wanted: 0, 1",
+    ):
         Features(network, ["conv9"])
 
 
