@@ -136,11 +136,11 @@ def test_own_pictures_are_drawn_and_bad_ones_named(faces, tmp_path, capsys):
     with pytest.raises(UserError, match=r"^--images \S+broken\.jpg: .* a picture is wanted$"):
         main(Config(images=(str(folder / "broken.jpg"),), device=CPU))
     with pytest.raises(
-        UserError, match="^--images https://a.b/c.jpg: an address; download it first; "
+        UserError, match=r"^--images https://a.b/c.jpg: an address; download it first; "
     ):
         main(Config(images=("https://a.b/c.jpg",), device=CPU))
     with pytest.raises(
-        UserError, match="^--images nowhere.jpg: there is no such file; a picture is"
+        UserError, match=r"^--images nowhere.jpg: there is no such file; a picture is"
     ):
         main(Config(images=("nowhere.jpg",), device=CPU))
     with pytest.raises(UserError, match=r"^--output \S+: "):
