@@ -25,6 +25,7 @@ from reports.verdicts import claims
 if TYPE_CHECKING:
     from core.tracking import Store
 
+UNNAMED = Path("data")  # where no DATA_ROOT is set: it need not be there
 INTERRUPTED = 130
 PATIENCE = 10.0  # seconds
 
@@ -54,6 +55,8 @@ class Config:
         check("names", unknown, not unknown, f"one or more of {', '.join(claims())}")
         one = bool(self.names) != self.everything
         check("names", " ".join(self.names) or "(none)", one, "either claims or --all")
+        missing = self.everything and self.data_root != UNNAMED and not self.data_root.is_dir()
+        check("data_root", self.data_root, not missing, "a folder")
         file = self.weights == "imagenet" or Path(self.weights).is_file()
         check("weights", self.weights, file, "imagenet or a file")
 

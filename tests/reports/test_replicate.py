@@ -55,7 +55,7 @@ def test_each_command_is_run_once_and_the_verdict_printed(study_store, commands,
     assert "2 seeds, 359 images" in shown
 
 
-def test_the_plan_is_filled_with_the_users_paths(tmp_path):
+def test_the_plan_is_filled_with_the_users_paths(tmp_path, monkeypatch):
     root, weights = tmp_path / "my data", tmp_path / "w.pth"
     root.mkdir()
     weights.touch()
@@ -65,8 +65,10 @@ def test_the_plan_is_filled_with_the_users_paths(tmp_path):
     words = {word for command in made for word in command}
     assert {str(weights), f"folder:{root}/stanford-dogs-20"} <= words
     assert not any("DATA_ROOT" in word or "WEIGHTS" in word for word in words)
-    elsewhere = replace(config, data_root=tmp_path / "nowhere")
-    assert replicate.planned(elsewhere) == PLAN["embedded"]
+    monkeypatch.chdir(tmp_path)  # which has no ./data
+    assert replicate.planned(replace(config, data_root=Path("data"))) == PLAN["embedded"]
+    with pytest.raises(UserError, match=r"--data-root \S+nowhere: a folder is wanted"):
+        replace(config, data_root=tmp_path / "nowhere")
     assert all(
         "imagenet" in c or "WEIGHTS" not in p
         for c, p in zip(
@@ -94,10 +96,13 @@ def test_every_lesson_is_in_both_plans():
     assert {Path(shlex.split(command)[1]).stem for command in PLAN["embedded"]} < run
 
 
-def test_a_study_that_fails_stops_no_other_and_is_named(study_store, commands, capsys, tmp_path):
+def test_a_study_that_fails_stops_no_other_and_is_named(
+    study_store, commands, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
     seen, fails = commands
     fails.append("autoencoders")
-    config = replicate.Config(everything=True, data_root=tmp_path / "nowhere")
+    config = replicate.Config(everything=True, data_root=Path("data"))
     assert status_of(config) == 1
     assert seen == PLAN["embedded"]
     captured = capsys.readouterr()
