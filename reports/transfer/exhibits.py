@@ -34,13 +34,14 @@ def exhibits(results: Results, data: Tasks) -> list[Exhibit]:
 def _cells(cells: dict[tuple[str, str], Results]) -> list[Exhibit]:
     rows, places, dots = [], [], []
     for cell, own in cells.items():
-        hits = tables.scores(own, "correct")
+        hits, rates = tables.scores(own, "correct"), tables.metric(own, "trained/lr")
         for arm, table in hits.items():
             name = {"cell": ", ".join(cell), "arm": SAID.get(arm, arm)}
             dots += [{**name, "accuracy": float(value)} for value in table.mean(1)]
             row = {**name, **columns("accuracy", mean(table))}
             course = "recommended" if COURSE[cell] == arm else ""
-            rows.append({**row, "course": course, "seeds": len(table), "images": table.shape[1]})
+            row |= {"course": course, "learning rate": float(rates[arm][0])}
+            rows.append({**row, "seeds": len(table), "images": table.shape[1]})
         ranked = ranks({arm: hits[arm] for arm in FOUR}).drop(columns="score")
         ranked.insert(0, "cell", ", ".join(cell))
         ranked["course"] = np.where(ranked["arm"] == COURSE[cell], "recommended", "")
