@@ -67,6 +67,9 @@ def judge(findings: Mapping[str, Finding], data: str) -> list[dict[str, Any]]:
 
 def _row(name: str, finding: Finding, decision: Decision | None, data: str) -> dict[str, Any]:
     claim = claims()[name]
+    needed = decision.needed if decision else finding.lacking
+    if decision and finding.images != "image":
+        needed = needed.replace("images", f"{finding.images}s")
     row = {
         "claim": name,
         "statement": claim.statement,
@@ -76,7 +79,7 @@ def _row(name: str, finding: Finding, decision: Decision | None, data: str) -> d
         "same_data": claim.data == data,
         "comment": finding.comment,
         "verdict": decision.verdict if decision else "undecided",
-        "needed": decision.needed if decision else finding.lacking,
+        "needed": needed,
         "parts": [],
     }
     if decision:

@@ -90,7 +90,7 @@ def leak(embed: Answer, test: Images, positive: int, seed: int, *, drawn: bool) 
     for row in areas:
         out = (random.random(len(truth)) < HELD_OUT, np.tile(random.random(n) < HELD_OUT, 3))
         for column, held in enumerate(out):
-            head = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300))
+            head = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
             head.fit(features[~held], truth[~held])
             row[column] = auc(head.decision_function(features[held]), truth[held]).value
     return {"leak": areas.mean(0)}

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from core.data.card import Card
+from core.evaluation.comparisons import paired
+from core.evaluation.verdicts import superior
 from core.models.initialisation import initialise
 from core.models.networks import mlp
 from core.results import Result, Trial
 from reports.initialisation.findings import findings, summary
-from reports.verdicts import claims, judge
+from reports.verdicts import Finding, claims, judge
 
 SEEDS, IMAGES = 8, 10_000
 CARD = Card(
@@ -189,3 +191,15 @@ def test_every_finding_has_its_claim():
     assert set(findings({}, {}, CARD, DEFAULT)) == {
         name for name, claim in claims().items() if claim.lesson == "weight initialisation"
     }
+
+
+def test_advice_counts_what_the_finding_counts():
+    gaps = np.random.default_rng(0).normal(0.05, 0.2, (1, 12))
+    decision = superior(paired(gaps, np.zeros_like(gaps), deterministic=True))
+    (pairs,), (images,) = (
+        judge({"S3": Finding(decision=decision, names=("fall",), images=word)}, "digits")
+        for word in ("pair", "image")
+    )
+    assert pairs["verdict"] == "undecided"
+    assert " pairs in all" in pairs["needed"]
+    assert images["needed"] == pairs["needed"].replace("pairs", "images")
