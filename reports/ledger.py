@@ -34,7 +34,8 @@ class Line:
 def build(studies: Sequence[Study]) -> list[Line]:
     """Look up every claim in the studies, newest first, one entry a data set.
 
-    A study that left out what a claim needs gives way to an older one that has it.
+    A study that left out what a claim needs gives way to an older one that has it, and to those of
+    other data sets.
     """
     return [Line(name, claim, _entries(name, studies)) for name, claim in claims().items()]
 
@@ -48,7 +49,8 @@ def _entries(name: str, studies: Sequence[Study]) -> list[Entry]:
             known = found.get(study.data)
             if known is None or (row["parts"] and not known.row["parts"]):
                 found[study.data] = Entry(study, row)
-    return sorted(found.values(), key=_distance)
+    ordered = sorted(found.values(), key=_distance)
+    return [entry for entry in ordered if entry.row["parts"]] or ordered[:1]
 
 
 def _distance(entry: Entry) -> tuple[bool, bool, bool, bool]:

@@ -1,6 +1,7 @@
 """The report as one self-contained HTML page, as Markdown, or as JSON."""
 
 import base64
+import io
 import json
 import re
 import tempfile
@@ -13,6 +14,7 @@ from typing import Any
 import jinja2
 import markupsafe
 import pandas as pd
+from PIL import Image
 
 from core.tracking import Store
 from reports import words
@@ -21,6 +23,8 @@ from reports.studies import Shelf, Study, exhibits
 
 SCHEMA = 1
 """version of the JSON report; a field is never renamed or given another meaning within one"""
+LARGE, QUALITY = 300_000, 88
+"""bytes above which a figure is embedded with losses, and how it then is compressed, of 100"""
 LONGEST = 200
 """rows of a table that the page prints; longer ones stay in MLflow"""
 
@@ -149,11 +153,21 @@ def _exhibit(exhibit: dict[str, Any], path: Path, pictures: bool) -> dict[str, A
     frame = pd.read_csv(path.with_name(f"{path.name}.csv"), keep_default_na=True)
     picture = None
     if exhibit["figure"] and pictures:
-        data = path.with_name(f"{path.name}.png").read_bytes()
-        picture = f"data:image/png;base64,{base64.b64encode(data).decode()}"
+        picture = address(path.with_name(f"{path.name}.png"))
     header, rows = words.table(frame.head(LONGEST), exhibit["units"])
     table = {"header": header, "rows": rows, "length": len(frame)}
     return {**exhibit, "picture": picture, "table": table, "longest": LONGEST}
+
+
+def address(path: Path) -> str:
+    """Return a PNG as a data address; a large one, of photographs, as a WebP a tenth as large."""
+    data, kind = path.read_bytes(), "png"
+    if len(data) > LARGE:
+        made = io.BytesIO()
+        with Image.open(path) as image:
+            image.convert("RGB").save(made, "webp", quality=QUALITY)
+        data, kind = made.getvalue(), "webp"
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def forest(row: dict[str, Any], width: float = 240.0) -> list[dict[str, Any]]:

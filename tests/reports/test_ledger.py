@@ -54,6 +54,14 @@ def test_a_study_that_left_the_arms_out_gives_way_to_an_older_one():
     assert lines(partial, study("old", "digits", 1))["W3"].verdict == "supported"
 
 
+def test_what_was_not_measured_is_shown_only_where_nothing_was():
+    empty = [study(name, name, 1, parts=(), verdict="undecided") for name in ("digits", "mnist")]
+    (entry,) = lines(*empty)["W3"].entries
+    assert entry.row["verdict"] == "undecided"
+    found = lines(*empty, study("c", "cifar10", 1))["W3"].entries
+    assert [each.study.data for each in found] == ["cifar10"]
+
+
 def test_published_data_comes_first_and_synthetic_last():
     made = study("a", "lesions", 9, synthetic=True)
     found = lines(made, study("b", "digits", 5), study("c", "fashion-mnist", 1))

@@ -1,13 +1,17 @@
 """The report of a real study: what it holds, and how it behaves in a browser."""
 
+import base64
 import html
+import io
 import json
 import re
 import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from core.errors import UserError
 from core.provenance import ROOT
@@ -108,6 +112,25 @@ def test_filters_and_bad_options(study_store, tmp_path):
 
 def test_text_is_escaped_and_backticks_are_code():
     assert page.code("run `a <b>` & go") == "run <code>a &lt;b&gt;</code> &amp; go"
+
+
+def test_photographs_are_embedded_with_losses_and_charts_are_not(tmp_path):
+    def embedded(pixels, kind):
+        Image.fromarray(pixels).save(tmp_path / "a.png")
+        start = f"data:image/{kind};base64,"
+        text = page.address(tmp_path / "a.png")
+        assert text.startswith(start)
+        data = base64.b64decode(text.removeprefix(start))
+        return data, np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(float)
+
+    y, x = np.mgrid[:500, :500] / 20
+    scene = np.stack([np.sin(x + y), np.sin(x * y / 9), np.cos(y)], -1) * 90 + 128
+    scene += np.random.default_rng(0).normal(0, 3, scene.shape)
+    data, seen = embedded(scene.clip(0, 255).astype(np.uint8), "webp")
+    assert len(data) < (tmp_path / "a.png").stat().st_size / 4
+    assert np.abs(seen - scene).mean() < 5
+    data, seen = embedded(np.full((400, 400, 3), 7, np.uint8), "png")
+    assert data == (tmp_path / "a.png").read_bytes()
 
 
 def test_an_interval_is_drawn_to_scale_with_its_margins():
