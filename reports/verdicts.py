@@ -9,6 +9,9 @@ from typing import Any
 
 from core.evaluation.verdicts import Decision, decide_family
 
+NO_DATA = "none"
+"""in place of a data set: the claim was published without numbers from any"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
@@ -20,7 +23,7 @@ class Claim:
     """the numbers as printed, with their unit"""
     source: str
     data: str
-    """the set that the published numbers come from, by the name that studies give it"""
+    """the set that the published numbers come from, by the name that studies give it, or `none`"""
     test: str
     """what decides, as a sentence"""
     margin: float
@@ -76,7 +79,7 @@ def _row(name: str, finding: Finding, decision: Decision | None, data: str) -> d
         "published": claim.published,
         "source": claim.source,
         "test": claim.test,
-        "same_data": claim.data == data,
+        "same_data": claim.data in (data, NO_DATA),
         "comment": finding.comment,
         "verdict": decision.verdict if decision else "undecided",
         "needed": needed,
