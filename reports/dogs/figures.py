@@ -160,7 +160,7 @@ def four_ways(frame: pd.DataFrame) -> Figure:
 def answers(frame: pd.DataFrame, pictures: Sequence[Image.Image]) -> Figure:
     """Draw misjudged pictures. frame: shows, taken for, probability of a dog, faces."""
     captions = [
-        f"{shows}, taken for {taken}\np(dog) {p:.2f}, {faces} faces"
+        f"{shows}, taken for {taken}\np(dog) {p:.2f}, {faces} face{'s' * (faces != 1)}"
         for shows, taken, p, faces in frame.itertuples(index=False)
     ]
     return contact_sheet([scale(picture, (SIDE, SIDE)) for picture in pictures], captions)
