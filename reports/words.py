@@ -33,7 +33,9 @@ def chance(p: float) -> str:
 
 
 def interval(value: float, low: float, high: float, unit: str = "") -> str:
-    """Print a value and its interval: `84.8 % (84.1 to 85.4)`."""
+    """Print a value and its interval: `84.8 % (84.1 to 85.4)`, or `n/a`."""
+    if math.isnan(value):
+        return number(value)
     low_, high_ = (number(each, unit, bare=True) for each in (low, high))
     return f"{number(value, unit)} ({low_} to {high_})"
 

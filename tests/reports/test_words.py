@@ -57,3 +57,8 @@ def test_a_table_joins_a_number_and_its_bounds():
 def test_small_p_values_are_bounds():
     assert words.chance(0.0304) == "= 0.03"
     assert words.chance(1e-9) == "< 0.001"
+
+
+def test_a_number_that_is_not_there_has_no_interval():
+    assert words.interval(math.nan, math.nan, math.nan, "percent") == "n/a"
+    assert words.interval(0.5, math.nan, math.nan, "percent") == "50.0 % (n/a to n/a)"
