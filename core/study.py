@@ -227,6 +227,7 @@ class Study:
         page["data"] = self.card.as_dict()
         page["provenance"] = {
             **provenance.summary(),
+            "code": provenance.code_hash(self.script),
             "device": self.device,
             "seconds": round(time.monotonic() - self._started, 1),
             "tracking_seconds": round(self.store.seconds, 1),

@@ -26,7 +26,11 @@ def main(config: Config) -> None:
     from core.tracking import Store
     from reports import ledger, page, studies
 
-    lines = ledger.build(studies.collect(Store()).studies)
+    store = Store()
+    found = studies.collect(store).studies
+    if not found:
+        raise UserError(f"MLflow store {store.name}: no complete study to show; run one first")
+    lines = ledger.build(found)
     first = [line.entries[0].study for line in lines if line.entries]
     pages = [study.page["provenance"] for study in {each.run.id: each for each in first}.values()]
     commands = {each["command"]: each["seconds"] for each in pages}
@@ -36,8 +40,10 @@ def main(config: Config) -> None:
     )  # fmt: skip
     try:
         config.file.write_text(between(config.file.read_text("utf-8"), text), "utf-8")
-    except OSError as error:
-        raise UserError(f"--file {config.file}: {error.strerror}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"--file {config.file}: a text file in UTF-8 is wanted ({error})"
+        ) from error
     print(f"ledger: {config.file}")
 
 

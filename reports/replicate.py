@@ -12,53 +12,63 @@ import sys
 import time
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from core.config import UNSAID, check
+from core.config import UNSAID, Settled, check
 from core.data.config import default_root
+from core.errors import UserError
 from reports.verdicts import claims
 
 if TYPE_CHECKING:
     from core.tracking import Store
 
-UNNAMED = Path("data")  # where no DATA_ROOT is set: it need not be there
 INTERRUPTED = 130
-PATIENCE = 10.0  # seconds
+PATIENCE = 3.0  # seconds
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """Which claims to replicate.
 
-    A study that this very commit has run before is not run again.
+    A study that these very sources (core, reports, its script) have run before is not run again.
     """
 
     names: Annotated[tuple[str, ...], tyro.conf.Positional, UNSAID] = ()
     """claims, such as W3"""
     everything: Annotated[bool, tyro.conf.arg(name="all"), tyro.conf.FlagCreatePairsOff] = False
-    """all of them, by the studies listed in reports/plan.toml: on real data, or on embedded
-    data where there is no --data-root"""
-    data_root: Path = field(default_factory=default_root)
-    """where the real data lies; the default is the environment's DATA_ROOT, else ./data"""
+    """all of them, by the studies listed in reports/plan.toml: on real data where --data-root or
+    DATA_ROOT names some, else on embedded data"""
+    data_root: Settled[Path] = None
+    """where the real data lies (default: the environment's DATA_ROOT, else ./data)"""
     weights: str = "imagenet"
-    """of the plan's MobileNetV2: imagenet (torchvision's, downloaded), or a FILE that holds a
+    """of the MobileNetV2 of --all: imagenet (torchvision's, downloaded), or a FILE that holds a
     state dict"""
     again: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """run anew what has been run before"""
 
     def __post_init__(self) -> None:
         unknown = " ".join(name for name in self.names if name not in claims())
-        check("names", unknown, not unknown, f"one or more of {', '.join(claims())}")
-        one = bool(self.names) != self.everything
-        check("names", " ".join(self.names) or "(none)", one, "either claims or --all")
-        missing = self.everything and self.data_root != UNNAMED and not self.data_root.is_dir()
-        check("data_root", self.data_root, not missing, "a folder")
+        if unknown:
+            raise UserError(f"claims {unknown}: one or more of {', '.join(claims())} are wanted")
+        if bool(self.names) == self.everything:
+            shown = " ".join(self.names) or "(none)"
+            raise UserError(f"claims {shown}: either claims or --all is wanted")
+        there = not self.everything or self.named is None or self.named.is_dir()
+        check("data_root", self.named, there, "a folder")
         file = self.weights == "imagenet" or Path(self.weights).is_file()
         check("weights", self.weights, file, "imagenet or a file")
+        used = self.everything or self.weights == "imagenet"
+        check("weights", self.weights, used, "--all, whose studies use it,")
+
+    @property
+    def named(self) -> Path | None:
+        """Return the folder of real data, unless nobody named one."""
+        variable = os.environ.get("DATA_ROOT")
+        return self.data_root or (Path(variable) if variable else None)
 
 
 def main(config: Config) -> None:
@@ -71,10 +81,10 @@ def main(config: Config) -> None:
     for index, command in enumerate(commands, 1):
         print(f"[{index}/{len(commands)}] {command}", flush=True)
         if command in known:
-            print("  has been run by this commit")
+            print("  has been run by this very code")
             continue
         start = time.monotonic()
-        status = run(command, config.data_root)
+        status = run(command, config.named or default_root())
         if status == INTERRUPTED:
             sys.exit(status)
         print(f"  {'failed after' if status else 'took'} {time.monotonic() - start:.0f} s")
@@ -93,11 +103,11 @@ def asked(names: Sequence[str]) -> list[str]:
 def planned(config: Config) -> list[str]:
     """Return the plan's commands, with the user's paths in them."""
     plan = tomllib.loads(Path(__file__).with_name("plan.toml").read_text(encoding="utf-8"))
-    root = config.data_root.resolve()
+    root = (config.named or default_root()).resolve()
     weights = config.weights if config.weights == "imagenet" else os.path.abspath(config.weights)
     paths = {"DATA_ROOT": str(root), "WEIGHTS": weights}
     commands = []
-    for command in plan["real" if root.is_dir() else "embedded"]:
+    for command in plan["real" if config.named else "embedded"]:
         arguments = shlex.split(command)
         for name, path in paths.items():
             arguments = [argument.replace(name, path) for argument in arguments]
@@ -106,15 +116,16 @@ def planned(config: Config) -> list[str]:
 
 
 def finished(store: "Store") -> set[str]:
-    """Return the commands of complete studies that this commit ran, without other changes."""
+    """Return the commands of complete studies that these sources ran."""
     from core import provenance
     from reports import studies
 
-    if provenance.diff():
-        return set()
-    pages = (study.page["provenance"] for study in studies.collect(store).studies)
-    mine = provenance.commit()
-    return {page["command"] for page in pages if page["commit"] == mine and not page["changed"]}
+    return {
+        study.page["provenance"]["command"]
+        for study in studies.collect(store).studies
+        if study.page["provenance"].get("code")
+        == provenance.code_hash(provenance.ROOT / "experiments" / f"{study.page['study']}.py")
+    }
 
 
 def run(command: str, data_root: Path) -> int:
@@ -142,8 +153,10 @@ def show(store: "Store", names: Sequence[str]) -> None:
             continue
         print(f"\n{line.name}: {line.claim.statement}\n  published: {line.claim.published}")
         for entry in line.entries[:1]:
-            parts = "; ".join(words.part(part) for part in entry.row["parts"])
-            print(f"  ours on {entry.study.data}: {parts}")
+            parts = "; ".join(words.part(part) for part in entry.row["parts"]) or "not measured"
+            made = " (synthetic)" if entry.study.synthetic else ""
+            other = "" if entry.row["same_data"] else ", not the published data"
+            print(f"  ours on {entry.study.data}{made}{other}: {parts}")
             print(f"  {entry.row['verdict']}. {entry.row['needed']}".rstrip())
         if not line.entries:
             print(f"  not run here: {line.claim.command}")

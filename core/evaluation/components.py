@@ -18,6 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+ROUNDING = 1e-12
+"""of the largest score: a standard deviation below is none"""
+
 
 @dataclass(frozen=True)
 class Components:
@@ -82,20 +85,29 @@ def as_table(values: ArrayLike, name: str) -> NDArray[np.float64]:
 def crossed(values: NDArray[np.float64]) -> Components:
     """Split the variance of a table into seeds and images.
 
-    values: (seeds, images) float64. With one seed, all variance goes to the images.
+    values: (seeds, images) float64. With one seed, all variance goes to the images. Variances that
+    are rounding errors are zero. On few images, seeds that differ image by image can have the same
+    mean; the variance of the means is then what the residual alone would give them, not zero.
     """
     n_seeds, n_images = values.shape
-    centred = values - values.mean()
+    centred, least = values - values.mean(), (ROUNDING * float(np.abs(values).max())) ** 2
     rows, columns = centred.mean(1), centred.mean(0)
     if n_seeds == 1:
-        return Components(0.0, float(columns.var(ddof=1)), 0.0, 1, n_images)
-    seeds = float(rows.var(ddof=1))
+        return Components(0.0, _variance(columns, least), 0.0, 1, n_images)
+    seeds = _variance(rows, least)
     if n_images == 1:
         return Components(seeds, 0.0, 0.0, n_seeds, 1)
     left = centred - rows[:, None] - columns
     residual = float(np.vdot(left, left)) / ((n_seeds - 1) * (n_images - 1))
-    images = max(0.0, float(columns.var(ddof=1)) - residual / n_seeds)
-    return Components(seeds, images, residual, n_seeds, n_images)
+    residual = residual if residual > least else 0.0
+    images = _variance(columns, least) - residual / n_seeds
+    images = images if images > least else 0.0
+    return Components(seeds or residual / n_images, images, residual, n_seeds, n_images)
+
+
+def _variance(means: NDArray[np.float64], least: float) -> float:
+    variance = float(means.var(ddof=1))
+    return variance if variance > least else 0.0
 
 
 def bootstrap(values: ArrayLike, resamples: int = 2000, seed: int = 0) -> NDArray[np.float64]:

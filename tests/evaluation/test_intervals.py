@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from core.evaluation.comparisons import paired
 from core.evaluation.components import Components, bootstrap, crossed
 from core.evaluation.intervals import mean, wilson
+from core.evaluation.verdicts import superior
 
 PROMISED = (0.93, 0.97)
 DOMINATED_BY = {  # variances of seed, image and residual, for n images
@@ -174,3 +176,24 @@ def test_impossible_arguments_are_refused():
         wilson(0, 0)
     with pytest.raises(ValueError, match="confidence"):
         mean([[0.1, 0.2]], confidence=95)
+
+
+def test_seeds_with_one_mean_that_differ_by_image_are_not_alike():
+    a, b = np.zeros((2, 3, 60))
+    for seed, (first, second) in enumerate(((0, 30), (9, 44), (21, 3))):
+        a[seed, first : first + 4], b[seed, second : second + 5] = 1, 1
+    gap = paired(a, b)  # each seed has 4 hits against 5
+    left = crossed(a - b)
+    assert left.images == 0
+    assert left.seeds == pytest.approx(left.residual / 60)
+    assert gap.se == pytest.approx(np.sqrt(left.residual / 180))
+    assert superior(gap).verdict == "undecided"
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e9])
+def test_a_rounding_error_is_no_variance(scale):
+    rows = scale * (0.1 + np.arange(7) / 3)[None].repeat(3, 0)
+    found = crossed(rows)
+    assert (found.seeds, found.residual) == (0, 0)
+    assert found.images == pytest.approx(rows[0].var(ddof=1))
+    assert crossed(np.full((3, 7), scale / 3)).se == 0

@@ -43,5 +43,19 @@ def test_the_ledger_has_a_row_for_every_claim(study_store, tmp_path):
 
 
 def test_a_file_that_is_not_there_is_one_line(study_store, tmp_path):
-    with pytest.raises(UserError, match=r"--file .*nowhere.md: No such file"):
+    with pytest.raises(UserError, match=r"--file .*nowhere.md: a text file .*No such file"):
         readme.main(readme.Config(file=tmp_path / "nowhere.md"))
+
+
+def test_an_empty_store_leaves_the_file_as_it_is(store, tmp_path):
+    file = tmp_path / "README.md"
+    file.write_text(BEGIN + "old\n" + END)
+    with pytest.raises(UserError, match="no complete study to show"):
+        readme.main(readme.Config(file=file))
+    assert file.read_text() == BEGIN + "old\n" + END
+
+
+def test_a_file_of_other_bytes_is_one_line(study_store, tmp_path):
+    (tmp_path / "a").write_bytes(b"\xff\xfe")
+    with pytest.raises(UserError, match="a text file in UTF-8 is wanted"):
+        readme.main(readme.Config(file=tmp_path / "a"))
