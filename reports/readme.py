@@ -31,8 +31,7 @@ def main(config: Config) -> None:
     if not found:
         raise UserError(f"MLflow store {store.name}: no complete study to show; run one first")
     lines = ledger.build(found)
-    first = [line.entries[0].study for line in lines if line.entries]
-    pages = [study.page["provenance"] for study in {each.run.id: each for each in first}.values()]
+    pages = (entry.study.page["provenance"] for line in lines for entry in line.entries)
     commands = {each["command"]: each["seconds"] for each in pages}
     shown = {portable(command, config.data_root): took for command, took in commands.items()}
     text = page.environment(escape=False).get_template("readme.md.j2").render(
