@@ -36,7 +36,7 @@ def main(full: bool) -> None:
 
         def one(path: Path) -> None:
             with contextlib.redirect_stdout(io.StringIO()):
-                answer(path.stem, decode(path), eyes, place)
+                answer(path.stem, decode(path), eyes, place / "drawn.png")
 
         one(paths[0])  # the first call takes longer
         times = [timed(functools.partial(one, path)).median for path in paths]

@@ -73,7 +73,7 @@ def main(config: Config) -> None:
     from core.detection.resemblance import Resemblance
     from core.device import pick
     from core.models.backbones import load
-    from reports.dogs.app import answer, readable_pictures
+    from reports.dogs.app import answer, drawings, readable_pictures
 
     pictures, bad = readable_pictures(config.images)
     if bad and not pictures:
@@ -85,8 +85,9 @@ def main(config: Config) -> None:
     splits = breeds(config, backbone) if config.evaluate else None
     bundle = head(config, backbone, splits, device)
     eyes = Resemblance(backbone, bundle, detector, device, config.threshold)
+    places = drawings(list(pictures), config.output)
     for name, image in pictures.items():
-        answer(name, image, eyes, config.output)
+        answer(name, image, eyes, places[name])
     if splits is not None:
         evaluate(config, eyes, splits, device)
     if bad:

@@ -39,20 +39,31 @@ def readable_pictures(
     return found, bad
 
 
-def answer(name: str, image: Image.Image, eyes: Resemblance, folder: Path) -> None:
-    """Print what a picture shows, and draw it to a file of the folder.
+def drawings(names: Sequence[str], folder: Path) -> dict[str, Path]:
+    """Return the file that each picture's drawing goes to; pictures of one name are numbered."""
+    found: dict[str, Path] = {}
+    for name in names:
+        stem, number = Path(name).stem, 1
+        while (path := folder / f"{stem}{f'-{number}' * (number > 1)}.png") in found.values():
+            number += 1
+        found[name] = path
+    return found
 
-    Raises UserError for a folder that cannot be written.
+
+def answer(name: str, image: Image.Image, eyes: Resemblance, path: Path) -> None:
+    """Print what a picture shows, and draw it to a PNG file.
+
+    Raises UserError for a file that cannot be written.
     """
     found = eyes.look(image)
     print(f"{name}: {plain(found)}")
     figure = draw(image, found, eyes.bundle)
-    path = folder / f"{Path(name).stem}.png"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=110)
     except OSError as error:
-        raise UserError(f"--output {folder}: {error.strerror}; a folder is wanted") from error
+        wanted = f"{error.strerror}; a folder is wanted"
+        raise UserError(f"--output {path.parent}: {wanted}") from error
     finally:
         plt.close(figure)
     print(f"  drawn: {path}")

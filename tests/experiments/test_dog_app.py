@@ -21,7 +21,7 @@ from core.models import bundle, features
 from core.results import Trial
 from experiments.dog_app import Config, main
 from reports.dogs import algorithm
-from reports.dogs.app import plain, readable_pictures
+from reports.dogs.app import drawings, plain, readable_pictures
 
 NONE = Faces(np.empty((0, 4), np.float32), np.empty(0, np.float32), None, 0.0)
 ONE = Faces(np.array([[1, 2, 3, 4]], np.float32), np.array([0.9], np.float32), None, 0.0)
@@ -164,3 +164,12 @@ def test_the_evaluation_from_pictures_to_report(store, config, tmp_path, capsys)
     kept = client.download_artifacts(study.info.run_id, "model/head.safetensors", str(tmp_path))
     assert bundle.load(Path(kept)).classes == ("boxer", "pug")
     assert "taken for" in capsys.readouterr().out
+
+
+def test_pictures_of_one_name_have_drawings_of_their_own(tmp_path):
+    names = ["a/dog.jpg", "b/dog.png", "dog-2.gif", "c/dog.jpg", "cat.jpg"]
+    found = drawings(names, tmp_path)
+    assert [path.name for path in found.values()] == [
+        "dog.png", "dog-2.png", "dog-2-2.png", "dog-3.png", "cat.png"
+    ]  # fmt: skip
+    assert list(found) == names
