@@ -18,7 +18,7 @@ import tyro
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from anywhere, not installed
 
 from core import cli
-from core.config import UNSAID, DeviceConfig, Settled, check
+from core.config import DeviceConfig, Settled, check
 
 if TYPE_CHECKING:
     from core.data.pictures import Gallery
@@ -44,7 +44,7 @@ class Config:
     boxes: Annotated[tuple[Path, ...], tyro.conf.UseAppendAction] = ()
     """CSV of marked faces (file, left, top, width, height and perhaps ignore) on pictures beside it
     or in the folders given; one of `others` that has a face is left out; may be given again"""
-    images: Annotated[tuple[str, ...], UNSAID] = ()
+    images: Settled[tuple[str, ...]] = None
     """your own pictures: no study, only a drawing of what each detector finds"""
     output: Path = Path("faces.png")
     """where that drawing goes"""
@@ -74,6 +74,7 @@ class Config:
         for name, specs in (("people", self.people), ("others", self.others)):
             for spec in specs:
                 check(name, spec, spec.startswith("folder:") and len(spec) > 7, "folder:PATH")
+        check("images", "(none)", self.images != (), "one picture or more")
         check("limit", self.limit, self.limit is None or self.limit >= 1, "1 or more")
         check("degrade", self.degrade, self.degrade >= 0, "0 or more")
         check("seed", self.seed, self.seed >= 0, "0 or more")

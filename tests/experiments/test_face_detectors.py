@@ -150,6 +150,7 @@ def test_own_pictures_are_drawn_and_bad_ones_named(faces, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"images": ()}, "--images (none): one picture or more is wanted"),
         ({"detectors": ("dlib",)}, "--detectors dlib: one or more of haar-alt, mtcnn"),
         ({"detectors": ()}, "--detectors : one or more of"),
         ({"people": ("lfw",)}, "--people lfw: folder:PATH is wanted"),
