@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from core.data.tasks import Tasks
+from core.data.tasks import Task, Tasks
 from core.evaluation.comparisons import paired
 from core.evaluation.intervals import mean, wilson
 from core.evaluation.ranking import ranks
@@ -28,10 +28,11 @@ GAINS = {
 def exhibits(results: Results, data: Tasks) -> list[Exhibit]:
     """Draw the tables and figures."""
     cells = by_cell(results)
-    return [*_cells(cells), _depth(cells), _gains(cells), _advice(cells)]
+    return [*_cells(cells, data), _depth(cells), _gains(cells), _advice(cells)]
 
 
-def _cells(cells: dict[tuple[str, str], Results]) -> list[Exhibit]:
+def _cells(cells: dict[tuple[str, str], Results], data: Tasks) -> list[Exhibit]:
+    naive = {task.name: _largest(task) for task in data.cells}
     rows, places, dots = [], [], []
     for cell, own in cells.items():
         hits, rates = tables.scores(own, "correct"), tables.metric(own, "trained/lr")
@@ -50,7 +51,9 @@ def _cells(cells: dict[tuple[str, str], Results]) -> list[Exhibit]:
     seeds = int(frame["seeds"].max())
     drawn = (
         f"Test accuracy of every strategy and control in the four cells: mean over {seeds} seeds, "
-        "95 % interval over seeds and images. Grey: every seed; orange: what the course recommends."
+        "95 % interval over seeds and images. Grey: every seed; orange: the course's choice; "
+        "dashed: the share of the largest class of the test images, at "
+        f"{' and '.join(f'{share:.1%}' for share in dict.fromkeys(naive.values()))}."
     )
     ranking = (
         "The course's four strategies: rank by mean accuracy (1 the best), and regret, what a "
@@ -59,9 +62,14 @@ def _cells(cells: dict[tuple[str, str], Results]) -> list[Exhibit]:
     )
     percent = {"accuracy": "percent"}
     return [
-        Exhibit("cells", drawn, frame, figures.cells(frame, pd.DataFrame(dots)), percent),
+        Exhibit("cells", drawn, frame, figures.cells(frame, pd.DataFrame(dots), naive), percent),
         Exhibit("ranks", ranking, order, units={"regret": "points"}),
     ]
+
+
+def _largest(task: Task) -> float:
+    """Return the largest class's share of the test images; training images may be balanced."""
+    return float(task.test.labels.bincount().max() / len(task.test))
 
 
 def _depth(cells: dict[tuple[str, str], Results]) -> Exhibit:

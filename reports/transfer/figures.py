@@ -1,5 +1,7 @@
 """Figures of the study of transfer regimes; nothing computed but layout."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 import seaborn as sns
 from matplotlib import pyplot as plt
@@ -9,14 +11,16 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from reports.figures import BLUE, ORANGE
 
 
-def cells(frame: pd.DataFrame, seeds: pd.DataFrame) -> Figure:
+def cells(frame: pd.DataFrame, seeds: pd.DataFrame, naive: Mapping[str, float]) -> Figure:
     """Draw the accuracy of every arm in every cell.
 
     frame: cell, arm, accuracy, accuracy_low, accuracy_high, course. seeds: cell, arm, accuracy.
+    naive: cell -> the largest class's share of the test images.
     """
     names, arms = (list(dict.fromkeys(frame[column])) for column in ("cell", "arm"))
     figure, axes = plt.subplots(2, 2, figsize=(10, 6.4), sharey=True, layout="constrained")
     for axis, name in zip(axes.flat, names, strict=True):
+        axis.axvline(naive[name], color="grey", linestyle="--", linewidth=1)
         dots = seeds[seeds["cell"] == name]
         places = [arms.index(arm) + 0.22 for arm in dots["arm"]]
         axis.plot(dots["accuracy"], places, ".", color="grey", markersize=5, alpha=0.7)
