@@ -1,17 +1,14 @@
 """Autoencoders: the lesson's convolutional network against the course's loop."""
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Subset
 
-from benchmarks.timing import ratio, side_by_side, timed
+from benchmarks.timing import python, ratio, side_by_side, timed
 from core.config import DeviceConfig, TrainConfig
 from core.data.config import DataConfig
 from core.data.images import Images
@@ -22,22 +19,18 @@ from core.models.initialisation import initialise
 from core.training.objective import reconstruction
 from core.training.seeds import fit_seeds
 
-SCRIPT = str(Path(__file__).resolve().parents[1] / "experiments" / "autoencoders.py")
+HELP = ("experiments/autoencoders.py", "--help")
 SHAPE = (1, 28, 28)
 SEEDS = 2  # as many as the cores of the machine that the target names
 
 
 def main(full: bool) -> None:
     """Print each measurement as a line."""
-    print(f"  --help: {timed(_help, 5)}; wanted under 0.7 s")
+    print(f"  --help: {timed(lambda: python(*HELP), 5)}; wanted under 0.7 s")
     try:
         against_the_course(60_000 if full else 6_000)
     except (RuntimeError, UserError) as error:
         print(f"  MNIST left out: {error}")
-
-
-def _help() -> None:
-    subprocess.run([sys.executable, SCRIPT, "--help"], check=True, capture_output=True)
 
 
 def against_the_course(n: int) -> None:

@@ -1,16 +1,13 @@
 """Weight initialisation: the study from shell to report, and against the course's loop."""
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import torch
 
 from benchmarks import course_loop
-from benchmarks.timing import Times, ratio, side_by_side, timed
+from benchmarks.timing import Times, python, ratio, side_by_side, timed
 from core.config import DeviceConfig, TrainConfig
 from core.data.config import DataConfig
 from core.data.images import Splits
@@ -21,14 +18,13 @@ from core.models.initialisation import initialise
 from core.models.networks import mlp
 from core.training.replicas import Replicas, fit_many, predict_many
 
-ROOT = Path(__file__).resolve().parents[1]
-SCRIPT = str(ROOT / "experiments" / "init_schemes.py")
+SCRIPT = "experiments/init_schemes.py"
 SCHEMES = ("uniform-rule", "normal-rule", "xavier-uniform", "kaiming-normal", "default")
 
 
 def main(full: bool) -> None:
     """Print each measurement as a line."""
-    print(f"  --help: {timed(lambda: _run([SCRIPT, '--help']), 5)}; wanted under 0.7 s")
+    print(f"  --help: {timed(lambda: python(SCRIPT, '--help'), 5)}; wanted under 0.7 s")
     print(f"  13 schemes x 10 seeds on digits, shell to report: {embedded()}; wanted under 60 s")
     try:
         splits = load(DataConfig(data="fashion-mnist"))
@@ -39,21 +35,14 @@ def main(full: bool) -> None:
     print(f"  tracking, of a Fashion-MNIST study's wall time: {tracking():.1%}; wanted under 5 %")
 
 
-def _run(arguments: list[str], store: str | None = None) -> None:
-    environment = os.environ | ({"MLFLOW_TRACKING_URI": store} if store else {})
-    subprocess.run(
-        [sys.executable, *arguments], check=True, capture_output=True, cwd=ROOT, env=environment
-    )
-
-
 def embedded() -> Times:
     """Time the study and its report on an empty store."""
     with tempfile.TemporaryDirectory() as folder:
-        store, page = f"sqlite:///{folder}/mlflow.db", f"{folder}/index.html"
+        page = f"{folder}/index.html"
 
         def both() -> None:
-            _run([SCRIPT], store)
-            _run(["-m", "reports", "--out", page], store)
+            python(SCRIPT, store=folder)
+            python("-m", "reports", "--out", page, store=folder)
 
         return timed(both)
 
@@ -103,9 +92,9 @@ def _plain(splits: Splits, seed: int) -> float:
 def tracking() -> float:
     """Return the share of a Fashion-MNIST study's wall time that the store takes."""
     with tempfile.TemporaryDirectory() as folder:
-        store = f"sqlite:///{folder}/mlflow.db"
-        _run([SCRIPT, "--data", "fashion-mnist", "--seeds", "5", "--schemes", *SCHEMES], store)
+        options = ("--data", "fashion-mnist", "--seeds", "5", "--schemes", *SCHEMES)
+        python(SCRIPT, *options, store=folder)
         page = f"{folder}/report.json"
-        _run(["-m", "reports", "--format", "json", "--out", page], store)
+        python("-m", "reports", "--format", "json", "--out", page, store=folder)
         made = json.loads(Path(page).read_text())["studies"][0]["provenance"]
     return float(made["tracking_seconds"]) / float(made["seconds"])

@@ -1,15 +1,10 @@
 """Embedded studies from shell to the last figure, on an empty store, against what each may take."""
 
 import functools
-import os
-import subprocess
-import sys
 import tempfile
-from pathlib import Path
 
-from benchmarks.timing import timed
+from benchmarks.timing import python, timed
 
-ROOT = Path(__file__).resolve().parents[1]
 WANTED = {"autoencoders": 120, "transfer_regimes": 120, "skin_lesions": 180}
 
 
@@ -22,6 +17,4 @@ def main(full: bool) -> None:
 
 def _run(name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        environment = os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db"}
-        command = [sys.executable, str(ROOT / "experiments" / f"{name}.py")]
-        subprocess.run(command, check=True, capture_output=True, cwd=ROOT, env=environment)
+        python(f"experiments/{name}.py", store=folder)

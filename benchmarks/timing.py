@@ -1,9 +1,15 @@
 """Time two ways to the same result in turn, so that a machine that slows down slows both."""
 
+import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,13 @@ class Times:
         """Print median, minimum, maximum and n."""
         low, high = min(self.seconds), max(self.seconds)
         return f"{self.median:.3g} s ({low:.3g} to {high:.3g}, n = {len(self.seconds)})"
+
+
+def python(*arguments: str, store: str = "") -> None:
+    """Run Python from the repo's root, with the store in that folder if one is named."""
+    uri = {"MLFLOW_TRACKING_URI": f"sqlite:///{store}/mlflow.db"} if store else {}
+    command = [sys.executable, *arguments]
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT, env=os.environ | uri)
 
 
 def timed(run: Callable[[], object], repeats: int = 1) -> Times:

@@ -56,10 +56,14 @@ class Study:
         self._bar = tqdm(disable=True)
 
     @functools.cached_property  # the sources may be edited while a study runs
+    def code(self) -> str:
+        """Hash the sources: 16 hex digits."""
+        return provenance.code_hash(self.script)
+
+    @functools.cached_property
     def key(self) -> str:
         """Hash all that the numbers depend on: 16 hex digits."""
-        code = provenance.code_hash(self.script)
-        parts = [self.name, self.config, self.card.fingerprint, self.device, code]
+        parts = [self.name, self.config, self.card.fingerprint, self.device, self.code]
         text = json.dumps([*parts, provenance.versions()], sort_keys=True, default=str)
         return sha256(text.encode()).hexdigest()[:16]
 
@@ -227,7 +231,7 @@ class Study:
         page["data"] = self.card.as_dict()
         page["provenance"] = {
             **provenance.summary(),
-            "code": provenance.code_hash(self.script),
+            "code": self.code,
             "device": self.device,
             "seconds": round(time.monotonic() - self._started, 1),
             "tracking_seconds": round(self.store.seconds, 1),

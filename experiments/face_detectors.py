@@ -7,7 +7,6 @@ Expected: about a minute on 2 CPU cores for 220 embedded pictures, of which 53 a
 Source:   the course's dog project; of each detector, core/detection
 """
 
-import os
 import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from anywher
 
 from core import cli
 from core.config import DeviceConfig, Settled, check
+from core.data.config import default_root
 
 if TYPE_CHECKING:
     from core.data.pictures import Gallery
@@ -48,7 +48,7 @@ class Config:
     """your own pictures: no study, only a drawing of what each detector finds"""
     output: Path = Path("faces.png")
     """where that drawing goes"""
-    data_root: Path = field(default_factory=lambda: Path(os.environ.get("DATA_ROOT") or "data"))
+    data_root: Path = field(default_factory=default_root)
     """where folders and tables are looked for too; the default is DATA_ROOT, else ./data"""
     limit: Settled[int] = None
     """pictures of a set to use, as many with a face and without: a seeded sample (default: all)"""

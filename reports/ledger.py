@@ -16,6 +16,12 @@ class Entry:
     row: dict[str, Any]
     """as `verdicts.judge` made it"""
 
+    @property
+    def caveat(self) -> str:
+        """Return what must stand behind the name of the data set."""
+        made = " (synthetic)" if self.study.synthetic else ""
+        return made + ("" if self.row["same_data"] else ", not the published data")
+
 
 @dataclass(frozen=True)
 class Line:

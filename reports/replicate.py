@@ -57,18 +57,22 @@ class Config:
         if bool(self.names) == self.everything:
             shown = " ".join(self.names) or "(none)"
             raise UserError(f"claims {shown}: either claims or --all is wanted")
-        there = not self.everything or self.named is None or self.named.is_dir()
-        check("data_root", self.named, there, "a folder")
+        there = not (self.everything and self.is_real) or self.root.is_dir()
+        check("data_root", self.root, there, "a folder")
         file = self.weights == "imagenet" or Path(self.weights).is_file()
         check("weights", self.weights, file, "imagenet or a file")
         used = self.everything or self.weights == "imagenet"
         check("weights", self.weights, used, "--all, whose studies use it,")
 
     @property
-    def named(self) -> Path | None:
-        """Return the folder of real data, unless nobody named one."""
-        variable = os.environ.get("DATA_ROOT")
-        return self.data_root or (Path(variable) if variable else None)
+    def root(self) -> Path:
+        """Return where the real data lies."""
+        return self.data_root or default_root()
+
+    @property
+    def is_real(self) -> bool:
+        """Tell whether somebody named that folder."""
+        return self.data_root is not None or bool(os.environ.get("DATA_ROOT"))
 
 
 def main(config: Config) -> None:
@@ -84,7 +88,7 @@ def main(config: Config) -> None:
             print("  has been run by this very code")
             continue
         start = time.monotonic()
-        status = run(command, config.named or default_root())
+        status = run(command, config.root)
         if status == INTERRUPTED:
             sys.exit(status)
         print(f"  {'failed after' if status else 'took'} {time.monotonic() - start:.0f} s")
@@ -103,11 +107,11 @@ def asked(names: Sequence[str]) -> list[str]:
 def planned(config: Config) -> list[str]:
     """Return the plan's commands, with the user's paths in them."""
     plan = tomllib.loads(Path(__file__).with_name("plan.toml").read_text(encoding="utf-8"))
-    root = (config.named or default_root()).resolve()
+    root = config.root.resolve()
     weights = config.weights if config.weights == "imagenet" else os.path.abspath(config.weights)
     paths = {"DATA_ROOT": str(root), "WEIGHTS": weights}
     commands = []
-    for command in plan["real" if config.named else "embedded"]:
+    for command in plan["real" if config.is_real else "embedded"]:
         arguments = shlex.split(command)
         for name, path in paths.items():
             arguments = [argument.replace(name, path) for argument in arguments]
@@ -120,11 +124,13 @@ def finished(store: "Store") -> set[str]:
     from core import provenance
     from reports import studies
 
+    scripts = (provenance.ROOT / "experiments").glob("*.py")
+    codes = {script.stem: provenance.code_hash(script) for script in scripts}
+    pages = (study.page for study in studies.collect(store).studies)
     return {
-        study.page["provenance"]["command"]
-        for study in studies.collect(store).studies
-        if study.page["provenance"].get("code")
-        == provenance.code_hash(provenance.ROOT / "experiments" / f"{study.page['study']}.py")
+        page["provenance"]["command"]
+        for page in pages
+        if page["provenance"].get("code") == codes.get(page["study"], "")
     }
 
 
@@ -154,9 +160,7 @@ def show(store: "Store", names: Sequence[str]) -> None:
         print(f"\n{line.name}: {line.claim.statement}\n  published: {line.claim.published}")
         for entry in line.entries[:1]:
             parts = "; ".join(words.part(part) for part in entry.row["parts"]) or "not measured"
-            made = " (synthetic)" if entry.study.synthetic else ""
-            other = "" if entry.row["same_data"] else ", not the published data"
-            print(f"  ours on {entry.study.data}{made}{other}: {parts}")
+            print(f"  ours on {entry.study.data}{entry.caveat}: {parts}")
             print(f"  {entry.row['verdict']}. {entry.row['needed']}".rstrip())
         if not line.entries:
             print(f"  not run here: {line.claim.command}")
