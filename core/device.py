@@ -23,6 +23,14 @@ class Device:
         """Return the context in which forward passes run."""
         return torch.autocast(self.torch.type, dtype=torch.bfloat16, enabled=self.bfloat16)
 
+    @property
+    def kind(self) -> str:
+        """Say what numbers depend on: the model of the device, precision, choice of kernels."""
+        name = torch.cuda.get_device_name(self.torch) if self.torch.type == "cuda" else "any"
+        kernels = ", deterministic" if torch.are_deterministic_algorithms_enabled() else ""
+        precision = "bfloat16" if self.bfloat16 else "float32"
+        return f"{self.torch.type} ({name}), {precision}{kernels}"
+
     def __str__(self) -> str:
         """Say in a few words what was picked."""
         if self.torch.type == "cuda":

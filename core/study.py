@@ -1,259 +1,265 @@
-"""A study: paired trials that answer one question, kept in the store as they come in.
+"""A study: which trials a question needs, which of them are missing; trains those, keeps them.
 
-A study is a parent run, a trial a child run. A run is tagged `complete` last, and readers look at
-complete runs only. A study that was killed is found again by its key (config, data, code, versions
-and device): the same command goes on with the trials that are missing.
+A study is all trials that share one question, data set and protocol: settings, data, content of
+weight files, the code that trains, versions, kind of device. Its key hashes these. How many seeds
+or arms somebody asks for is a selection: what is in the store is never trained again.
 """
 
 import contextlib
-import functools
 import json
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
-import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from core import provenance, views
+from core import code, provenance
 from core.data.card import Card
 from core.errors import UserError
-from core.results import FILE, PAGE, SCHEMA, Exhibit, Result, Trial
-from core.tracking import Store
-from core.training.loop import Epoch
+from core.outbox import RECORD, SHARED, StudyFolder, kept, outbox, send_all
+from core.store import Run, Store, StoreError
+from core.trials import SCHEMA, DamagedError, Record, Shared, Trial, programs
 
-ONLY: ContextVar[str | None] = ContextVar("ONLY", default=None)
-"""key of the one trial to train: a study that repeats it stops there, by raising Repeated"""
+ONLY: ContextVar[Sequence[Trial] | None] = ContextVar("ONLY", default=None)
+"""the one program to train: a study that repeats it stops there, by raising Repeated"""
 TELL_SECONDS = 60.0
-FLUSH_SECONDS = 10.0  # epochs are buffered: one log_batch costs 5 ms, and short trials are many
+PATIENCE = 60.0  # seconds after which a store that was away is asked again
+PLACES = ("data_root", "memory", "device", "weights")
+"""options, or groups of them, that say where things lie and run; of weights, the content counts"""
 
 
 class Repeated(BaseException):
-    """The one trial that was wanted is trained and logged; no error, so nothing may catch it."""
+    """The one program that was wanted is trained and kept; no error, so nothing may catch it."""
+
+
+class Epoch(Protocol):
+    """What a training says of an epoch: metrics with one value for each trial of the program."""
+
+    @property
+    def index(self) -> int:
+        """Return 1 for the first."""
+        ...
+
+    @property
+    def metrics(self) -> Mapping[str, NDArray[Any]]:
+        """Return `split/metric` -> values, whose flattened order is that of the program."""
+        ...
+
+
+class Job:
+    """What the training of a program is given: its trials, a place for a checkpoint, a voice."""
+
+    def __init__(self, trials: Sequence[Trial], checkpoint: Path, bar: tqdm) -> None:
+        self.trials, self.checkpoint = tuple(trials), checkpoint
+        self.curves: list[dict[str, list[float]]] = [{} for _ in trials]
+        self._bar = bar
+
+    def epoch(self, epoch: Epoch) -> None:
+        """Note the metrics of an epoch: each becomes a curve of its trial."""
+        for name, values in epoch.metrics.items():
+            for curves, value in zip(self.curves, values.flat, strict=True):
+                curves.setdefault(name, []).append(float(value))
+        self.tell(f"epoch {epoch.index}")
+
+    def tell(self, words: str) -> None:
+        """Show beside the progress bar how far the program is."""
+        self._bar.set_postfix_str(words)
+
+
+Train = Callable[[Job], Sequence[Record]]
+"""trains a program: pure, knows no store; returns a record for each of its trials"""
 
 
 class Study:
-    """A context manager: by an interrupt, what is unfinished ends as KILLED; else as FAILED."""
+    """A context manager: by an interrupt, the study's run ends as KILLED; by an error, as FAILED."""
 
     def __init__(
-        self, name: str, config: dict[str, Any], card: Card, device: str, script: Path, arm: str
+        self,
+        name: str,
+        config: Mapping[str, Any],
+        card: Card,
+        *,
+        script: str | Path,
+        device: str,
+        arm: str,
+        selection: Collection[str],
+        shared: Shared,
+        weights: Mapping[str, str] | None = None,
     ) -> None:
         """Describe the study; nothing is written before it is entered.
 
-        config: every option, as plain values, nested as the dataclasses are. script: the
-        experiment's file. arm: the name of the param that holds a trial's arm.
+        config: every option, as plain values, nested as the dataclasses are. device: its kind.
+        arm: the name of the param that holds a trial's arm. selection: options that say which
+        trials are wanted. weights: name -> hash of the content of what is loaded.
         """
-        self.name, self.config, self.card, self.device = name, config, card, device
-        self.script, self.arm = script, arm
-        self.results: dict[Trial, Result] = {}
-        self._runs: dict[Trial, str] = {}
-        self._buffer: dict[Trial, list[tuple[str, float, int]]] = {}
-        self._bar = tqdm(disable=True)
-
-    @functools.cached_property  # the sources may be edited while a study runs
-    def code(self) -> str:
-        """Hash the sources: 16 hex digits."""
-        return provenance.code_hash(self.script)
-
-    @functools.cached_property
-    def key(self) -> str:
-        """Hash all that the numbers depend on: 16 hex digits."""
-        parts = [self.name, self.config, self.card.fingerprint, self.device, self.code]
-        text = json.dumps([*parts, provenance.versions()], sort_keys=True, default=str)
-        return sha256(text.encode()).hexdigest()[:16]
+        self.name, self.config, self.card, self.device = name, dict(config), card, device
+        self.script, self.arm, self.shared = Path(script).resolve(), arm, shared
+        self.settings = settings(config, selection)
+        self.code = code.code_hash(self.script)
+        parts = [name, self.settings, card.fingerprint, device, self.code, dict(weights or {})]
+        text = json.dumps([*parts, provenance.versions(), SCHEMA], sort_keys=True, default=str)
+        self.key = sha256(text.encode()).hexdigest()[:16]
+        self.weights = dict(weights or {})
 
     def __enter__(self) -> Self:
-        self._started = self._flushed = self._told = time.monotonic()
+        self._asked = time.monotonic()
         self.store = Store()
-        with self.store.lock():
-            self.experiment = self.store.experiment(self.name)
-            self.store.sweep()
-            self.run_id = self._claim()
-        try:
-            self._describe()
-        except BaseException as error:
-            self.__exit__(type(error))
-            raise
+        self.store.sweep()
+        send_all(self.store)
+        self.folder = StudyFolder(outbox(self.store) / self.key)
+        self._describe()
+        self.experiment, self.run_id = self.folder.run(self.store)
+        self.folder.send(self.store)
+        self.store.revive(self.run_id)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._bar.close()
-        if kind is None:
-            return
-        status = "KILLED" if issubclass(kind, KeyboardInterrupt) else "FAILED"
+        interrupted = kind is not None and issubclass(kind, KeyboardInterrupt | Repeated)
+        status = "KILLED" if interrupted else "FAILED" if kind else "FINISHED"
         with contextlib.suppress(UserError):  # the first error is the one to show
-            for run_id in [*self._runs.values(), self.run_id]:
-                self.store.end(run_id, status)
-
-    def _claim(self) -> str:
-        """Take over an unfinished study with this key that no living process owns, or begin one."""
-        query = f"tags.role = 'study' AND tags.study_key = '{self.key}'"
-        for run in self.store.runs(query, self.experiment):
-            if "complete" not in run.tags and run.status != "RUNNING":
-                self.store.revive(run.id)
-                return run.id
-        tags = {"role": "study", "study": self.name, "data": self.card.name, "study_key": self.key}
-        tags["device"] = self.device
-        return self._create(f"{self.card.name} {time.strftime('%Y-%m-%d %H:%M')}", tags)
-
-    def _create(self, name: str, tags: dict[str, str]) -> str:
-        source = {"mlflow.source.name": self.script.name}
-        return self.store.create(self.experiment, name, {**source, **tags})
+            self._send(now=True)
+            self.store.end(self.run_id, status)
+        if waiting := len(self.folder.waiting()):
+            print(
+                f"{waiting} trials wait in {self.folder.path}: the store {self.store.name} is "
+                "away; the next start of any study sends them, or `python -m core.outbox`"
+            )
 
     def _describe(self) -> None:
-        """Log what the study is made of: config, code, versions, data."""
+        """Write what the study is made of: options, code, versions, data, what trials share."""
         changes = provenance.diff()
+        facts = {
+            "settings": self.settings,
+            "weights": self.weights,
+            "device": self.device,
+            "code": self.code,
+            "arm": self.arm,
+            **provenance.summary(),
+        }
         texts = {
+            "facts.json": json.dumps(facts, indent=2, default=str),
             "config.json": json.dumps(self.config, indent=2, default=str),
             "data.json": json.dumps(self.card.as_dict(), indent=2),
             "versions.txt": provenance.all_versions(),
             "changes.diff": changes,
-            self.script.name: self.script.read_text(),
+            self.script.name: self.script.read_text(encoding="utf-8"),
         }
-        with tempfile.TemporaryDirectory() as folder:
-            for name, text in texts.items():
-                Path(folder, name).write_text(text)
-            self.store.upload(self.run_id, folder, "provenance")
-        self.store.log_data(self.run_id, self.card.name, self.card.fingerprint, self.card.source)
-        self.store.tag(self.run_id, "mlflow.source.git.dirty", str(bool(changes)).lower())
+        files = {name: text.encode(errors="backslashreplace") for name, text in texts.items()}
+        commit = {"mlflow.source.git.commit": provenance.commit()}
+        self._made_by = {
+            "mlflow.source.name": self.script.name,
+            "mlflow.source.git.dirty": str(bool(changes)).lower(),
+            **{name: value for name, value in commit.items() if value},
+        }
+        tags = {"study": self.name, "data": self.card.name, "device": self.device}
+        self.folder.describe(
+            {
+                "name": self.name,
+                "run_name": f"{self.card.name}, {time.strftime('%Y-%m-%d %H:%M')}",
+                "tags": {**tags, **self._made_by},
+                "data": [self.card.name, self.card.fingerprint, self.card.source],
+            },
+            {**files, SHARED: self.shared.pack()},
+        )
 
-    def missing(self, groups: Sequence[Sequence[Trial]]) -> Iterator[Sequence[Trial]]:
-        """Yield the groups in which a trial is missing, with a progress bar; load the others.
+    def run(
+        self,
+        trials: Iterable[Trial],
+        train: Train,
+        alike: Callable[[Trial], Hashable] = lambda trial: trial.key,
+        at_most: int = 1,
+    ) -> None:
+        """Train the trials that the store lacks, program by program, and keep their records.
 
-        A group is trained as one program and comes back whole, so that its numbers do not depend
-        on when the study was interrupted; `finish` logs only what is missing.
+        alike, at_most: which trials train as one program, see `trials.programs`.
         """
-        if (only := ONLY.get()) is not None:
-            groups = [group for group in groups if any(trial.key == only for trial in group)]
-        trials = {trial.key: trial for group in groups for trial in group}
-        query = f"tags.mlflow.parentRunId = '{self.run_id}' AND tags.complete = 'true'"
-        with tempfile.TemporaryDirectory() as folder:
-            for run in self.store.runs(query, self.experiment):
-                path = self.store.fetch(run.id, FILE, folder)
-                self.results[trials[run.tags["trial"]]] = Result.load(path)
-        if self.results:
-            print(f"resuming: {len(self.results)} of {len(trials)} trials are done")
-        todo = [group for group in groups if any(t not in self.results for t in group)]
-        self._bar = tqdm(total=len(trials), unit="trial", desc=self.name, disable=None)
-        self._bar.update(len(trials) - sum(map(len, todo)))
-        for group in todo:
-            yield group
-            self._bar.update(len(group))
-            self._tell()
-        self._bar.close()
-        if only is not None:
+        wanted, only = list(trials), ONLY.get()
+        runs = kept(self.store, self.key, self.experiment)
+        known = {run.tags["trial"] for run in runs if self._is_whole(run)}
+        missing = [t for t in wanted if t.key not in known and not self.folder.holds(t)]
+        groups = [list(only)] if only else list(programs(missing, alike, at_most))
+        done = len(wanted) - len(missing)
+        if done:
+            print(f"{done} of {len(wanted)} trials are in the store: {len(missing)} to train")
+        with tqdm(
+            total=len(wanted), initial=done, unit="trial", desc=self.name, disable=None
+        ) as bar:
+            told = time.monotonic()
+            for group in groups:
+                self._train(group, train, bar)
+                bar.update(len(group))
+                if bar.disable and time.monotonic() - told > TELL_SECONDS:
+                    told = time.monotonic()
+                    print(f"{self.name}: {bar.n} of {len(wanted)} trials are done", flush=True)
+        if only:
             raise Repeated
 
-    def _tell(self) -> None:
-        """Say once a minute how far it is, where no progress bar does: in a log file."""
-        if self._bar.disable and time.monotonic() - self._told > TELL_SECONDS:
-            done, self._told = len(self.results), time.monotonic()
-            print(f"{self.name}: {done} trials are done", flush=True)
+    def _is_whole(self, run: Run) -> bool:
+        """Read a kept record; one that is damaged is set aside, to be trained again."""
+        try:
+            Record.unpack(self.store.read(run, RECORD))
+        except (DamagedError, FileNotFoundError) as error:
+            print(f"trial {run.tags['trial']}: its record in run {run.id} is set aside: {error}")
+            self.store.delete(run.id)
+            return False
+        return True
 
-    def checkpoint(self, group: Sequence[Trial]) -> Path:
-        """Return where the training of a group may keep its checkpoint."""
+    def _train(self, group: Sequence[Trial], train: Train, bar: tqdm) -> None:
         name = sha256("\n".join(trial.key for trial in group).encode()).hexdigest()[:16]
-        return self.store.home / "mlruns" / "checkpoints" / self.key / f"{name}.pt"
+        checkpoint = self.folder.path / "checkpoints" / f"{name}.pt"
+        job, started = Job(group, checkpoint, bar), time.time()
+        records = train(job)
+        ended = time.time()
+        for trial, record, curves in zip(group, records, job.curves, strict=True):
+            seconds = {"seconds": (ended - started) / len(group)}
+            metrics, curves = {**record.metrics, **seconds}, {**curves, **record.curves}
+            whole = replace(record, metrics=metrics, curves=curves)
+            varied = {self.arm: trial.arm, "seed": trial.seed, **trial.levels}
+            facts = {
+                "params": {"data": self.card.name, **scalars(self.settings), **varied},
+                "tags": {"study": self.name, "code": self.code, **self._made_by},
+                "group": [member.as_dict() for member in group],
+                "started": started,
+                "ended": ended,
+            }
+            self.folder.keep(trial, whole, facts)
+        checkpoint.unlink(missing_ok=True)  # only now that its results are kept
+        self._send()
 
-    def epoch(self, group: Sequence[Trial], epoch: Epoch) -> None:
-        """Log the metrics of an epoch, one value per trial in the order of the group.
-
-        They reach the store every 10 s, and at the end of the trial.
-        """
-        for index, trial in enumerate(group):
-            values = ((name, float(each.flat[index])) for name, each in epoch.metrics.items())
-            self._buffer.setdefault(trial, []).extend((*value, epoch.index) for value in values)
-        self._bar.set_postfix_str(f"epoch {epoch.index}")
-        if time.monotonic() - self._flushed > FLUSH_SECONDS:
-            for trial in group:
-                self._log(trial)
-            self._flushed = time.monotonic()
-
-    def picture(self, trial: Trial, name: str, step: int, pixels: NDArray[np.uint8]) -> None:
-        """Log a picture of a trial's series, uint8 (H, W, 3), unless the trial is done."""
-        if trial in self.results:
+    def _send(self, *, now: bool = False) -> None:
+        """Send what waits; a store that is away is asked again a minute later."""
+        if not now and time.monotonic() < self._asked:
             return
-        if trial not in self._runs:
-            self._log(trial)
-        self.store.picture(self._runs[trial], name, step, pixels)
-
-    def finish(self, group: Sequence[Trial], results: Sequence[Result]) -> None:
-        """Log the results of a group's trials and tag them complete."""
-        for trial, result in zip(group, results, strict=True):
-            if trial in self.results:
-                continue
-            final = [(name, value, 0) for name, value in result.metrics.items()]
-            self._buffer.setdefault(trial, []).extend(final)
-            self._log(trial)
-            with tempfile.TemporaryDirectory() as folder:
-                result.save(Path(folder))
-                self.store.upload(self._runs[trial], folder)
-            self.store.end(self._runs.pop(trial), "FINISHED")
-            self.results[trial] = result
-
-    def _log(self, trial: Trial) -> None:
-        """Send the buffered metrics of a trial, and make its run if it has none yet."""
-        metrics = self._buffer.pop(trial, [])
-        if trial in self.results:
-            return
-        params = {}
-        if trial not in self._runs:
-            tags = {"role": "trial", "trial": trial.key, "mlflow.parentRunId": self.run_id}
-            self._runs[trial] = self._create(trial.key, tags)
-            own = {self.arm: trial.arm, "seed": trial.seed, **dict(trial.params)}
-            params = {**_scalars(self.config), **own}
-        self.store.log(self._runs[trial], metrics, params)
-
-    def conclude(
-        self,
-        exhibits: Sequence[Exhibit],
-        verdicts: Sequence[dict[str, Any]],
-        notes: dict[str, Any],
-        columns: Sequence[str],
-    ) -> None:
-        """Log tables, figures and verdicts, save a view, tag the study complete, print the link.
-
-        notes: what else the report prints: `question`, `warnings`, ... columns: the metrics that
-        the MLflow page shows; the first one sorts.
-        """
-        page = {
-            "schema": SCHEMA,
-            "study": self.name,
-            **notes,
-            "verdicts": list(verdicts),
-            "config": self.config,
-        }
-        page["data"] = self.card.as_dict()
-        page["provenance"] = {
-            **provenance.summary(),
-            "code": self.code,
-            "device": self.device,
-            "seconds": round(time.monotonic() - self._started, 1),
-            "tracking_seconds": round(self.store.seconds, 1),
-        }
-        with tempfile.TemporaryDirectory() as folder:
-            page["exhibits"] = [exhibit.save(Path(folder)) for exhibit in exhibits]
-            Path(folder, PAGE).write_text(json.dumps(page, indent=2, default=str))
-            self.store.upload(self.run_id, folder, "report")
-        name = f"{self.name} on {self.card.name}: mean over seeds by {self.arm}"
-        view = views.saved_view(name, self.arm, columns, self.run_id)
-        note = {"mlflow.note.content": str(notes.get("question", ""))}
-        self.store.describe(self.experiment, {views.TAG + self.key: view, **note})
-        self.store.end(self.run_id, "FINISHED")
-        print(views.instructions(self.store.name, self.experiment, self.key))
+        try:
+            self.folder.send(self.store)
+        except StoreError as error:
+            if not now:
+                print(f"{error}; the study goes on, what it finds is kept in {self.folder.path}")
+            self._asked = time.monotonic() + PATIENCE
 
 
-def _scalars(config: dict[str, Any]) -> dict[str, str | int | float]:
+def settings(config: Mapping[str, Any], selection: Collection[str] = ()) -> dict[str, Any]:
+    """Return the options that numbers depend on: neither the selection nor what names places."""
+    kept_: dict[str, Any] = {}
+    for name, value in config.items():
+        named_data = name == "data" and isinstance(value, str)  # known by its fingerprint
+        if name in selection or name in PLACES or named_data:
+            continue
+        kept_[name] = settings(value) if isinstance(value, Mapping) else value
+    return kept_
+
+
+def scalars(config: Mapping[str, Any]) -> dict[str, str | int | float]:
     """Return the options that can be searched for, by their own names as on the command line."""
     flat: dict[str, str | int | float] = {}
     for name, value in config.items():
-        if isinstance(value, dict):
-            flat |= _scalars(value)
-        elif isinstance(value, (str, int, float)):
+        if isinstance(value, Mapping):
+            flat |= scalars(value)
+        elif isinstance(value, str | int | float):
             flat[name] = value
     return flat

@@ -7,8 +7,9 @@ Source:   the course's weight-initialization lesson; of each scheme, core/models
 """
 
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -17,16 +18,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from anywher
 from core import cli
 from core.config import DeviceConfig, TrainConfig, check
 from core.data.config import DataConfig
-from core.models.initialisation import SCHEMES, initialise
+from core.models.initialisation import SCHEMES
 
 if TYPE_CHECKING:
     from torch import nn
 
     from core.data.images import Splits
-    from core.models.doctor import Diagnosis
-    from core.results import Result, Trial
-    from core.training.loop import Epoch
-    from core.training.replicas import Replicas
+    from core.device import Device
+    from core.study import Job
+    from core.trials import Record, Trial
 
 LARGER = (5, 256)  # depth and width of the second network, for the claim on size
 CONTRAST = ("uniform-rule", "uniform-centred")  # the good and the bad weights of that claim
@@ -76,129 +76,74 @@ SMOKE = Config(
 
 
 def main(config: Config) -> None:
-    """Run the study: train what is missing, judge the claims, log tables and figures."""
+    """Train what is missing, keep it, publish what is known."""
+    from core.data.shared import shared
     from core.data.sources import load
     from core.device import pick
+    from core.measures.initialisation import PARTS, QUANTITIES
     from core.study import Study
-    from core.training.replicas import Replicas, fit_many
-    from reports.initialisation.exhibits import exhibits
-    from reports.initialisation.findings import findings, summary
-    from reports.initialisation.prognosis import diagnose
-    from reports.verdicts import judge
+    from reports.publish import publish
 
     device = pick(config.device)
     splits = load(config.data)
-    build(config, splits, "zeros", 0)  # fails before it trains
+    config = replace(config, train=config.train.resolve(len(splits.train)))
+    build(config, splits, next(grid(config)))  # fails before it trains
     print(f"device: {device}\ndata: {splits.card}")
-    held = splits.to(device.torch)
-    groups = list(grid(config, 16 if device.torch.type == "cpu" else 128))
+    order = {"arm": tuple(SCHEMES), "network": ("course", "larger")}
     with Study(
-        "init_schemes", asdict(config), splits.card, str(device), Path(__file__), "scheme"
+        "init_schemes",
+        asdict(config),
+        splits.card,
+        script=__file__,
+        device=device.kind,
+        arm="scheme",
+        selection=("schemes", "seeds", "larger"),
+        shared=shared(splits, order, {"quantity": QUANTITIES, "part": PARTS}),
     ) as study:
-        for group in study.missing(groups):
-            models = {t: build(config, splits, t.arm, t.seed, size_of(t)) for t in group}
-            diagnoses = diagnose(models, splits.train)
-            seeds = list(dict.fromkeys(t.seed for t in group))
-            rows = [[models[t] for t in group if t.seed == seed] for seed in seeds]
-            replicas = Replicas(rows, seeds, device)
-            place, epochs = study.checkpoint(group), []
-            for epoch in fit_many(replicas, held.train, held.val, config.train, place):
-                study.epoch(group, epoch)
-                epochs.append(epoch)
-            study.finish(group, evaluate(group, replicas, held, epochs, diagnoses))
-        # In the order of the grid, whatever was resumed: arms are paired by position.
-        trials = [trial for group in groups for trial in group]
-        base = {t: study.results[t] for t in trials if not t.params}
-        larger = {t: study.results[t] for t in trials if t.params}
-        initial = {name: build(config, splits, name, 0) for name in config.schemes}
-        study.conclude(
-            exhibits(base, splits, initial),
-            judge(findings(base, larger, splits.card, initial), splits.card.name),
-            summary(base, larger, splits.card),
-            columns=("test/accuracy", "test/accuracy_dropout", "test/loss", "doctor/loss"),
-        )
+        together = 16 if device.torch.type == "cpu" else 128
+        job = partial(train, config, splits, device)
+        study.run(grid(config), job, lambda trial: trial.factors, together)
+    publish(study.store, study.key)
 
 
-def size_of(trial: "Trial") -> tuple[int, int] | None:
-    """Return depth and width of a trial on the larger network, None for the others."""
-    own = dict(trial.params)
-    return (int(own["depth"]), int(own["width"])) if own else None
+def grid(config: Config) -> "Iterator[Trial]":
+    """Yield the trials: every scheme on the course's network, two of them on a larger one."""
+    from core.trials import Trial
+
+    for network, arms in (("course", config.schemes), ("larger", CONTRAST)):
+        for seed in range(config.seeds if network == "course" or config.larger else 0):
+            yield from (Trial(arm, seed, (("network", network),)) for arm in arms)
 
 
-def build(
-    config: Config, splits: "Splits", scheme: str, seed: int, size: tuple[int, int] | None = None
-) -> "nn.Sequential":
+def build(config: Config, splits: "Splits", trial: "Trial") -> "nn.Sequential":
     """Build the network of a trial with its initial weights."""
+    from core.models.initialisation import initialise
     from core.models.networks import mlp, scratch_cnn
 
     shape, n_classes = splits.train.shape, len(splits.card.classes)
-    if config.network == "cnn" and size is None:
+    larger = trial.levels["network"] == "larger"
+    if config.network == "cnn" and not larger:
         model = scratch_cnn(shape, n_classes, config.dropout)
     else:
-        depth, width = size or (config.depth, config.width)
+        depth, width = LARGER if larger else (config.depth, config.width)
         model = mlp(shape, n_classes, (width, *[width // 2] * (depth - 1)), config.dropout)
-    return initialise(model, scheme, seed)
+    return initialise(model, trial.arm, trial.seed)
 
 
-def grid(config: Config, replicas: int) -> Iterator[list["Trial"]]:
-    """Yield the groups that train as one program: all arms of as many seeds as fit."""
-    from core.results import Trial
+def train(config: Config, splits: "Splits", device: "Device", job: "Job") -> "list[Record]":
+    """Train a program, all schemes of some seeds, and measure it before and after."""
+    from core.measures.initialisation import after, before
+    from core.training.replicas import Replicas, fit_many
 
-    contrast = CONTRAST if config.larger else ()
-    size = (("depth", LARGER[0]), ("width", LARGER[1]))
-    for arms, params in ((config.schemes, ()), (contrast, size)):
-        chunk = max(1, replicas // max(1, len(arms)))
-        for start in range(0, config.seeds if arms else 0, chunk):
-            seeds = range(start, min(start + chunk, config.seeds))
-            yield [Trial(arm, seed, params) for seed in seeds for arm in arms]
-
-
-def evaluate(
-    group: "Sequence[Trial]",
-    replicas: "Replicas",
-    held: "Splits",
-    epochs: "Sequence[Epoch]",
-    diagnoses: "Sequence[Diagnosis]",
-) -> "list[Result]":
-    """Read the test images once, with dropout off and on; return a result for every trial."""
-    import numpy as np
-    import torch
-
-    from core.evaluation.metrics import confusion, correct, cross_entropy
-    from core.results import Result
-    from core.training.replicas import predict_many
-    from reports.initialisation import prognosis
-    from reports.tables import confusion_table
-
-    labels, classes = held.test.labels.cpu(), held.card.classes
-    logits = predict_many(replicas, held.test).flatten(0, 1)
-    noisy = predict_many(replicas, held.test, dropout=True).flatten(0, 1)
-    hits, noisy_hits = correct(logits, labels), correct(noisy, labels)
-    counts = confusion(logits, labels, len(classes))
-    loss = cross_entropy(logits, labels)
-    steps = np.concatenate([epoch.step_losses for epoch in epochs]).reshape(-1, len(group))
-    results = []
-    for index, diagnosis in enumerate(diagnoses):
-        bad = np.flatnonzero(~np.isfinite(steps[:, index]))
-        weights = replicas.weights(index)
-        metrics = {
-            "test/accuracy": float(hits[index].float().mean()),
-            "test/accuracy_dropout": float(noisy_hits[index].float().mean()),
-            "test/loss": float(loss[index]),
-            "train/loss_last_batch": float(steps[-1, index]),
-            **({"diverged_at": float(bad[0] + 1)} if len(bad) else {}),
-            **prognosis.metrics(diagnosis, weights),
-        }
-        arrays = {
-            "correct": hits[index].to(torch.uint8).numpy(),
-            "correct_dropout": noisy_hits[index].to(torch.uint8).numpy(),
-            "confusion": counts[index].numpy(),
-            "step_losses": steps[:, index].copy(),
-            **prognosis.arrays(diagnosis),
-        }
-        table = confusion_table(counts[index].numpy(), classes)
-        results.append(Result(metrics, arrays, {"confusion": table}))
-    return results
+    models = {trial: build(config, splits, trial) for trial in job.trials}
+    earlier = before(models, splits.train)
+    seeds = list(dict.fromkeys(trial.seed for trial in job.trials))
+    rows = [[models[t] for t in job.trials if t.seed == seed] for seed in seeds]
+    replicas, held, epochs = Replicas(rows, seeds, device), splits.to(device.torch), []
+    for epoch in fit_many(replicas, held.train, held.val, config.train, job.checkpoint):
+        job.epoch(epoch)
+        epochs.append(epoch)
+    return after(replicas, held, epochs, earlier)
 
 
 if __name__ == "__main__":

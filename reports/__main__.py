@@ -1,4 +1,4 @@
-"""Write the report: the ledger of all claims, and a section for each complete study.
+"""Write the report: judge and draw every stored study; the ledger of all claims, and its section.
 
 Reads the MLflow store (MLFLOW_TRACKING_URI, by default the repo's own) and writes one
 self-contained page. Three more commands, each with --help:
@@ -49,23 +49,21 @@ def _is_date(text: str) -> bool:
 
 def main(config: Config) -> None:
     """Collect the studies, build the ledger, render, write, and say where it is."""
-    from core.tracking import Store
+    from core.store import Store
     from reports import ledger, page, studies
 
     store = Store()
     since = datetime.fromisoformat(config.since) if config.since else None
     shelf = studies.collect(store, config.study, since)
+    for line in shelf.left_out:
+        print(f"left out: {line}", file=sys.stderr)
     if not shelf.studies:
-        kept = f"; {sum(shelf.left_out.values())} are not complete" if shelf.left_out else ""
         raise UserError(
-            f"MLflow store {store.name}: no complete study to report{kept}; run one first: "
+            f"MLflow store {store.name}: no study to report; run one first: "
             "python experiments/init_schemes.py"
         )
-    lines = ledger.build(shelf.studies)
-    cited = {entry.study.run.id: entry.study for line in lines for entry in line.entries}
-    shown = list(({study.run.id: study for study in shelf.newest()} | cited).values())
     render = {"html": page.html, "md": page.markdown, "json": page.as_json}[config.format]
-    text = render(shelf, shown, lines, store)
+    text = render(shelf, ledger.build(shelf.studies))
     out = config.out or OUT / f"index.{config.format}"
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

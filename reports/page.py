@@ -1,30 +1,24 @@
 """The report as one self-contained HTML page, as Markdown, or as JSON."""
 
-import base64
-import io
 import json
 import re
-import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import markupsafe
-import pandas as pd
-from PIL import Image
 
-from core.tracking import Store
-from reports import words
-from reports.ledger import Line
-from reports.studies import Shelf, Study, exhibits
+from core.evaluation.verdicts import Decision
+from reports import pictures, words
+from reports.judge import Entry
+from reports.ledger import Line, counts
+from reports.lessons import Exhibit
+from reports.studies import Shelf, Study
 
-SCHEMA = 1
+SCHEMA = 2
 """version of the JSON report; a field is never renamed or given another meaning within one"""
-LARGE, QUALITY = 300_000, 88
-"""bytes above which a figure is embedded with losses, and how it then is compressed, of 100"""
 LONGEST = 200
 """rows of a table that the page prints; longer ones stay in MLflow"""
 
@@ -33,59 +27,62 @@ FEW_SEEDS, FEW_IMAGES = 3, 100
 HERE = Path(__file__).parent
 
 
-def html(shelf: Shelf, shown: Sequence[Study], ledger: Sequence[Line], store: Store) -> str:
-    """Render the page with the sections of the studies `shown`; figures are embedded."""
-    return _render("page.html.j2", shelf, shown, ledger, store)
+def html(shelf: Shelf, ledger: Sequence[Line]) -> str:
+    """Render the ledger and a section for every study; figures are embedded."""
+    return _render("page.html.j2", shelf, ledger)
 
 
-def markdown(shelf: Shelf, shown: Sequence[Study], ledger: Sequence[Line], store: Store) -> str:
+def markdown(shelf: Shelf, ledger: Sequence[Line]) -> str:
     """Render the ledger and the studies' verdicts and tables as Markdown, without figures."""
-    return _render("page.md.j2", shelf, shown, ledger, store)
+    return _render("page.md.j2", shelf, ledger)
 
 
-def as_json(shelf: Shelf, shown: Sequence[Study], ledger: Sequence[Line], _: Store) -> str:
-    """Render the ledger and the studies' pages as JSON: numbers unrounded, no figures."""
+def as_json(shelf: Shelf, ledger: Sequence[Line]) -> str:
+    """Render the ledger and the studies as JSON: numbers unrounded, no figures."""
     lines = [
         {
-            "claim": line.name,
-            **asdict(line.claim),
+            "claim": line.claim.name,
+            "statement": line.claim.statement,
             "verdict": line.verdict,
-            "entries": [
+            "as_published": line.as_published,
+            "command": line.claim.command,
+            "evidence": [
                 {
-                    "run": entry.study.run.id,
-                    "data": entry.study.data,
-                    "synthetic": entry.study.synthetic,
-                    **{k: entry.row[k] for k in ("same_data", "verdict", "needed", "comment")},
-                    "parts": entry.row["parts"],
+                    "run": evidence.study.run.id,
+                    "data": evidence.study.data,
+                    "caveats": evidence.caveats,
+                    **evidence.entry.as_dict(),
                 }
-                for entry in line.entries
+                for evidence in line.evidence
             ],
         }
         for line in ledger
     ]
-    studies = [{"run": study.run.id, **study.page} for study in shown]
+    studies = [study.as_dict() for study in shelf.studies]
     found = {"schema": SCHEMA, "written": _now(), "ledger": lines, "studies": studies}
-    return json.dumps({**found, "left_out": shelf.left_out}, indent=2)
+    return json.dumps({**found, "left_out": shelf.left_out}, indent=2, default=str)
 
 
-def _render(
-    template: str, shelf: Shelf, shown: Sequence[Study], ledger: Sequence[Line], store: Store
-) -> str:
-    pictures = template.endswith(".html.j2")
-    with tempfile.TemporaryDirectory() as folder:
-        sections = [_section(study, store, Path(folder), pictures) for study in shown]
-    newer = {study.run.id for study in shown}
+def _render(template: str, shelf: Shelf, ledger: Sequence[Line]) -> str:
+    drawn = template.endswith(".html.j2")
+    sections = [
+        {
+            "study": study,
+            "few": _few(study),
+            "exhibits": [_shown(name, each, drawn) for name, each in study.exhibits.items()],
+        }
+        for study in shelf.studies
+    ]
     return (
-        environment(pictures)
+        environment(drawn)
         .get_template(template)
         .render(
             ledger=ledger,
             sections=sections,
-            older=[study for study in shelf.studies if study.run.id not in newer],
             left_out=shelf.left_out,
-            counts=counts(ledger),
+            published=counts(ledger, as_published=True),
+            elsewhere=counts(ledger, as_published=False),
             written=_now(),
-            moment=lambda seconds: datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M"),
         )
     )
 
@@ -100,7 +97,8 @@ def environment(escape: bool) -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )
     made.filters |= {
-        "part": words.part,
+        "parts": words.parts,
+        "advice": words.advice,
         "forest": forest,
         "chance": words.chance,
         "code": code,
@@ -113,28 +111,22 @@ def _now() -> str:
     return datetime.now().strftime("%Y-%m-%d %H:%M")
 
 
-def counts(ledger: Sequence[Line]) -> dict[str, int]:
-    """Count the claims by verdict, in a fixed order."""
-    verdicts = ("supported", "refuted", "undecided", "not run")
-    return {name: sum(line.verdict == name for line in ledger) for name in verdicts}
-
-
-def _section(study: Study, store: Store, folder: Path, pictures: bool) -> dict[str, Any]:
-    shown = [_exhibit(each, path, pictures) for each, path in exhibits(store, study, folder)]
-    return {"study": study, "page": study.page, "exhibits": shown, "few": _few(study)}
-
-
 def _few(study: Study) -> list[str]:
     """Warn of a study too small for its intervals to mean much."""
-    parts = [part for row in study.page["verdicts"] for part in row["parts"]]
-    seeds = min((part["n_seeds"] for part in parts if part["n_seeds"] > 1), default=FEW_SEEDS)
-    images = min((part["n_images"] for part in parts if part["n_images"] > 1), default=FEW_IMAGES)
+    decisions = [entry.decision for entry in study.entries.values() if entry.decision]
+    parts = [part.estimate for decision in decisions for part in _parts(decision)]
+    seeds = min((part.n_seeds for part in parts if part.n_seeds > 1), default=FEW_SEEDS)
+    images = min((part.n_images for part in parts if part.n_images > 1), default=FEW_IMAGES)
     notes = [(seeds, FEW_SEEDS, "seeds"), (images, FEW_IMAGES, "images or pairs")]
     return [
         f"Only {n} {what} in a comparison: its interval is wide and rarely decides."
         for n, few, what in notes
         if n < few
     ]
+
+
+def _parts(decision: Decision) -> list[Decision]:
+    return list(decision.parts.values()) or [decision]
 
 
 def code(text: str) -> markupsafe.Markup:
@@ -148,33 +140,22 @@ def cell(text: str) -> str:
     return " ".join(text.replace("|", "\\|").split())
 
 
-def _exhibit(exhibit: dict[str, Any], path: Path, pictures: bool) -> dict[str, Any]:
-    """Read an exhibit: its picture as a data address, its table as text."""
-    frame = pd.read_csv(path.with_name(f"{path.name}.csv"), keep_default_na=True)
-    picture = None
-    if exhibit["figure"] and pictures:
-        picture = address(path.with_name(f"{path.name}.png"))
-    header, rows = words.table(frame.head(LONGEST), exhibit["units"])
+def _shown(name: str, exhibit: Exhibit, drawn: bool) -> dict[str, Any]:
+    """Return an exhibit as the templates take it: its picture as a data address, its table."""
+    frame = exhibit.frame()
+    picture = pictures.address(pictures.png(exhibit)) if exhibit.figure and drawn else None
+    header, rows = words.table(frame.head(LONGEST), exhibit.units)
     table = {"header": header, "rows": rows, "length": len(frame)}
-    return {**exhibit, "picture": picture, "table": table, "longest": LONGEST}
+    shown = {"name": name, "caption": exhibit.caption, "figure": exhibit.figure is not None}
+    return {**shown, "picture": picture, "table": table, "longest": LONGEST}
 
 
-def address(path: Path) -> str:
-    """Return a PNG as a data address; a large one, of photographs, as a WebP a tenth as large."""
-    data, kind = path.read_bytes(), "png"
-    if len(data) > LARGE:
-        made = io.BytesIO()
-        with Image.open(path) as image:
-            image.convert("RGB").save(made, "webp", quality=QUALITY)
-        data, kind = made.getvalue(), "webp"
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
-
-
-def forest(row: dict[str, Any], width: float = 240.0) -> list[dict[str, Any]]:
+def forest(entry: Entry, width: float = 240.0) -> list[dict[str, Any]]:
     """Lay out a verdict's intervals on one axis: pixels of low, value, high and the margins."""
-    parts = row["parts"]
+    parts = _parts(entry.decision) if entry.decision else []
     marks = [_marks(part) for part in parts]
-    ends = [x for part, each in zip(parts, marks, strict=True) for x in _ends(part, each)]
+    spans = [(part.estimate.low, part.estimate.high) for part in parts]
+    ends = [x for values in (*spans, *marks) for x in values]
     low, high = min(ends, default=0.0), max(ends, default=1.0)
     room = 0.04 * (high - low) or 1.0
 
@@ -183,21 +164,17 @@ def forest(row: dict[str, Any], width: float = 240.0) -> list[dict[str, Any]]:
 
     return [
         {
-            "low": place(part["low"]),
-            "value": place(part["value"]),
-            "high": place(part["high"]),
-            "marks": [place(x) for x in each],
+            "low": place(part.estimate.low),
+            "value": place(part.estimate.value),
+            "high": place(part.estimate.high),
+            "marks": [place(x) for x in held],
         }
-        for part, each in zip(parts, marks, strict=True)
+        for part, held in zip(parts, marks, strict=True)
     ]
 
 
-def _marks(part: dict[str, Any]) -> list[float]:
+def _marks(part: Decision) -> list[float]:
     """Return what the interval is held against: a margin, or the two bounds of an equivalence."""
-    if part["test"] == "superior":
-        return [part["margin"]]
-    return [part["target"] - part["margin"], part["target"] + part["margin"]]
-
-
-def _ends(part: dict[str, Any], marks: list[float]) -> list[float]:
-    return [part["low"], part["high"], *marks]
+    if part.test == "superior":
+        return [part.margin]
+    return [part.target - part.margin, part.target + part.margin]

@@ -24,6 +24,7 @@ class Config:
 def main(config: Config) -> None:
     """Render the newest verdict on each claim, and the commands that they come from."""
     from core.tracking import Store
+
     from reports import ledger, page, studies
 
     store = Store()

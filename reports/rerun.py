@@ -98,10 +98,10 @@ def _trial(store: Any, run_id: str, folder: Path) -> _Logged:
 
 def _repeat(first: _Logged, options: dict[str, Any], folder: Path) -> _Logged:
     """Run the experiment for this trial alone, in an empty store."""
+    from core.tracking import Store
     from pydantic import TypeAdapter
 
     from core.study import ONLY, Repeated
-    from core.tracking import Store
 
     experiment = _load(first.script)
     config = TypeAdapter(experiment.Config).validate_python(options)

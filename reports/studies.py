@@ -1,25 +1,41 @@
-"""The studies in the store: which are complete, and what their pages say."""
+"""The studies in the store: their datasets, and what these say on the claims."""
 
-import json
-import tempfile
-from collections import Counter
-from collections.abc import Collection, Iterator
+import functools
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from core.results import PAGE, SCHEMA, Run
-from core.tracking import Store
+import xarray as xr
+
+from core import dataset
+from core.errors import UserError
+from core.store import Run, Store
+from core.trials import SCHEMA
+from reports import judge
+from reports.judge import Entry
+from reports.lessons import Exhibit, lesson_of, lessons
+
+TOYS = ("digits", "lfw-patches")
+"""embedded sets of tiny images: a claim on photographs is not settled on them"""
 
 
 @dataclass(frozen=True)
 class Study:
-    """A complete study as it stands in the store."""
+    """A stored study: its trials as a dataset."""
 
     run: Run
-    page: dict[str, Any]
-    """what `core.study.Study.conclude` wrote: verdicts, exhibits, data card, provenance"""
+    trials: xr.Dataset
+
+    @property
+    def name(self) -> str:
+        """Return the experiment's name."""
+        return str(self.trials.attrs["study"])
+
+    @property
+    def title(self) -> str:
+        """Return a heading: `init schemes on digits`."""
+        return f"{self.name.replace('_', ' ')} on {self.data}"
 
     @property
     def anchor(self) -> str:
@@ -27,64 +43,101 @@ class Study:
         return f"study-{self.run.id[:8]}"
 
     @property
-    def data(self) -> str:
-        """Return the name of its data set."""
-        return str(self.page["data"]["name"])
+    def card(self) -> dict[str, Any]:
+        """Return the data card, plain values."""
+        return dict(self.trials.attrs["card"])
 
     @property
-    def synthetic(self) -> bool:
-        """Tell whether its images were made by a program."""
-        return bool(self.page["data"]["synthetic"])
+    def data(self) -> str:
+        """Return the name of its data set."""
+        return str(self.card["name"])
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Return settings, command, code, versions and device, plain values."""
+        return dict(self.trials.attrs["facts"])
+
+    @property
+    def question(self) -> str:
+        """Return the question that it asks."""
+        return lesson_of(self.name).question
+
+    @property
+    def distance(self) -> int:
+        """Rank its data by how far they are from photographs: 0 photographs, 1 toys, 2 drawn."""
+        return 2 if self.card["synthetic"] else int(self.data in TOYS)
+
+    @property
+    def seconds(self) -> float:
+        """Return how long its trials trained."""
+        return float(self.trials["seconds"].sum())
+
+    @functools.cached_property
+    def entries(self) -> dict[str, Entry]:
+        """Return what it says on each of its claims."""
+        return judge.judge(self.trials)
+
+    @functools.cached_property
+    def exhibits(self) -> dict[str, Exhibit]:
+        """Return its tables and figures."""
+        return judge.exhibits(self.trials)
+
+    @property
+    def size(self) -> str:
+        """Say how much was trained: `130 trials, 13 arms, 10 seeds`."""
+        trained = int(self.trials["trained"].sum())
+        parts = [(trained, "trial"), *((self.trials.sizes[dim], dim) for dim in ("arm", "seed"))]
+        return ", ".join(f"{n:,} {word}{'s' * (n != 1)}" for n, word in parts)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values: verdicts, exhibits, data card, provenance."""
+        return {
+            "run": self.run.id,
+            "schema": SCHEMA,
+            "study": self.name,
+            "question": self.question,
+            "size": {dim: int(n) for dim, n in self.trials["trained"].sizes.items()},
+            "trials": int(self.trials["trained"].sum()),
+            "left_out": self.trials.attrs["left_out"],
+            "verdicts": [entry.as_dict() for entry in self.entries.values()],
+            "exhibits": [
+                {"name": name, "caption": exhibit.caption, "units": dict(exhibit.units)}
+                for name, exhibit in self.exhibits.items()
+            ],
+            "data": self.card,
+            "provenance": {**self.facts, "seconds": round(self.seconds, 1)},
+        }
 
 
 @dataclass(frozen=True)
 class Shelf:
-    """All complete studies, the newest first, and how many runs were left out."""
+    """All studies of a store, the latest first, and what was left out."""
 
     studies: list[Study]
-    left_out: dict[str, int]
-    """status of studies that are not complete, or what else is wrong with them -> how many"""
-
-    def newest(self) -> list[Study]:
-        """Return the newest study of each experiment and data set."""
-        found: dict[tuple[str, str], Study] = {}
-        for study in self.studies:
-            found.setdefault((study.page["study"], study.data), study)
-        return list(found.values())
+    left_out: list[str]
+    """a line for each study, and each trial, that could not be read"""
 
 
 def collect(store: Store, names: Collection[str] = (), since: datetime | None = None) -> Shelf:
-    """Read the pages of all complete studies.
+    """Read every study that has a complete trial; what cannot be read is named and left out.
 
-    names: experiments to keep, all if empty. since: leave out studies that began earlier.
+    names: experiments to keep, all if empty. since: leave out studies begun earlier.
     Raises UserError where the store cannot be read.
     """
-    earliest = since.timestamp() if since else 0.0
-    runs = [
-        run
-        for run in store.runs("tags.role = 'study'")
-        if run.started >= earliest and (not names or run.tags["study"] in names)
-    ]
-    left_out = Counter(run.status for run in runs if not _is_complete(run))
-    studies = []
-    with tempfile.TemporaryDirectory() as folder:
-        for run in filter(_is_complete, runs):
-            page = json.loads(store.fetch(run.id, f"report/{PAGE}", folder).read_text())
-            if page.get("schema") == SCHEMA:
-                studies.append(Study(run, page))
-            else:
-                left_out["written by another version"] += 1
-    return Shelf(studies, dict(left_out))
-
-
-def _is_complete(run: Run) -> bool:
-    return run.tags.get("complete") == "true"
-
-
-def exhibits(store: Store, study: Study, folder: Path) -> Iterator[tuple[dict[str, Any], Path]]:
-    """Fetch a study's tables and figures into `folder`; yield each with its path less suffix."""
-    own = folder / study.run.id
-    own.mkdir()
-    place = store.fetch(study.run.id, "report", own)
-    for exhibit in study.page["exhibits"]:
-        yield exhibit, place / exhibit["name"]
+    earliest, known = since.timestamp() if since else 0.0, {lesson.study for lesson in lessons()}
+    studies, left_out = [], []
+    for run in store.runs("tags.role = 'study'"):
+        if run.started < earliest or (names and run.tags.get("study") not in names):
+            continue
+        try:
+            if run.tags.get("schema") != str(SCHEMA):
+                raise UserError(f"study {run.id}: schema {run.tags.get('schema', 1)}, not {SCHEMA}")
+            if run.tags.get("study") not in known:
+                raise UserError(f"study {run.id}: no experiment {run.tags.get('study')} here")
+            study = Study(run, dataset.read(store, run))
+        except (UserError, KeyError, ValueError) as error:
+            left_out.append(" ".join(str(error).split()))
+            continue
+        studies.append(study)
+        left_out += study.trials.attrs["left_out"]
+    return Shelf(studies, left_out)

@@ -1,31 +1,15 @@
-"""Tables over a study's results: every number with its interval and n."""
+"""Tables over a study's trials: every number with its interval and n."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+import xarray as xr
 
-from core.evaluation.intervals import Estimate, mean
-from core.results import Result, Trial
-
-Results = Mapping[Trial, Result]
-
-
-def scores(results: Results, name: str) -> dict[str, NDArray[np.generic]]:
-    """Stack an array of every trial: arm -> (seeds, ...), arms and seeds in the study's order."""
-    rows: dict[str, list[NDArray[np.generic]]] = {}
-    for trial, result in results.items():
-        rows.setdefault(trial.arm, []).append(result.arrays[name])
-    return {arm: np.stack(each) for arm, each in rows.items()}
-
-
-def metric(results: Results, name: str) -> dict[str, NDArray[np.float64]]:
-    """Collect a metric of every trial: arm -> (seeds,) float64, NaN where it is missing."""
-    rows: dict[str, list[float]] = {}
-    for trial, result in results.items():
-        rows.setdefault(trial.arm, []).append(result.metrics.get(name, np.nan))
-    return {arm: np.array(each) for arm, each in rows.items()}
+from core import dataset
+from core.evaluation.comparisons import compare_all
+from core.evaluation.intervals import Estimate
+from reports.scores import by_arm, mean
 
 
 def columns(name: str, estimate: Estimate | None) -> dict[str, float]:
@@ -34,87 +18,105 @@ def columns(name: str, estimate: Estimate | None) -> dict[str, float]:
     return dict(zip((name, f"{name}_low", f"{name}_high"), map(float, values), strict=True))
 
 
-def arms(results: Results) -> pd.DataFrame:
-    """Summarise every arm: test accuracy with dropout off and on, test loss, n, diverged, seconds.
+def arms(
+    scores: Mapping[str, xr.DataArray], metrics: Mapping[str, xr.DataArray] | None = None
+) -> pd.DataFrame:
+    """Summarise every arm: arm, each score and metric with its interval, seeds, images.
 
-    Accuracies are fractions. The loss is the mean over the seeds that did not diverge.
+    scores: column -> (arm, seed, image). metrics: column -> (arm, seed), at least 0; the mean is
+    over the seeds whose value is finite.
     """
-    hits, noisy = scores(results, "correct"), scores(results, "correct_dropout")
-    losses, diverged = metric(results, "test/loss"), metric(results, "diverged_at")
+    first = next(iter(scores.values()))
     rows = []
-    for arm, table in hits.items():
-        finite = losses[arm][np.isfinite(losses[arm])]
-        loss = mean(finite[:, None], bounds=(0, np.inf)) if len(finite) > 1 else None
-        rows.append(
-            {
-                "arm": arm,
-                **columns("accuracy", mean(table)),
-                **columns("accuracy, dropout on", mean(noisy[arm])),
-                **columns("loss", loss),
-                "seeds": len(table),
-                "images": table.shape[1],
-                "diverged": int(np.isfinite(diverged[arm]).sum()),
-            }
-        )
+    for arm, table in by_arm(first):
+        shown = dataset.table(table)
+        row = {"arm": arm}
+        for name, values in scores.items():
+            row |= columns(name, mean(values.sel(arm=arm)))
+        for name, values in (metrics or {}).items():
+            row |= columns(name, finite_mean(values.sel(arm=arm)))
+        rows.append({**row, "seeds": shown.sizes["seed"], "images": shown.shape[1]})
     return pd.DataFrame(rows)
 
 
-def seeds(results: Results) -> pd.DataFrame:
-    """List every trial's test accuracy: arm, seed, accuracy."""
+def finite_mean(values: xr.DataArray) -> Estimate | None:
+    """Estimate the mean of a metric over the seeds whose value is finite, if these are 2 or more."""
+    finite = values.where(np.isfinite(values)).dropna("seed")
+    if finite.sizes["seed"] < 2:
+        return None
+    return mean(finite, bounds=(0, np.inf) if bool((finite >= 0).all()) else None)
+
+
+def seeds(values: xr.DataArray, name: str) -> pd.DataFrame:
+    """List the metric of every trial: arm, seed, name; values (arm, seed)."""
     rows = [
-        {"arm": trial.arm, "seed": trial.seed, "accuracy": result.metrics["test/accuracy"]}
-        for trial, result in results.items()
+        {"arm": arm, "seed": int(seed), name: float(scores.sel(seed=seed))}
+        for arm, scores in by_arm(values)
+        for seed in scores["seed"].values[scores["trained"].values]
     ]
     return pd.DataFrame(rows)
 
 
-def curves(results: Results, points: int = 40) -> pd.DataFrame:
-    """Average the training loss over stretches of steps: arm, step, seed, loss.
+def differences(values: xr.DataArray) -> pd.DataFrame:
+    """Compare every pair of arms, see `compare_all`, over the seeds that all of them have.
 
-    A stretch with a loss that is not finite is left out.
+    values: (arm, seed, image).
+    """
+    shared = values.isel(seed=np.flatnonzero(values["trained"].all("arm")))
+    if shared.sizes["seed"] < 2 or shared.sizes["arm"] < 2:
+        return pd.DataFrame(columns=["a", "b", "difference", "low", "high", "p", "p_holm"])
+    return compare_all({arm: dataset.table(scores).values for arm, scores in by_arm(shared)})
+
+
+def curves(values: xr.DataArray, points: int = 40) -> pd.DataFrame:
+    """Average losses over stretches of steps: arm, seed, step, loss.
+
+    values: (arm, seed, step). A stretch with a loss that is not finite is left out.
     """
     rows = []
-    for arm, table in scores(results, "step_losses").items():
-        edges = np.linspace(0, table.shape[1], min(points, table.shape[1]) + 1).astype(int)
-        sums = np.add.reduceat(table.astype(np.float64), edges[:-1], axis=1)
+    for arm, scores in by_arm(values):
+        whole = dataset.table(scores)
+        losses = whole.values.astype(np.float64)
+        edges = np.linspace(0, losses.shape[1], min(points, losses.shape[1]) + 1).astype(int)
+        sums = np.add.reduceat(losses, edges[:-1], axis=1)
         steps, means = edges[1:], sums / np.diff(edges)
-        frame = pd.DataFrame(means.T, index=pd.Index(steps, name="step"))
+        frame = pd.DataFrame(means.T, pd.Index(steps, name="step"), whole["seed"].values)
         long = frame.melt(ignore_index=False, var_name="seed", value_name="loss").reset_index()
         rows.append(long.assign(arm=arm))
     found = pd.concat(rows, ignore_index=True)[["arm", "seed", "step", "loss"]]
     return found[np.isfinite(found["loss"])]
 
 
-def confusions(results: Results, classes: Sequence[str]) -> pd.DataFrame:
-    """Add the confusion counts of an arm's seeds: arm, true, predicted, count, share of the row."""
+def confusions(values: xr.DataArray) -> pd.DataFrame:
+    """Add the confusion counts of an arm's seeds: arm, true, predicted, count, share of the row.
+
+    values: (arm, seed, class, predicted).
+    """
     rows = []
-    for arm, tables in scores(results, "confusion").items():
-        counts = tables.sum(0)
-        shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-        for index, true in enumerate(classes):
-            for column, predicted in enumerate(classes):
-                cell = (int(counts[index, column]), float(shares[index, column]))
-                rows.append((arm, true, predicted, *cell))
+    for arm, counts in by_arm(values):
+        total = counts.sum("seed").values
+        shares = total / np.maximum(total.sum(1, keepdims=True), 1)
+        names = counts["class"].values.tolist()
+        rows += [
+            (arm, true, predicted, int(total[i, j]), float(shares[i, j]))
+            for i, true in enumerate(names)
+            for j, predicted in enumerate(names)
+        ]
     return pd.DataFrame(rows, columns=["arm", "true", "predicted", "count", "share"])
 
 
-def confusion_table(counts: NDArray[np.int64], classes: Sequence[str]) -> pd.DataFrame:
-    """Label confusion counts: true classes down, predicted across."""
-    return pd.DataFrame(
-        counts, index=pd.Index(classes, name="true \\ predicted"), columns=list(classes)
-    )
+def histograms(values: xr.DataArray, layers: Sequence[str] = ()) -> pd.DataFrame:
+    """List the bins of stored histograms: arm, layer, centre, width, density.
 
-
-def histograms(samples: Mapping[tuple[str, str], NDArray[np.float32]], bins: int) -> pd.DataFrame:
-    """Bin the values of every (arm, layer): arm, layer, centre, width, density.
-
-    The range of a histogram is that of its own values, widened where they are all equal.
+    values: (arm, layer, part, bin), parts `centre` and `density`; arms without one are left out.
     """
     rows = []
-    for (arm, layer), values in samples.items():
-        low, high = float(values.min()), float(values.max())
-        room = 0.5 if low == high else 0.0
-        density, edges = np.histogram(values, bins, (low - room, high + room), density=True)
-        centres, widths = (edges[1:] + edges[:-1]) / 2, np.diff(edges)
-        rows += [(arm, layer, *row) for row in zip(centres, widths, density, strict=True)]
+    for arm in values["arm"].values.tolist():
+        for layer in values["layer"].values.tolist():
+            found = values.sel(arm=arm, layer=layer)
+            centres, density = found.sel(part="centre").values, found.sel(part="density").values
+            if np.isfinite(centres).all():
+                widths = np.full(len(centres), centres[1] - centres[0])
+                bins = zip(centres, widths, density, strict=True)
+                rows += [(arm, f"layer {layer + 1}", *row) for row in bins]
     return pd.DataFrame(rows, columns=["arm", "layer", "centre", "width", "density"])

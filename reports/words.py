@@ -2,9 +2,14 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+
+from core.evaluation.intervals import Estimate
+
+if TYPE_CHECKING:
+    from reports.judge import Entry
 
 SCALES = {"percent": (100, 1, " %", ""), "points": (100, 1, " points", "+")}
 """unit -> factor, decimals, suffix and sign of a number"""
@@ -40,17 +45,34 @@ def interval(value: float, low: float, high: float, unit: str = "") -> str:
     return f"{number(value, unit)} ({low_} to {high_})"
 
 
-def size(part: Mapping[str, Any]) -> str:
-    """Print what a part of a verdict rests on: `10 seeds, 359 images`."""
-    words = [(part["n_seeds"], "seed"), (part["n_images"], part.get("images", "image"))]
-    shown = [f"{n:,} {word}{'s' * (n != 1)}" for n, word in words if n > 1]
-    return ", ".join(shown) or "1 run"
+def size(found: Estimate, images: str = "image") -> str:
+    """Print what an estimate rests on: `10 seeds, 359 images`. images: one, in the singular."""
+    parts = [(found.n_seeds, "seed"), (found.n_images, images)]
+    return ", ".join(f"{n:,} {word}{'s' * (n != 1)}" for n, word in parts if n > 1) or "1 run"
 
 
-def part(row: Mapping[str, Any]) -> str:
-    """Print a part of a verdict: name, value, interval, n."""
-    middle = interval(row["value"], row["low"], row["high"], row["unit"])
-    return f"{row['name']}: {middle[:-1]}; {size(row)})"
+def estimate(found: Estimate, unit: str = "", images: str = "image") -> str:
+    """Print an estimate with interval and n: `+1.2 points (+0.4 to +2.0; 10 seeds, 359 images)`."""
+    shown = interval(found.value, found.low, found.high, unit)
+    return f"{shown[:-1]}; {size(found, images)})"
+
+
+def parts(entry: "Entry") -> list[str]:
+    """Print every part of a verdict: name, value, interval, n."""
+    if entry.decision is None:
+        return []
+    claim, members = entry.claim, entry.decision.parts or {"": entry.decision}
+    return [
+        f"{name}: {estimate(part.estimate, claim.unit, claim.images)}".removeprefix(": ")
+        for name, part in members.items()
+    ]
+
+
+def advice(entry: "Entry") -> str:
+    """Say what would decide a claim, or what its test lacks; nothing if it is decided."""
+    if entry.decision is None:
+        return f"{entry.lacking} `{entry.claim.command}`"
+    return entry.decision.needed
 
 
 def table(frame: pd.DataFrame, units: Mapping[str, str]) -> tuple[list[str], list[list[str]]]:

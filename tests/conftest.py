@@ -9,9 +9,13 @@ import contextlib
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 # A busy machine is no failure; and what CI runs on one commit is always the same.
 settings.register_profile("repo", deadline=None, derandomize="CI" in os.environ)
@@ -101,3 +105,36 @@ def real_data() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture
+def invent() -> Callable[..., "xr.Dataset"]:
+    """Return a maker of invented studies: the dataset that `core.dataset.read` would give.
+
+    invent(name, trials, shared, settings=..., **card): trials: Trial -> Record; the rest of the
+    data card is filled in.
+    """
+    from core import dataset
+
+    def make(name, trials, shared=None, *, settings=None, **card):
+        from core.trials import Shared
+
+        known = {
+            "name": "invented",
+            "source": "made here",
+            "fingerprint": "f" * 64,
+            "classes": ["a", "b"],
+            "shape": [1, 2, 2],
+            "counts": {"train": [2, 2], "val": [1, 1], "test": [1, 1]},
+            "split": "none",
+            "synthetic": False,
+            "warnings": [],
+            "quarantined": [],
+            "conflicts": [],
+        }
+        facts = {"settings": settings or {}, "device": "cpu", "code": "0", "arm": "arm"}
+        attrs = {"study": name, "card": {**known, **card}, "facts": facts, "left_out": []}
+        attrs |= {"key": "0" * 16, "run": "0" * 32, "runs": {}, "groups": {}}
+        return dataset.build(list(trials.items()), shared or Shared(), attrs)
+
+    return make

@@ -1,6 +1,7 @@
 """What a reader must know about the data: where from, how many, what was left out and why."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import PurePath
 from typing import Any
@@ -46,8 +47,7 @@ class Card:
     @property
     def baseline(self) -> float:
         """Return the test accuracy of always naming the largest training class."""
-        largest = self.counts["train"].index(max(self.counts["train"]))
-        return self.counts["test"][largest] / sum(self.counts["test"])
+        return baseline(self.as_dict())
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain Python values, ready for JSON."""
@@ -59,3 +59,9 @@ class Card:
         left_out = f"; {len(self.quarantined)} files quarantined" if self.quarantined else ""
         shape = "x".join(map(str, self.shape)) if all(self.shape) else "each of its own size"
         return f"{self.name}: {sizes}; {len(self.classes)} classes, {shape}{left_out}"
+
+
+def baseline(card: Mapping[str, Any]) -> float:
+    """Return the test accuracy of always naming the largest training class, of a stored card."""
+    train, test = card["counts"]["train"], card["counts"]["test"]
+    return float(test[train.index(max(train))] / sum(test))

@@ -6,7 +6,7 @@ has a probability of alpha at most: by default 2.5 %, together 5 %, as a 95 % in
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from math import ceil
 from typing import Literal
 
@@ -39,8 +39,16 @@ class Decision:
     test: Test
     target: float = 0.0
     """what "equivalent" compares the estimate with"""
-    parts: tuple["Decision", ...] = ()
+    comment: str = ""
+    parts: Mapping[str, "Decision"] = field(default_factory=dict)
     """of a claim made of several; estimate, margin, test and target are then one part's"""
+
+
+def _as_dict(self):
+    return asdict(self)
+
+
+Decision.as_dict = _as_dict
 
 
 def superior(estimate: Estimate, margin: float = 0.0, alpha: float = ALPHA) -> Decision:
@@ -100,7 +108,7 @@ def equivalent(
     return _judge(decision, alpha, alpha)
 
 
-def all_of(decisions: Sequence[Decision], alpha: float = ALPHA) -> Decision:
+def all_of(parts: Mapping[str, Decision], alpha: float = ALPHA) -> Decision:
     """Judge a claim that holds only if all its parts do.
 
     Supported if every part is: the whole is false only if some part is, whose own test then errs
@@ -110,6 +118,7 @@ def all_of(decisions: Sequence[Decision], alpha: float = ALPHA) -> Decision:
 
     Source: Berger, Technometrics 24 (1982) 295-300 (intersection-union test).
     """
+    decisions = list(parts.values())
     if not decisions:
         raise ValueError("decisions: none, wanted at least 1")
     p_supported = max(part.p_supported for part in decisions)
@@ -118,11 +127,13 @@ def all_of(decisions: Sequence[Decision], alpha: float = ALPHA) -> Decision:
         shown = min(decisions, key=lambda part: part.p_refuted)
     else:
         shown = max(decisions, key=lambda part: part.p_supported)
-    whole = replace(shown, p_supported=p_supported, p_refuted=p_refuted, parts=tuple(decisions))
+    whole = replace(shown, p_supported=p_supported, p_refuted=p_refuted, parts=parts)
     return _judge(whole, alpha, alpha)
 
 
-def decide_family(decisions: Mapping[str, Decision], alpha: float = ALPHA) -> dict[str, Decision]:
+def decide_family(
+    decisions: Mapping[str, Decision], alpha: float = ALPHA, size: int | None = None
+) -> dict[str, Decision]:
     """Judge a lesson's claims together: p values and verdicts after Holm.
 
     Holm runs twice, over all claims' p_supported and over all their p_refuted. Either run keeps
@@ -160,7 +171,7 @@ def _judge(decision: Decision, alpha: float, planned: float) -> Decision:
 def _advise(decision: Decision, alpha: float) -> str:
     """Say what would decide, if the truth were what was observed."""
     if decision.parts:
-        undecided = [part for part in decision.parts if part.p_supported >= alpha]
+        undecided = [part for part in decision.parts.values() if part.p_supported >= alpha]
         advice = _advise(max(undecided, key=lambda part: part.p_supported), alpha)
         if len(undecided) == 1:
             return advice

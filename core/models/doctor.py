@@ -3,16 +3,14 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-Outlook = Literal["cannot train", "will train badly", "will train"]
-OUTLOOKS: tuple[Outlook, ...] = ("cannot train", "will train badly", "will train")
+from core.evaluation.prognosis import Outlook
+
 BAD_LOSS = 2.0  # times ln(classes), the loss of an even guess
-NEAR = 0.02  # accuracy; closer to the best arm, or to the baseline, counts as equal
 
 
 @dataclass(frozen=True)
@@ -89,16 +87,6 @@ def ranks(weights: Iterable[Tensor]) -> list[int]:
         else -1
         for weight in weights
     ]
-
-
-def observe(accuracy: float, baseline: float, best: float) -> Outlook:
-    """Say what happened in the words of the prediction: near the baseline, near the best, between.
-
-    All three are accuracies in [0, 1]; baseline is the share of the largest class.
-    """
-    if accuracy <= baseline + NEAR:
-        return "cannot train"
-    return "will train" if accuracy >= best - NEAR else "will train badly"
 
 
 def _dead_share(output: Tensor) -> float:

@@ -1,1 +1,1 @@
-"""The lesson on weight initialisation: the doctor's numbers, the exhibits, verdicts W1 to W6."""
+"""The lesson on weight initialisation, claims W1 to W6."""

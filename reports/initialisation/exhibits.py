@@ -1,124 +1,154 @@
 """Tables and figures of the study of initialisation schemes."""
 
-from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 import pandas as pd
-import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+import xarray as xr
 
-from core.data.card import Card
-from core.data.images import Images, Splits, order, stream
-from core.evaluation.comparisons import compare_all
-from core.results import Exhibit
+from core.data.card import baseline
+from core.evaluation.intervals import wilson
+from core.evaluation.prognosis import OUTLOOKS, observe
 from reports import figures, tables
-from reports.initialisation import prognosis
-from reports.tables import Results
+from reports.initialisation.claims import lesson, on_course_network
+from reports.lessons import Exhibit
+from reports.scores import by_arm
 
-SHOWN = 20_000  # values of a layer that make its histogram
-
-
-def exhibits(
-    results: Results, splits: Splits, initial: Mapping[str, nn.Sequential]
-) -> list[Exhibit]:
-    """Draw the study's tables and figures. initial: arm -> its network before training, seed 0."""
-    return [
-        *_accuracies(results, splits.card),
-        _losses(results, len(splits.card.classes)),
-        _differences(results),
-        *prognosis.exhibits(results, splits.card),
-        *_beginnings(initial, splits.train),
-        _confusions(results, splits.card),
-    ]
+PERCENT = {"accuracy": "percent", "accuracy, dropout on": "percent"}
 
 
-def _accuracies(results: Results, card: Card) -> list[Exhibit]:
-    summary, every = tables.arms(results), tables.seeds(results)
-    n = every["seed"].nunique()
-    whole = f"mean over {n} seeds, 95 % interval over seeds and images"
-    percent = dict.fromkeys(("accuracy", "accuracy, dropout on"), "percent")
-    return [
-        Exhibit("schemes", f"Test accuracy and loss by scheme: {whole}.", summary, units=percent),
-        Exhibit(
-            "accuracy",
-            f"Test accuracy by scheme. A dot is a seed, a bar the {whole}; the dashed line is "
-            "the accuracy of naming the largest class.",
-            every,
-            figures.accuracy_strip(every, summary, card.baseline),
-            {"accuracy": "percent"},
-        ),
-    ]
+def _summary(study: xr.Dataset) -> pd.DataFrame:
+    scores = {
+        "accuracy": on_course_network(study),
+        "accuracy, dropout on": on_course_network(study, "correct_dropout"),
+    }
+    table = tables.arms(scores, {"loss": on_course_network(study, "test/loss")})
+    diverged = np.zeros(len(table), int)
+    if "diverged_at" in study:
+        steps = on_course_network(study, "diverged_at")
+        diverged = [int(np.isfinite(steps.sel(arm=arm)).sum()) for arm in table["arm"]]
+    return table.assign(diverged=diverged)
 
 
-def _losses(results: Results, n_classes: int) -> Exhibit:
-    frame = tables.curves(results)
-    caption = (
-        "Training loss. Thin lines are seeds, the band is the 95 % interval of their geometric "
-        "mean, the dashed line the loss of an even guess."
+@lesson.exhibit
+def schemes(study: xr.Dataset) -> Exhibit:
+    """Return accuracy and loss of every scheme."""
+    caption = "Test accuracy and loss by scheme: mean, 95 % interval over seeds and images."
+    return Exhibit(caption=caption, table=_summary(study), units=PERCENT)
+
+
+@lesson.exhibit
+def accuracy(study: xr.Dataset) -> Exhibit:
+    """Return every seed's accuracy, and the arms' intervals."""
+    summary = _summary(study)
+    every = tables.seeds(on_course_network(study, "test/accuracy"), "accuracy")
+    chance = baseline(study.attrs["card"])
+    return Exhibit(
+        caption="Test accuracy by scheme. A dot is a seed, a bar the mean with its 95 % interval "
+        "over seeds and images; the dashed line is the accuracy of naming the largest class.",
+        table=every,
+        figure=partial(figures.accuracy_strip, every, summary, chance),
+        units={"accuracy": "percent"},
     )
-    figure = figures.loss_curves(frame, float(np.log(n_classes)))
-    return Exhibit("loss-curves", caption, frame, figure)
 
 
-def _differences(results: Results) -> Exhibit:
-    scores = tables.scores(results, "correct")
-    frame = compare_all(scores)
-    caption = (
-        "Paired differences of test accuracy, row minus column, in points; * marks p < .05 "
-        "after Holm over all pairs."
+@lesson.exhibit
+def loss_curves(study: xr.Dataset) -> Exhibit:
+    """Return the training losses."""
+    frame = tables.curves(on_course_network(study, "step_losses"))
+    guess = float(np.log(study.sizes["class"]))
+    return Exhibit(
+        caption="Training loss. Thin lines are seeds, the band is the 95 % interval of their "
+        "geometric mean, the dashed line the loss of an even guess.",
+        table=frame,
+        figure=partial(figures.loss_curves, frame, guess),
     )
-    points = dict.fromkeys(("difference", "low", "high"), "points")
-    return Exhibit("differences", caption, frame, figures.differences(frame, [*scores]), points)
 
 
-def _beginnings(initial: Mapping[str, nn.Sequential], train: Images) -> list[Exhibit]:
-    weights, outputs = _samples(initial, train)
-    scale = "densities, each on its own scale"
-    return [
-        Exhibit(
-            "weights",
-            f"Initial weights by layer, seed 0; {scale}.",
-            weights,
-            figures.histograms(weights, "initial weight"),
-        ),
-        Exhibit(
-            "activations",
-            f"Outputs of each layer before the ReLU, before training, seed 0; {scale}.",
-            outputs,
-            figures.histograms(outputs, "output before the ReLU"),
-        ),
-    ]
-
-
-def _samples(
-    initial: Mapping[str, nn.Sequential], train: Images
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Bin the weights and the layer outputs of untrained networks on one batch."""
-    batch = order(len(train), 0, 1)[: prognosis.BATCH]
-    pixels, _ = next(stream(train, [batch], torch.device("cpu")))
-    weights, outputs = {}, {}
-    for arm, model in initial.items():
-        x, layer = pixels, 0
-        for module in model.eval():
-            with torch.no_grad():
-                x = module(x)
-            if isinstance(module, (nn.Linear, nn.Conv2d)):
-                layer += 1
-                weights[arm, f"layer {layer}"] = _thin(module.weight.detach())
-                outputs[arm, f"layer {layer}"] = _thin(x)
-    return tables.histograms(weights, 40), tables.histograms(outputs, 40)
-
-
-def _thin(values: Tensor) -> NDArray[np.float32]:
-    flat = values.flatten()
-    return flat[:: max(1, len(flat) // SHOWN)].numpy()
-
-
-def _confusions(results: Results, card: Card) -> Exhibit:
-    frame = tables.confusions(results, card.classes)
-    caption = (
-        "Confusion matrices, counts of all seeds added; true class down, predicted across, shaded "
-        "by share of the true class."
+@lesson.exhibit
+def differences(study: xr.Dataset) -> Exhibit | None:
+    """Return the paired differences of all schemes."""
+    hits = on_course_network(study)
+    frame = tables.differences(hits)
+    if frame.empty:
+        return None
+    names = [arm for arm, _ in by_arm(hits)]
+    return Exhibit(
+        caption="Paired differences of test accuracy, row minus column, in points; * marks "
+        "p < .05 after Holm over all pairs.",
+        table=frame,
+        figure=partial(figures.differences, frame, names),
+        units=dict.fromkeys(("difference", "low", "high"), "points"),
     )
-    return Exhibit("confusion", caption, frame, figures.confusions(frame), {"share": "percent"})
+
+
+@lesson.exhibit
+def prognosis(study: xr.Dataset) -> Exhibit:
+    """Return the init doctor's predictions beside what happened."""
+    accuracies = dict(by_arm(on_course_network(study, "test/accuracy")))
+    outlooks = on_course_network(study, "doctor/outlook")
+    means = {arm: float(values.mean()) for arm, values in accuracies.items()}
+    chance, best, rows = baseline(study.attrs["card"]), max(means.values()), []
+    for arm, value in means.items():
+        seen = outlooks.sel(arm=arm).dropna("seed").values
+        predicted, observed = OUTLOOKS[int(np.median(seen))], observe(value, chance, best)
+        rows.append((arm, predicted, observed, "yes" if predicted == observed else "no", len(seen)))
+    frame = pd.DataFrame(rows, columns=["arm", "predicted", "observed", "right", "seeds"])
+    n_right = int((frame["right"] == "yes").sum())
+    share = wilson(n_right, len(frame))
+    return Exhibit(
+        caption="The init doctor's prediction, made before training, beside what happened: cannot "
+        "train = within 2 points of the baseline, will train = within 2 points of the best. Right "
+        f"for {n_right} of {len(frame)} schemes (95 % interval {share.low:.0%} to {share.high:.0%}).",
+        table=frame,
+    )
+
+
+@lesson.exhibit
+def doctor(study: xr.Dataset) -> Exhibit:
+    """Return what the doctor saw of each layer."""
+    seen, rows = on_course_network(study, "doctor"), []
+    for arm, layers in by_arm(seen):
+        middle = layers.median("seed").dropna("layer").transpose("layer", "quantity")
+        rows += [(arm, f"layer {i}", *row) for i, row in enumerate(middle.values.tolist(), 1)]
+    frame = pd.DataFrame(rows, columns=["arm", "layer", *seen["quantity"].values.tolist()])
+    return Exhibit(
+        caption="The init doctor: each layer on one batch before training, median over seeds.",
+        table=frame,
+        figure=partial(figures.doctor, frame),
+    )
+
+
+@lesson.exhibit
+def weights(study: xr.Dataset) -> Exhibit | None:
+    """Return the histograms of the initial weights."""
+    return _beginnings(study, "weights", "Initial weights by layer", "initial weight")
+
+
+@lesson.exhibit
+def activations(study: xr.Dataset) -> Exhibit | None:
+    """Return the histograms of what untrained layers give."""
+    what = "Outputs of each layer before the ReLU, before training"
+    return _beginnings(study, "outputs", what, "output before the ReLU")
+
+
+def _beginnings(study: xr.Dataset, name: str, what: str, label: str) -> Exhibit | None:
+    frame = tables.histograms(on_course_network(study, name).sel(seed=0))
+    return Exhibit(
+        caption=f"{what}, seed 0; densities, each on its own scale.",
+        table=frame,
+        figure=partial(figures.histograms, frame, label),
+    )
+
+
+@lesson.exhibit
+def confusion(study: xr.Dataset) -> Exhibit:
+    """Return the confusion matrices."""
+    frame = tables.confusions(on_course_network(study, "confusion"))
+    return Exhibit(
+        caption="Confusion matrices, counts of all seeds added; true class down, predicted "
+        "across, shaded by share of the true class.",
+        table=frame,
+        figure=partial(figures.confusions, frame),
+        units={"share": "percent"},
+    )

@@ -1,0 +1,1 @@
+"""What runs a network to measure it, by subject."""

@@ -1,0 +1,62 @@
+"""Figures as files: drawn once, and kept until their data or the code that draws them change."""
+
+import base64
+import functools
+import io
+from pathlib import Path
+
+import joblib
+from PIL import Image
+
+from core.code import essence, sources
+from core.outbox import write
+from core.provenance import ROOT
+from reports.lessons import Exhibit
+
+DPI = 144
+KEPT = ROOT / "mlruns" / "figures"
+LARGE, QUALITY = 300_000, 88
+"""bytes above which a figure is embedded with losses, and how it then is compressed, of 100"""
+
+
+def png(exhibit: Exhibit) -> bytes:
+    """Return an exhibit's figure as PNG; one that was drawn before is read from mlruns/figures."""
+    figure = exhibit.figure
+    if figure is None:
+        raise ValueError("exhibit: a table, wanted one with a figure")
+    what = (figure.func.__qualname__, figure.args, figure.keywords, DPI)
+    path = KEPT / f"{joblib.hash(what)}-{_drawing_code(figure.func.__module__)}.png"
+    if not path.is_file():
+        from matplotlib import pyplot
+
+        drawn = exhibit.plot()
+        content = io.BytesIO()
+        drawn.savefig(content, format="png", dpi=DPI)
+        pyplot.close(drawn)  # it keeps every figure until told
+        write(path, content.getvalue())
+    return path.read_bytes()
+
+
+@functools.cache
+def _drawing_code(module: str) -> str:
+    """Hash the module that draws, and what of reports it imports."""
+    path = ROOT.joinpath(*module.split(".")).with_suffix(".py")
+    return joblib.hash([essence(source.read_text()) for source in sources(path, ("reports",))])[:12]
+
+
+def address(content: bytes) -> str:
+    """Return a PNG as a data address; a large one, of photographs, as a WebP a tenth as large."""
+    kind = "png"
+    if len(content) > LARGE:
+        made = io.BytesIO()
+        with Image.open(io.BytesIO(content)) as image:
+            image.convert("RGB").save(made, "webp", quality=QUALITY)
+        content, kind = made.getvalue(), "webp"
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def save(exhibit: Exhibit, path: Path) -> None:
+    """Write an exhibit's table as CSV and its figure as PNG; path is without suffix."""
+    write(path.with_suffix(".csv"), exhibit.frame().to_csv(index=False).encode())
+    if exhibit.figure is not None:
+        write(path.with_suffix(".png"), png(exhibit))

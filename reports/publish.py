@@ -1,0 +1,143 @@
+"""Put what is known of a study where MLflow's page shows it: arms, tables, figures, verdicts."""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from core import dataset, views
+from core.evaluation.intervals import Estimate
+from core.outbox import kept
+from core.store import Store, StoreError
+from core.study import scalars
+from core.trials import Trial
+from reports import pictures, words
+from reports.lessons import Lesson, lesson_of
+from reports.scores import mean
+from reports.studies import Study
+from reports.tables import finite_mean
+
+DIGITS = 4
+"""of an arm's numbers; MLflow's page would show up to 17"""
+
+
+def publish(store: Store, key: str) -> None:
+    """Judge and draw a stored study, and log arms, tables, figures and verdicts to its run.
+
+    Prints the verdicts and where to look. What waits for an absent store is left for later.
+    """
+    try:
+        for run in store.runs(f"tags.role = 'study' AND tags.study_key = '{key}'"):
+            study = Study(run, dataset.read(store, run))
+            with tempfile.TemporaryDirectory() as folder:
+                _write(study, Path(folder))
+                store.upload(run.id, folder, "report")
+            experiment = store.experiment(study.name)
+            _arms(store, experiment, study)
+            _describe(store, experiment, study)
+            _tell(store, experiment, study)
+    except StoreError as error:
+        print(f"{error}; `python -m reports` shows the study when the store is back")
+
+
+def _write(study: Study, folder: Path) -> None:
+    for name, exhibit in study.exhibits.items():
+        pictures.save(exhibit, folder / name)
+    text = json.dumps(study.as_dict(), indent=2, default=str)
+    (folder / "study.json").write_text(text, encoding="utf-8")
+
+
+def _describe(store: Store, experiment: str, study: Study) -> None:
+    """Describe the study's run, save the view of its arms, tag it complete."""
+    lesson, arm = lesson_of(study.name), str(study.facts["arm"])
+    verdicts = "\n".join(
+        f"* **{name}** {entry.claim.statement} **{entry.verdict}**"
+        for name, entry in study.entries.items()
+    )
+    note = f"{lesson.question}\n\n{verdicts}\n\n{study.size}; `{study.facts['command']}`"
+    store.log(study.run.id, tags={"mlflow.note.content": note, "complete": "true"})
+    view = views.saved_view(f"{study.title}: arms", arm, lesson.columns, study.run.id)
+    about = {"mlflow.note.content": lesson.question}
+    store.describe(experiment, {views.TAG + study.trials.attrs["key"]: view, **about})
+
+
+def _tell(store: Store, experiment: str, study: Study) -> None:
+    for name, entry in study.entries.items():
+        print(f"{name} {entry.verdict}: {entry.claim.statement}")
+        if advice := words.advice(entry):
+            print(f"   {advice}")
+    print(views.instructions(store.name, experiment, study.trials.attrs["key"]))
+
+
+def _arms(store: Store, experiment: str, study: Study) -> None:
+    """Log a run for each arm, with means over seeds, and hang its trials below it.
+
+    Arms are derived: where trials have been added they are made anew.
+    """
+    key, facts = str(study.trials.attrs["key"]), study.facts
+    runs = {run.tags["trial"]: run for run in kept(store, key, experiment)}
+    query = f"tags.role = 'arm' AND tags.study_key = '{key}'"
+    known = {run.tags["trials"]: run for run in store.runs(query, experiment)}
+    wanted = set()
+    for name, levels, trials in arms(study.trials):
+        content = sha256(repr(sorted(runs[trial].id for trial in trials)).encode()).hexdigest()
+        wanted.add(content)
+        if content in known:
+            continue
+        tags = {"role": "arm", "study": study.name, "study_key": key, "trials": content}
+        tags |= {"mlflow.parentRunId": study.run.id, "complete": "true"}
+        run_id = store.create(experiment, name, tags)
+        shown = {str(facts["arm"]) if k == "arm" else k: v for k, v in levels.items()}
+        params = {"data": study.data, **scalars(facts["settings"]), **shown}
+        store.log(run_id, list(_numbers(study.trials, levels, lesson_of(study.name))), params)
+        store.end(run_id, "FINISHED")
+        for trial in trials:
+            store.log(runs[trial].id, tags={"mlflow.parentRunId": run_id})
+    for content, run in known.items():
+        if content not in wanted:
+            store.delete(run.id)
+
+
+def arms(trials: xr.Dataset) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
+    """Yield every arm, at each level of the factors: its name, its levels, its trials' keys."""
+    trained = trials["trained"].stack(group=[d for d in trials["trained"].dims if d != "seed"])
+    for column in range(trained.sizes["group"]):
+        part = trained.isel(group=column)
+        seeds = part["seed"].values[part.values].tolist()
+        if seeds:
+            levels = {d: part[d].item() for d in trials["trained"].dims if d != "seed"}
+            factors = tuple((k, v) for k, v in levels.items() if k != "arm")
+            keys = [Trial(levels["arm"], seed, factors).key for seed in seeds]
+            yield ", ".join(map(str, levels.values())), levels, keys
+
+
+def _numbers(
+    trials: xr.Dataset, levels: dict[str, Any], lesson: Lesson
+) -> Iterator[tuple[str, float, int]]:
+    """Yield an arm's metrics (name, value, step): mean, `_low`, `_high`, n, and mean curves."""
+    arm = trials.sel(levels)
+    for name, values in arm.data_vars.items():
+        if values.dims == ("seed",) and np.isfinite(values).any():
+            scores = arm[lesson.scores[str(name)]] if name in lesson.scores else None
+            found = mean(scores) if scores is not None else finite_mean(values)
+            yield from _summary(str(name), found, float(values.mean()))
+        elif values.dims == ("seed", "epoch"):
+            for epoch, value in enumerate(values.mean("seed").values, 1):
+                yield str(name), _rounded(float(value)), epoch
+    yield "n", float(arm["trained"].sum()), 0
+
+
+def _summary(name: str, found: Estimate | None, value: float) -> Iterator[tuple[str, float, int]]:
+    yield name, _rounded(found.value if found else value), 0
+    if found:
+        yield f"{name}_low", _rounded(found.low), 0
+        yield f"{name}_high", _rounded(found.high), 0
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.{DIGITS}g}") if np.isfinite(value) else value

@@ -1,0 +1,31 @@
+"""Numbers with intervals from labelled scores: seeds and images are paired by name."""
+
+from collections.abc import Iterator
+
+import xarray as xr
+
+from core import dataset
+from core.evaluation import comparisons, intervals
+from core.evaluation.intervals import Estimate
+
+
+def mean(values: xr.DataArray, bounds: tuple[float, float] | None = None) -> Estimate:
+    """Estimate the mean of an arm's scores, (seed, image) or (seed,), over seeds and images."""
+    return intervals.mean(dataset.table(values).values, bounds=bounds)
+
+
+def paired(a: xr.DataArray, b: xr.DataArray) -> Estimate:
+    """Estimate the mean of a - b over the seeds and images that both arms have.
+
+    a, b: (seed, image) or (seed,). Raises ValueError where images are in one only.
+    """
+    first, second = dataset.aligned(a, b)
+    return comparisons.paired(first.values, second.values)
+
+
+def by_arm(values: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
+    """Yield every arm that was trained with its scores, (seed, ...)."""
+    for arm in values["arm"].values.tolist():
+        scores = values.sel(arm=arm)
+        if scores["trained"].any():
+            yield arm, scores
