@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.data.card import Card
-from core.data.images import Images, Splits, order, stream
+from core.data.images import Images, Splits, order
 from core.evaluation.comparisons import compare_all
 from core.results import Exhibit
 from reports import figures, tables
@@ -96,7 +96,7 @@ def _samples(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Bin the weights and the layer outputs of untrained networks on one batch."""
     batch = order(len(train), 0, 1)[: prognosis.BATCH]
-    pixels, _ = next(stream(train, [batch], torch.device("cpu")))
+    pixels, _ = next(train.stream([batch], torch.device("cpu")))
     weights, outputs = {}, {}
     for arm, model in initial.items():
         x, layer = pixels, 0

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.data.card import Card
-from core.data.images import Images, order, stream
+from core.data.images import Images, order
 from core.evaluation.intervals import wilson
 from core.models.doctor import OUTLOOKS, Diagnosis, examine, observe, ranks
 from core.results import Exhibit, Trial
@@ -24,7 +24,7 @@ def diagnose(models: Mapping[Trial, nn.Sequential], train: Images) -> list[Diagn
     found, cpu = [], torch.device("cpu")
     for trial, model in models.items():
         batch = order(len(train), trial.seed, 1)[:BATCH]
-        found.append(examine(model, *next(stream(train, [batch], cpu))))
+        found.append(examine(model, *next(train.stream([batch], cpu))))
     return found
 
 
