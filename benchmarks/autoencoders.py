@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Subset
 from benchmarks.timing import python, ratio, side_by_side, timed
 from core.config import DeviceConfig, TrainConfig
 from core.data.config import DataConfig
-from core.data.images import Images
+from core.data.images import Images, InMemory
 from core.device import Device, pick
 from core.errors import UserError
 from core.models.autoencoders import transposed
@@ -43,7 +43,7 @@ def against_the_course(n: int) -> None:
 
     root, device = DataConfig().data_root, pick(DeviceConfig(device="cpu"))
     data = datasets.MNIST(root, train=True, transform=transforms.ToTensor())
-    images = Images(data.data[:n].unsqueeze(1), data.targets[:n])
+    images = InMemory(data.data[:n].unsqueeze(1), labels=data.targets[:n])
     losses: dict[str, list[float]] = {"ours": [], "course": []}
     _ours(images, device)  # a study starts its processes once
     mine, theirs, gain = side_by_side(

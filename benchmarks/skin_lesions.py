@@ -4,7 +4,7 @@ import torch
 
 from benchmarks.timing import timed
 from core.config import DeviceConfig
-from core.data.images import Images
+from core.data.images import Images, InMemory
 from core.data.lesions import draw
 from core.device import pick
 from core.models import backbones
@@ -19,7 +19,7 @@ def main(full: bool) -> None:
     device, repeats = pick(DeviceConfig()), 3 if full else 1
     backbone = backbones.load("mobilenet_v2", "none")
     pixels = draw(N, 0, SIZE, twice=0).pixels
-    images = Images(pixels, torch.zeros(N, dtype=torch.int64))
+    images = InMemory(pixels, labels=torch.zeros(N, dtype=torch.int64))
     trunk = backbone.trunk().freeze()
 
     def embed(some: Images) -> torch.Tensor:

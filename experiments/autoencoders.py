@@ -102,7 +102,7 @@ SMOKE = Config(
 
 def main(config: Config) -> None:
     """Run the study: train what is missing, judge the claims, log tables and figures."""
-    from core.data.images import Files
+    from core.data.images import OnDisk
     from core.data.sources import load
     from core.device import pick
     from core.study import Study
@@ -113,7 +113,7 @@ def main(config: Config) -> None:
 
     device = pick(config.device)
     splits = load(config.data)
-    if isinstance(splits.train.pixels, Files):
+    if isinstance(splits.train, OnDisk):
         raise UserError(
             f"--memory {config.data.memory}: the images do not fit, and PCA needs them in memory; "
             "a smaller --size or more --memory is wanted"

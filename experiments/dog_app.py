@@ -132,7 +132,6 @@ def train(config: Config, backbone: "Backbone", splits: "Splits", device: "Devic
     """Train a linear head on the features of the training pictures."""
     import torch
 
-    from core.data.images import Files
     from core.device import seeded
     from core.models.backbones import digest
     from core.models.bundle import Bundle, small
@@ -146,8 +145,8 @@ def train(config: Config, backbone: "Backbone", splits: "Splits", device: "Devic
         model = mlp(made.shape, len(splits.card.classes), hidden=())
     for epoch in fit(model, made, val, config.train, 0, device):
         print(f"epoch {epoch.index}: {epoch.metrics['val/accuracy'].item():.1%} of validation")
-    held = splits.train.pixels
-    shown = [small(held[i][None]) for i in range(len(made))] if isinstance(held, Files) else None
+    each = torch.arange(len(made)).split(1)  # one at a time: they need not fit into memory
+    thumbnails = torch.cat([small(splits.train.take(index).tensor()) for index in each])
     weights = {name: value.detach().cpu() for name, value in model[-1].named_parameters()}
     return Bundle(
         classes=splits.card.classes,
@@ -155,9 +154,9 @@ def train(config: Config, backbone: "Backbone", splits: "Splits", device: "Devic
         trunk=trunk.name,
         trunk_digest=digest(trunk),
         **weights,
-        features=made.pixels.flatten(1),  # type: ignore[union-attr]
+        features=made.pixels.flatten(1),
         labels=made.labels,
-        thumbnails=torch.cat(shown) if shown else small(held),  # type: ignore[arg-type]
+        thumbnails=thumbnails,
     )
 
 

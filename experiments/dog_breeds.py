@@ -143,7 +143,6 @@ def heads(
     device: "Device",
 ) -> None:
     """Train the heads of all seeds, as one program, on the features of a frozen trunk."""
-    from core.data.augment import mirrored
     from core.data.images import concatenated
     from core.models.backbones import trainable, unchanged
     from core.models.features import features
@@ -151,17 +150,17 @@ def heads(
     from reports.dogs.transfer import measure
 
     wanted = [splits.train, splits.val, splits.test]
-    wanted += [mirrored(splits.train)] if config.mirror else []
+    wanted += [splits.train.mirrored()] if config.mirror else []
     with unchanged(trunk):
-        train, val, test, *more = (
-            features(trunk, part, device).to(device.torch) for part in wanted
-        )
+        train, val, test, *more = (features(trunk, part, device) for part in wanted)
+    train = concatenated([train, *more]).to(device.torch)
+    val, test = val.to(device.torch), test.to(device.torch)
     models = [[new_head(trunk.width, len(splits.card.classes), t.seed)] for t in group]
     sizes, patience = trainable(models[0][0]), config.train.patience
     print(f"{trunk.name}: frozen, hash unchanged; parameters trained on top of it: {sizes}")
     replicas, epochs = Replicas(models, [t.seed for t in group], device), []
     place = study.checkpoint(group)
-    for epoch in fit_many(replicas, concatenated([train, *more]), val, config.train, place):
+    for epoch in fit_many(replicas, train, val, config.train, place):
         study.epoch(group, epoch)
         epochs.append(epoch)
     logits, n = predict_many(replicas, test)[:, 0], sum(sizes.values())

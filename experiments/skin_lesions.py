@@ -157,10 +157,11 @@ def run(
     study: "Study",
 ) -> "Result":
     """Train one arm and ask it all that the report wants to know."""
+    from core.data.augment import mirror
     from core.models.arms import begin, with_head
     from core.training.imbalance import balanced, objective
     from core.training.single import fit
-    from reports.skin.evaluation import Network, evaluate, mirror
+    from reports.skin.evaluation import Network, evaluate
 
     shape, n_classes = splits.train.shape, len(splits.card.classes)
     trunk = begin(trial.arm, base, config.network, shape, trial.seed)

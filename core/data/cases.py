@@ -115,4 +115,4 @@ def _draw(images: Images, limit: int, seed: int) -> list[tuple[Tensor, Tensor]]:
     n = min(limit, len(images))
     index = np.sort(np.random.default_rng(seed).permutation(len(images))[:n])
     part = images.take(torch.from_numpy(index))
-    return [(part.pixels[i], part.labels[i]) for i in range(n)]
+    return list(zip(part.tensor(), part.labels, strict=True))

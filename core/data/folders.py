@@ -1,5 +1,6 @@
 """Folders of images: one sub-folder per class, with train/, valid/ and test/ above if present."""
 
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ from core.data.card import Quarantined, readable
 from core.data.config import DataConfig
 from core.data.decode import UnreadableError, decode, scale
 from core.data.duplicates import thumbnails
-from core.data.images import Files
+from core.data.images import Files, Images, InMemory, OnDisk
 from core.errors import UserError
 
 T = TypeVar("T")
@@ -70,8 +71,8 @@ class Folder:
     classes: tuple[str, ...]
     digests: list[bytes]
     thumbnails: NDArray[np.float32]
-    pixels: Tensor | Files
-    """uint8 (n, 3, H, W)"""
+    images: Images
+    """labelled by the place of their class"""
     quarantined: list[Quarantined]
 
 
@@ -108,12 +109,15 @@ def read(
         )
     shape = prepare.shape[1:] if prepare else _shape({look.size for look in seen}, config.size)
     load = Loader(shape, prepare)
+    labels = torch.tensor([classes.index(entry.label) for entry in good])
+    names = tuple(readable(entry.path.relative_to(root)) for entry in good)
+    files = Files([entry.path for entry in good], (3, *shape), load)
     return Folder(
         entries=good,
         classes=classes,
         digests=[look.digest for look in seen],
         thumbnails=np.stack([look.thumbnail for look in seen]),
-        pixels=_pixels([entry.path for entry in good], load, config.memory),
+        images=_images(files, labels, names, config.memory),
         quarantined=bad,
     )
 
@@ -191,15 +195,15 @@ class Loader:
         return torch.from_numpy(self.prepare(image) if self.prepare else scale(image, self.shape))
 
 
-def _pixels(paths: list[Path], load: Loader, memory: float) -> Tensor | Files:
+def _images(files: Files, labels: Tensor, names: tuple[str, ...], memory: float) -> Images:
     """Hold the images if they fit into `memory` GiB, else decode them whenever they are used."""
-    shape = load.shape
-    if len(paths) * 3 * shape[0] * shape[1] > memory * 2**30:
-        return Files(paths, (3, *shape), load)
-    return torch.stack(in_threads(load, paths, "decoding"))
+    if len(files) * math.prod(files.shape) > memory * 2**30:
+        return OnDisk(files, labels=labels, names=names)
+    pixels = torch.stack(in_threads(files.decode, files.paths, "decoding"))
+    return InMemory(pixels, labels=labels, names=names)
 
 
-def in_threads(function: Callable[[Path], T], items: list[Path], label: str) -> list[T]:
+def in_threads(function: Callable[[Path], T], items: Sequence[Path], label: str) -> list[T]:
     """Map a function over files in threads (Pillow lets go of the lock), with a progress bar."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(tqdm(pool.map(function, items), label, len(items), unit="image", disable=None))

@@ -17,7 +17,7 @@ def shared(
     order: `arm` and factors -> their levels as tables list them. coords, arrays: more of both.
     """
     classes, labels = splits.card.classes, splits.test.labels.cpu().numpy()
-    names = splits.test_names or tuple(f"test-{i:05d}" for i in range(len(labels)))
+    names = splits.test.names
     return Shared(
         {
             "image": names,

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.data import folders, pets
-from core.data.card import Card, Quarantined, readable
+from core.data.card import Card, Quarantined
 from core.data.config import DataConfig
 from core.data.download import attempt
 from core.data.duplicates import groups_of, thumbnails
-from core.data.images import Images, Splits
+from core.data.images import Images, InMemory, Splits, numbered
 from core.data.splits import NAMES, conflicts, divide
 from core.errors import UserError
 
@@ -81,11 +81,11 @@ def _lesions(config: DataConfig) -> Splits:
 
     artefacts = [name for name in config.data.partition(":")[2].split("+") if name]
     drawn = lesions.draw(size=config.size or lesions.SIZE, artefacts=artefacts)
+    names = tuple(f"view {view} of lesion {i}" for view, i in enumerate(drawn.lesions))
     return _assemble(
-        Images(drawn.pixels, drawn.labels),
+        InMemory(drawn.pixels, labels=drawn.labels, names=names),
         config,
         given=np.full(len(drawn.labels), "train"),
-        names=[f"view {view} of lesion {i}" for view, i in enumerate(drawn.lesions)],
         digests=_digests(drawn.pixels),
         thumbs=thumbnails(drawn.pixels),
         card={"source": lesions.SOURCE, "classes": lesions.CLASSES, "synthetic": True},
@@ -102,10 +102,9 @@ def _embedded(
     warnings: Sequence[str] = (),
 ) -> Splits:
     return _assemble(
-        Images(pixels, labels),
+        InMemory(pixels, labels=labels),
         config,
         given=np.full(len(labels), "train"),
-        names=[f"image {index}" for index in range(len(labels))],
         digests=_digests(pixels),
         thumbs=thumbnails(pixels),
         card={"source": source, "classes": classes, "warnings": list(warnings)},
@@ -124,11 +123,11 @@ def _official(config: DataConfig, kind: str, folder: str) -> Splits:
     train, test = (_torchvision(config.data_root, kind, folder, part) for part in (True, False))
     pixels, labels = (torch.cat(pair) for pair in zip(train[:2], test[:2], strict=True))
     sizes = {"train": len(train[1]), "test": len(test[1])}
+    names = tuple(name for side, n in sizes.items() for name in numbered(side, n))
     return _assemble(
-        Images(pixels, labels),
+        InMemory(pixels, labels=labels, names=names),
         config,
         given=np.repeat([*sizes], [*sizes.values()]),
-        names=[f"{side} {index}" for side, n in sizes.items() for index in range(n)],
         digests=_digests(pixels),
         thumbs=thumbnails(pixels),
         card={"source": f"torchvision.datasets.{kind}", "classes": train[2]},
@@ -149,12 +148,10 @@ def _folder(
     source: str = "",
 ) -> Splits:
     found = folders.read(root, config, prepare, listed)
-    labels = torch.tensor([found.classes.index(entry.label) for entry in found.entries])
     return _assemble(
-        Images(found.pixels, labels),
+        found.images,
         config,
         given=np.array([entry.side for entry in found.entries]),
-        names=[readable(entry.path.relative_to(root)) for entry in found.entries],
         digests=found.digests,
         thumbs=found.thumbnails,
         card={
@@ -202,7 +199,6 @@ def _assemble(
     images: Images,
     config: DataConfig,
     given: NDArray[np.str_],
-    names: Sequence[str],
     digests: Sequence[bytes],
     thumbs: NDArray[np.float32],
     card: Facts,
@@ -210,9 +206,8 @@ def _assemble(
 ) -> Splits:
     """Divide the images by groups of copies and of owners, and write the card.
 
-    given: (n,) of train, val and test, as the source has them; names: of the images, for the
-    lists on the card; card: what only the source knows; owners: the patient or lesion of each
-    image, empty where it is not known.
+    given: (n,) of train, val and test, as the source has them; card: what only the source knows;
+    owners: the patient or lesion of each image, empty where it is not known.
     """
     labels, classes = images.labels.numpy(), card["classes"]
     groups = groups_of(digests, thumbs, owners)
@@ -234,10 +229,9 @@ def _assemble(
         synthetic=card.get("synthetic", False),
         warnings=[*card.get("warnings", ()), *([COPIES.format(left_out)] if left_out else ())],
         quarantined=card.get("quarantined", []),
-        conflicts=conflicts(labels, groups, names),
+        conflicts=conflicts(labels, groups, images.names),
     )
-    tested = tuple(names[index] for index in np.flatnonzero(side == "test").tolist())
-    return Splits(parts["train"], parts["val"], parts["test"], described, tested)
+    return Splits(parts["train"], parts["val"], parts["test"], described)
 
 
 def _sentence(given: NDArray[np.str_], seed: int, owned: bool) -> str:

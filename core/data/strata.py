@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from core.data.card import Card, Quarantined, readable
 from core.data.duplicates import groups_of
 from core.data.folders import Loader, Prepare, Seen, files_below, in_threads, look
-from core.data.images import Files, Images
+from core.data.images import Files, Images, OnDisk
 from core.data.splits import conflicts
 from core.device import derive
 from core.errors import UserError
@@ -57,7 +57,9 @@ class Strata:
         files = Files(
             [item.path for item in self.items], prepare.shape, Loader((height, width), prepare)
         )
-        return Images(files, torch.from_numpy(self.of))
+        return OnDisk(
+            files, labels=torch.from_numpy(self.of), names=tuple(i.name for i in self.items)
+        )
 
 
 def read(

@@ -5,10 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.nn import functional as F
 
-from core.data.images import Images
+from core.data.images import Images, InMemory
 from core.device import derive
 
 
@@ -30,9 +29,8 @@ def few(images: Images, per_class: int, seed: int) -> Images:
     return images.take(torch.from_numpy(np.sort(np.concatenate(chosen))))
 
 
-def resized(images: Images, side: int) -> Images:
-    """Scale images in memory to side x side pixels."""
-    if not isinstance(images.pixels, Tensor):
-        raise TypeError("images: on disk, wanted images in memory")
-    scaled = F.interpolate(images.pixels.float(), (side, side), mode="bilinear", antialias=True)
-    return replace(images, pixels=scaled.round().clamp(0, 255).to(torch.uint8))
+def resized(images: Images, side: int) -> InMemory:
+    """Scale images to side x side pixels and hold them in memory."""
+    scaled = F.interpolate(images.tensor().float(), (side, side), mode="bilinear", antialias=True)
+    pixels = scaled.round().clamp(0, 255).to(torch.uint8)
+    return InMemory(pixels, labels=images.labels, names=images.names)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from torch import Tensor, nn
 
-from core.data.images import Images, Splits, order, stream
+from core.data.images import Images, Splits, order
 from core.evaluation.metrics import confusion, correct, cross_entropy
 from core.evaluation.prognosis import OUTLOOKS
 from core.models.doctor import Diagnosis, examine, ranks
@@ -34,7 +34,7 @@ def before(models: Mapping[Trial, nn.Sequential], train: Images) -> list[Record]
     found, cpu = [], torch.device("cpu")
     for trial, model in models.items():
         batch = order(len(train), trial.seed, 1)[:BATCH]
-        pixels, labels = next(stream(train, [batch], cpu))
+        pixels, labels = next(train.stream([batch], cpu))
         diagnosis = examine(model, pixels, labels)
         arrays: dict[str, Array] = {"doctor": (("layer", "quantity"), _layers(diagnosis))}
         metrics = _doctor(diagnosis)

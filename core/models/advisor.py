@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core.data.images import Images, sequential, stream
+from core.data.images import Images, sequential
 from core.models.regimes import COURSE
 
 LARGE = 50
@@ -79,7 +79,7 @@ def stage_features(network: nn.Sequential, images: Images) -> list[NDArray[np.fl
     parts: list[list[Tensor]] = []
     stages: Sequence[nn.Module] = [m for name, m in network.named_children() if name != "head"]
     pool = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten())
-    for x, _ in stream(images, sequential(len(images), 250), torch.device("cpu")):
+    for x, _ in images.stream(sequential(len(images), 250), torch.device("cpu")):
         rows = []
         for stage in stages:
             x = stage(x)

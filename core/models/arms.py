@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from core.config import TrainConfig
 from core.data.config import DataConfig
-from core.data.images import Images
+from core.data.images import InMemory
 from core.data.sources import load
 from core.device import Device, seeded
 from core.models import backbones
@@ -71,9 +71,8 @@ def pretrained(network: str, weights: str, shape: Sequence[int], device: Device)
         return trunk(network, weights, shape, 0)
     model = trunk(network, "none", shape, 0)
     digits = load(DataConfig(data="digits")).train
-    assert isinstance(digits.pixels, torch.Tensor)
-    pixels = F.interpolate(digits.pixels.float(), list(shape[1:]), mode="bilinear")
-    seen = Images(pixels.to(torch.uint8).expand(-1, shape[0], -1, -1), digits.labels)
+    pixels = F.interpolate(digits.tensor().float(), list(shape[1:]), mode="bilinear")
+    seen = InMemory(pixels.to(torch.uint8).expand(-1, shape[0], -1, -1), labels=digits.labels)
     whole = with_head(model, shape, len(digits.labels.unique()), 0)
     for _ in fit(whole, seen.to(device.torch), None, DIGITS, 0, device):
         pass

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from core.data.images import Files, Images, sequential, stream
+from core.data.images import Images, InMemory, sequential
 from core.device import Device
 from core.models.backbones import Trunk, digest
 from core.provenance import ROOT
@@ -27,7 +27,7 @@ KEY = 16  # bytes of the hash that stands for an image
 KEPT = 1024  # images whose features go to disk together: what a killed run loses at most
 
 
-def features(trunk: Trunk, images: Images, device: Device, place: Path | None = None) -> Images:
+def features(trunk: Trunk, images: Images, device: Device, place: Path | None = None) -> InMemory:
     """Return the images with the trunk's features in place of pixels, float32 (n, width, 1, 1).
 
     They are on the CPU, as one-pixel images, so that heads train on them like any network on
@@ -36,7 +36,7 @@ def features(trunk: Trunk, images: Images, device: Device, place: Path | None = 
     """
     if not trunk.is_frozen:
         raise ValueError(f"trunk: {trunk.name} is not frozen; its features would not last")
-    keys = contents(images)
+    keys = [digest[:KEY] for digest in images.digests()]
     folder = (place or PLACE) / _name(trunk, device)
     found = _read(folder, set(keys))
     missing = [index for index, key in enumerate(keys) if key not in found]
@@ -51,17 +51,7 @@ def features(trunk: Trunk, images: Images, device: Device, place: Path | None = 
         found |= dict(zip(own, made, strict=True))
     bar.close()
     rows = torch.stack([found[key] for key in keys]) if keys else torch.empty(0, trunk.width)
-    return Images(rows[:, :, None, None], images.labels.cpu())
-
-
-def contents(images: Images) -> list[bytes]:
-    """Hash each image: its pixels, or its file and how that is read. Returns 16 bytes each."""
-    if isinstance(images.pixels, Files):
-        how = repr(images.pixels.decode).encode()
-        return [sha256(how + path.read_bytes()).digest()[:KEY] for path in images.pixels.paths]
-    shape = repr((images.shape, images.pixels.dtype)).encode()
-    rows = images.pixels.cpu().contiguous().numpy()
-    return [sha256(shape + row.tobytes()).digest()[:KEY] for row in rows]
+    return InMemory(rows[:, :, None, None], labels=images.labels.cpu(), names=images.names)
 
 
 def _name(trunk: Trunk, device: Device) -> str:
@@ -85,7 +75,7 @@ def passing(device: Device) -> int:
 def _compute(trunk: Trunk, images: Images, device: Device, bar: tqdm) -> Tensor:
     trunk.to(device.torch).to(memory_format=torch.channels_last)
     parts = []
-    for pixels, _ in stream(images, sequential(len(images), passing(device)), device.torch):
+    for pixels, _ in images.stream(sequential(len(images), passing(device)), device.torch):
         with device.autocast():
             parts.append(trunk(pixels).float().cpu())
         bar.update(len(pixels))

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from core.config import TrainConfig
-from core.data.images import Images, order, sequential, stream
+from core.data.images import Images, order, sequential
 from core.device import Device, derive
 from core.training import loop, stacked
 from core.training.objective import CLASSIFICATION, Objective, Validation
@@ -176,8 +176,7 @@ def _train_epoch(
     noise = replicas.generators(index, loop.CORRUPTION)
     losses = torch.empty(plan.steps, *replicas.grid, device=replicas.device.torch)
     for step, (pixels, labels) in enumerate(
-        stream(
-            train,
+        train.stream(
             orders.to(train.labels.device).split(plan.batch_size, dim=1),
             replicas.device.torch,
         )
@@ -205,7 +204,7 @@ def _inputs(objective: Objective, pixels: Tensor, noise: Sequence[torch.Generato
 def _validate(replicas: Replicas, val: Images, objective: Objective) -> dict[str, np.ndarray]:
     """Return the objective's measures, (seeds, arms); the corruption is the same in every epoch."""
     noise, seen = replicas.generators(0, loop.CORRUPTION), Validation(objective)
-    for pixels, labels in stream(val, sequential(len(val), loop.VAL_BATCH), replicas.device.torch):
+    for pixels, labels in val.stream(sequential(len(val), loop.VAL_BATCH), replicas.device.torch):
         seen.add(replicas(_inputs(objective, pixels, noise)), pixels, labels)
     return seen.means()
 
@@ -218,7 +217,7 @@ def predict_many(replicas: Replicas, images: Images, dropout: bool = False) -> T
     """
     noise = replicas.generators(0, loop.NOISE_AT_TEST)
     parts = []
-    for pixels, _ in stream(images, sequential(len(images), 1000), replicas.device.torch):
+    for pixels, _ in images.stream(sequential(len(images), 1000), replicas.device.torch):
         masks = replicas.draw_masks(noise, len(pixels), images.shape) if dropout else None
         parts.append(replicas(pixels, masks).cpu())
     return torch.cat(parts, dim=2)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from core.config import TrainConfig
-from core.data.images import Images, order, sequential, stream
+from core.data.images import Images, order, sequential
 from core.device import Device, generator, seeded
 from core.training import loop
 from core.training.objective import CLASSIFICATION, Objective, Validation
@@ -72,7 +72,7 @@ def _train_epoch(
     batches = order(len(train), *key).to(train.labels.device).split(plan.batch_size)
     losses = torch.empty(plan.steps, device=device.torch)
     noise = generator(device.torch, *key, loop.CORRUPTION)
-    for step, (pixels, labels) in enumerate(stream(train, batches, device.torch)):
+    for step, (pixels, labels) in enumerate(train.stream(batches, device.torch)):
         loop.set_rate(optimizer, plan.rate((key[1] - 1) * plan.steps + step))
         target = augment(pixels) if augment else pixels
         with device.autocast():
@@ -94,7 +94,7 @@ def predict(
     """
     parts = []
     with evaluating(model):
-        for pixels, _ in stream(images, sequential(len(images), batch_size), device.torch):
+        for pixels, _ in images.stream(sequential(len(images), batch_size), device.torch):
             with device.autocast():
                 parts.append(model(pixels).float().cpu())
     return torch.cat(parts)
@@ -106,7 +106,7 @@ def _validate(
     """Return the objective's measures, (1, 1) each; the corruption is the same in every epoch."""
     noise, seen = generator(device.torch, seed, 0, loop.CORRUPTION), Validation(objective)
     with evaluating(model):
-        for pixels, labels in stream(val, sequential(len(val), loop.VAL_BATCH), device.torch):
+        for pixels, labels in val.stream(sequential(len(val), loop.VAL_BATCH), device.torch):
             with device.autocast():
                 outputs = model(objective.inputs(pixels, noise)).float()
             seen.add(outputs[None, None], pixels, labels)

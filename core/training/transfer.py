@@ -19,7 +19,7 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
 from core.config import TrainConfig
-from core.data.images import Images
+from core.data.images import Images, InMemory
 from core.data.tasks import Task
 from core.device import Device, seeded
 from core.models import backbones
@@ -116,7 +116,7 @@ class Large:
     def advise(self, task: Task, seed: int) -> Advice:
         """Look at the training images of a task; the source's are not to be had."""
         made = [features(self._frozen(k), task.train, self.device) for k in range(1, DEPTH + 1)]
-        values = [each.pixels.flatten(1).numpy() for each in made]  # type: ignore[union-attr]
+        values = [each.pixels.flatten(1).numpy() for each in made]
         return measure(values, task.train.labels.numpy(), None)
 
     def train(
@@ -206,10 +206,8 @@ def _size(model: nn.Module) -> int:
     return sum(trainable(model).values())
 
 
-def _standardised(train: Images, test: Images) -> tuple[Images, Images]:
+def _standardised(train: InMemory, test: InMemory) -> tuple[InMemory, InMemory]:
     """Give features mean 0 and deviation 1 over the training images: stages differ in scale."""
-    assert isinstance(train.pixels, Tensor)
-    assert isinstance(test.pixels, Tensor)
     middle, spread = train.pixels.mean(0), train.pixels.std(0).clamp(min=1e-6)
     return (
         replace(train, pixels=(train.pixels - middle) / spread),

@@ -23,7 +23,7 @@ CHUNK = 500
 
 def floats(images: Images) -> Tensor:
     """Return the pixels as float32 (n, C, H, W) in [0, 1] on the CPU."""
-    return images.pixels.float().div(255).cpu()  # type: ignore[union-attr]
+    return images.tensor().float().div(255)
 
 
 def noisy(images: Tensor, level: float, side: int = 0) -> Tensor:

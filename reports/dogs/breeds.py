@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 
 from core.data.card import Card
-from core.data.images import Files, Images, Splits
+from core.data.images import Splits
 from core.evaluation.comparisons import compare_all
 from core.evaluation.intervals import mean
 from core.evaluation.metrics import confusion
@@ -123,7 +123,8 @@ def _confused(results: Results, splits: Splits) -> list[Exhibit]:
         if len(pictures) < 2 * PAIRS:
             mistaken = (labels == true) & (table == taken)
             known = (labels == taken) & (table == taken)
-            pictures += [_pixels(splits.test, int(m.sum(0).argmax())) for m in (mistaken, known)]
+            chosen = torch.stack([m.sum(0).argmax() for m in (mistaken, known)])
+            pictures += [*splits.test.take(chosen).tensor().numpy()]
     if not rows:
         return []
     frame = pd.DataFrame(rows, columns=["arm", "breed", "taken for", "count", "of"])
@@ -132,8 +133,3 @@ def _confused(results: Results, splits: Splits) -> list[Exhibit]:
         "image that is taken for the other breed, and one of that breed that is known for it."
     )
     return [Exhibit("confused", caption, frame, figures.confused(frame[:PAIRS], pictures))]
-
-
-def _pixels(images: Images, index: int) -> NDArray[np.uint8]:
-    held = images.pixels
-    return (held[index] if isinstance(held, Files) else held[index].cpu()).numpy()

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.data.images import Images, Splits
+from core.data.images import Images, InMemory, Splits
 from core.device import Device
 from core.evaluation.metrics import confusion, correct, cross_entropy
 from core.evaluation.roc import auc
@@ -32,12 +32,12 @@ class Network:
         """Return what the trained part takes: features if the trunk is frozen, else the images."""
         if not self.frozen:
             return images
-        return Images(self.embed(images)[:, :, None, None], images.labels)
+        return InMemory(self.embed(images)[:, :, None, None], labels=images.labels)
 
     def embed(self, images: Images) -> Tensor:
         """Return the trunk's features, (n, width) float32 on the CPU; kept on disk if frozen."""
         if self.frozen and isinstance(self.trunk, Trunk):
-            return features(self.trunk, images, self.device).pixels.flatten(1)  # type: ignore[union-attr]
+            return features(self.trunk, images, self.device).pixels.flatten(1)
         return predict(self.trunk, images, self.device)
 
     def answer(self, images: Images) -> Tensor:
@@ -45,22 +45,18 @@ class Network:
         return predict(self.trained, self.inputs(images), self.device)
 
 
-def mirror(pixels: Tensor) -> Tensor:
-    """Mirror each image left to right or not; by torch's global generator."""
-    turned = torch.rand(len(pixels), 1, 1, 1, device=pixels.device) < 0.5
-    return torch.where(turned, pixels.flip(3), pixels)
-
-
 def evaluate(network: Network, splits: Splits, seed: int, explained: int) -> Result:
     """Read the test images and ask the probes; return a trial's result."""
     classes, test = splits.card.classes, splits.test
     val_logits, logits = network.answer(splits.val), network.answer(test)
     counts = confusion(logits, test.labels, len(classes)).numpy()
+    places = {name: index for index, name in enumerate(classes)}
     areas = {
-        f"test/auc_{name}": auc(log_odds(logits.numpy(), index), test.labels == index).value
+        f"test/auc_{name}": auc(
+            log_odds(logits.numpy(), places[positive]), test.labels == places[positive]
+        ).value
         for name, positive in POSITIVES.items()
         if positive in classes
-        for index in [classes.index(positive)]
     }
     metrics = {
         **areas,

@@ -13,7 +13,7 @@ from core.evaluation.roc import auc
 from core.explain import can_explain
 from core.results import Exhibit
 from reports import tables
-from reports.skin import figures, probes
+from reports.skin import figures
 from reports.skin.tasks import Task, log_odds
 from reports.tables import Results
 
@@ -170,5 +170,5 @@ def _drawn(
 
 
 def _pictures(test: Images, chosen: np.ndarray) -> np.ndarray:
-    pixels = probes.pixels_of(test.take(torch.from_numpy(chosen)))
+    pixels = test.take(torch.from_numpy(chosen)).tensor()
     return pixels.permute(0, 2, 3, 1).numpy()

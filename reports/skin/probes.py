@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from core import explain
 from core.data import lesions
-from core.data.images import Images
+from core.data.images import Images, InMemory
 from core.device import Device, derive
 from core.evaluation.roc import auc
 
@@ -31,12 +31,14 @@ def _fresh(size: int) -> lesions.Lesions:
 
 def shortcuts(answer: Answer, test: Images) -> Arrays:
     """Return the logits on test images turned (3, n, classes), inked and beside a ruler."""
-    pixels, labels = pixels_of(test), test.labels
-    turned = [answer(Images(pixels.rot90(k, (2, 3)).contiguous(), labels)) for k in (1, 2, 3)]
+    pixels, labels = test.tensor(), test.labels
+    turned = [
+        answer(InMemory(pixels.rot90(k, (2, 3)).contiguous(), labels=labels)) for k in (1, 2, 3)
+    ]
     return {
         "turned": torch.stack(turned).numpy(),
-        "inked": answer(Images(lesions.ink(pixels), labels)).numpy(),
-        "ruled": answer(Images(lesions.ruler(pixels), labels)).numpy(),
+        "inked": answer(InMemory(lesions.ink(pixels), labels=labels)).numpy(),
+        "ruled": answer(InMemory(lesions.ruler(pixels), labels=labels)).numpy(),
     }
 
 
@@ -53,7 +55,7 @@ def hidden(answer: Answer, size: int) -> Arrays:
     box = _between(rows, 2) & _between(columns, 3)
     views = {"lesion": torch.where(inside, pixels, skin), "rest": torch.where(box, skin, pixels)}
     found = {
-        f"seen_{name}": answer(Images(view.round().to(torch.uint8), probe.labels)).numpy()
+        f"seen_{name}": answer(InMemory(view.round().to(torch.uint8), labels=probe.labels)).numpy()
         for name, view in views.items()
     }
     return {**found, "probe_labels": probe.labels.numpy()}
@@ -80,10 +82,12 @@ def leak(embed: Answer, test: Images, positive: int, seed: int, *, drawn: bool) 
 
     size = test.shape[1]
     fresh = _fresh(size) if drawn else None
-    pixels = fresh.pixels if fresh else pixels_of(test)
+    pixels = fresh.pixels if fresh else test.tensor()
     labels = (fresh.labels if fresh else test.labels).numpy() == positive
     views = (pixels, pixels.flip(3), pixels.rot90(1, (2, 3)).contiguous())
-    x = torch.cat([embed(Images(v, torch.zeros(len(v), dtype=torch.int64))) for v in views])
+    x = torch.cat(
+        [embed(InMemory(v, labels=torch.zeros(len(v), dtype=torch.int64))) for v in views]
+    )
     features, truth = x.flatten(1).numpy(), np.tile(labels, len(views))
     random, n = np.random.default_rng(derive(seed, PROBE_SEED)), len(labels)
     areas = np.empty((SPLITS, 2))
@@ -124,7 +128,7 @@ def looks(model: nn.Module, test: Images, target: int, n: int, device: Device) -
     if not explain.can_explain() or not n:
         return {}
     chosen = (test.labels == target).nonzero()[:n, 0].cpu()
-    pixels = pixels_of(test.take(chosen)).to(device.torch).float() / 255
+    pixels = test.take(chosen).tensor().to(device.torch).float() / 255
     model = model.to(device.torch).eval()
     maps = explain.attribute(model, pixels, target)
     blind = explain.attribute(explain.randomised(model), pixels, target)
@@ -136,10 +140,3 @@ def looks(model: nn.Module, test: Images, target: int, n: int, device: Device) -
         "maps": maps[:PICTURES].half().cpu().numpy(),
         "explained": chosen[:PICTURES].numpy(),
     }
-
-
-def pixels_of(images: Images) -> Tensor:
-    """Return all pixels, uint8 (n, C, H, W) on the CPU, read from disk if they lie there."""
-    if isinstance(images.pixels, Tensor):
-        return images.pixels.cpu()
-    return torch.stack([images.pixels[index] for index in range(len(images))])

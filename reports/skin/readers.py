@@ -74,7 +74,7 @@ def own(path: Path, splits: Splits, positive: str) -> tuple[Reader, ...]:
         if positive not in splits.card.classes:
             raise UserError(f"--readers {path.name}: a class named {positive} is wanted in --data")
         labels = splits.test.labels.numpy() == splits.card.classes.index(positive)
-        place = {PurePath(name).stem: index for index, name in enumerate(splits.test_names)}
+        place = {PurePath(name).stem: index for index, name in enumerate(splits.test.names)}
         groups = frame.groupby("reader", sort=False)
         return tuple(_of_calls(path.name, str(n), rows, place, labels) for n, rows in groups)
     return tuple(

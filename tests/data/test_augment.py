@@ -3,9 +3,9 @@
 import torch
 from PIL import Image
 
-from core.data.augment import mirror_and_shift, mirrored
+from core.data.augment import mirror_and_shift
 from core.data.folders import Loader
-from core.data.images import Files, Images
+from core.data.images import Files, InMemory, OnDisk
 from core.device import seeded
 
 
@@ -15,11 +15,11 @@ def test_mirrored_on_disk_and_in_memory_are_alike(tmp_path):
         Image.effect_noise((9, 7), 50 + index).convert("RGB").save(path)
     files = Files(paths, (3, 7, 9), Loader((7, 9), None))
     labels = torch.tensor([0, 1])
-    held = Images(torch.stack([files[0], files[1]]), labels)
-    on_disk = mirrored(Images(files, labels)).pixels
-    assert torch.equal(mirrored(held).pixels, torch.stack([on_disk[0], on_disk[1]]))
-    assert torch.equal(mirrored(held).pixels[0, :, :, 0], held.pixels[0, :, :, -1])
-    assert repr(on_disk.decode) != repr(files.decode)  # or the cache would mix them up
+    held = InMemory(torch.stack([files[0], files[1]]), labels=labels)
+    on_disk = OnDisk(files, labels=labels).mirrored()
+    assert torch.equal(held.mirrored().pixels, on_disk.tensor())
+    assert torch.equal(held.mirrored().pixels[0, :, :, 0], held.pixels[0, :, :, -1])
+    assert repr(on_disk.files.decode) != repr(files.decode)  # or the cache would mix them up
 
 
 def test_shifts_show_parts_of_the_image_and_follow_the_seed():

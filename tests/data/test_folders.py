@@ -9,7 +9,7 @@ from PIL import Image
 
 from core.data import folders
 from core.data.config import DataConfig
-from core.data.images import Files
+from core.data.images import OnDisk
 from core.data.sources import load
 from core.errors import UserError
 
@@ -175,12 +175,12 @@ def test_size(flat):
 def test_large_sets_stay_on_disk_and_give_the_same(flat):
     fill(flat / "cat", [90], size=(30, 20))
     held, streamed = load(config(flat)), load(config(flat, memory=0))
-    assert isinstance(streamed.train.pixels, Files)
+    assert isinstance(streamed.train, OnDisk)
     assert held.card == streamed.card
     assert held.train.shape == streamed.train.shape
     assert torch.equal(held.test.labels, streamed.test.labels)
-    files = streamed.test.pixels
-    assert torch.equal(held.test.pixels, torch.stack([files[i] for i in range(len(files))]))
+    assert torch.equal(held.test.pixels, streamed.test.tensor())
+    assert held.test.names == streamed.test.names
 
 
 @pytest.mark.parametrize("made", [[], ["only"], ["only", "empty"]])

@@ -1,5 +1,7 @@
 """Batches: their order is a function of (seed, epoch), and memory and files give the same."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from core.data.decode import decode, scale
-from core.data.images import Files, Images, Splits, order, sequential, stream
+from core.data.images import (
+    Files,
+    InMemory,
+    OnDisk,
+    Splits,
+    concatenated,
+    order,
+    sequential,
+)
 from core.device import derive, seeded
 
 CPU = torch.device("cpu")
@@ -28,7 +38,9 @@ def pair(tmp_path):
         Image.fromarray(pixels).save(paths[-1])
     labels = torch.arange(23) % 3
     files = Files(paths, (3, 5, 4), load)
-    return Images(torch.stack([files[i] for i in range(23)]), labels), Images(files, labels)
+    return InMemory(torch.stack([files[i] for i in range(23)]), labels=labels), OnDisk(
+        files, labels=labels
+    )
 
 
 @given(st.integers(0, 300), st.integers(0, 2**31), st.integers(1, 1000))
@@ -77,7 +89,7 @@ def test_sequential_covers_everything_once_in_order():
 def test_batches_are_the_images_at_the_indices(pair):
     held, _ = pair
     batches = order(23, 7, 1).split(10)
-    seen = list(stream(held, batches, CPU))
+    seen = list(held.stream(batches, CPU))
     assert [len(labels) for _, labels in seen] == [10, 10, 3]  # the short last batch
     for index, (pixels, labels) in zip(batches, seen, strict=True):
         assert pixels.dtype == torch.float32
@@ -91,7 +103,7 @@ def test_files_and_memory_give_the_same(pair, seeds):
         batches = order(23, 7, 1).split(10)
     else:  # (seeds, batch): every seed has its own images in a step, some shared
         batches = torch.stack([order(23, seed, 2) for seed in seeds]).split(10, dim=1)
-    held, streamed = (list(stream(images, batches, CPU)) for images in pair)
+    held, streamed = (list(images.stream(batches, CPU)) for images in pair)
     assert len(held) == len(streamed) == 3
     for index, one, other in zip(batches, held, streamed, strict=True):
         assert one[0].shape == (*index.shape, 3, 5, 4)
@@ -104,7 +116,7 @@ def test_streaming_leaves_the_global_generator_alone(pair):
     states = []
     for images in pair:
         torch.manual_seed(0)
-        list(stream(images, sequential(23, 10), CPU))
+        list(images.stream(sequential(23, 10), CPU))
         states.append(torch.random.get_rng_state())
     assert torch.equal(*states)
 
@@ -116,7 +128,22 @@ def test_take_and_to(pair):
         assert len(part) == 3
         assert part.shape == (3, 5, 4)
         assert part.labels.tolist() == [1, 2, 2]
+        assert part.names == ("image-00004", "image-00002", "image-00002")
     held, streamed = (images.take(index) for images in pair)
-    assert torch.equal(held.pixels, torch.stack([streamed.pixels[i] for i in range(3)]))
+    assert torch.equal(held.tensor(), streamed.tensor())
     splits = Splits(pair[0], pair[1], held, card=None).to(CPU)
-    assert splits.val.pixels is pair[1].pixels
+    assert splits.val.files is pair[1].files
+
+
+def test_concatenated_are_in_memory_in_order(pair):
+    joined = concatenated([images.take(torch.tensor([3, 1])) for images in reversed(pair)])
+    assert torch.equal(joined.pixels, pair[0].pixels[[3, 1, 3, 1]])
+    assert joined.labels.tolist() == [0, 1, 0, 1]
+    assert joined.names == ("image-00003", "image-00001") * 2
+
+
+def test_every_image_has_one_name(pair):
+    named = replace(pair[0], names=tuple(map(str, range(23))))
+    assert named.mirrored().take(torch.tensor([7, 5])).names == ("7", "5")
+    with pytest.raises(ValueError, match="names: 22, wanted one for each of 23 images"):
+        replace(pair[0], names=named.names[1:])

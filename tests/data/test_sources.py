@@ -33,6 +33,9 @@ def test_digits_are_scikit_learns():
     assert rows(pixels.numpy(), labels.tolist()) == rows(scaled, found.target.tolist())
     assert [len(part) for part in (splits.train, splits.val, splits.test)] == [1078, 360, 359]
     assert sum(map(sum, splits.card.counts.values())) == 1797
+    parts = (splits.train, splits.val, splits.test)
+    places = [int(name.removeprefix("image-")) for part in parts for name in part.names]
+    assert torch.equal(labels, torch.from_numpy(found.target)[places])
 
 
 def test_patches_are_faces_first_and_warn_of_the_bias():
@@ -71,6 +74,8 @@ def test_torchvision_sets_keep_their_test_images(real_data, name, folder):
     official = getattr(datasets, folder)(root, train=False)
     assert torch.equal(splits.test.pixels[:, 0], official.data)
     assert torch.equal(splits.test.labels, official.targets)
+    assert splits.test.names[42] == "test-00042"
+    assert len({*splits.train.names, *splits.val.names}) == sizes[0] + sizes[1]
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10"])

@@ -12,7 +12,7 @@ from skimage.data import astronaut
 
 from core.data.config import DataConfig
 from core.data.duplicates import THRESHOLD, groups_of, thumbnails
-from core.data.images import Images
+from core.data.images import InMemory
 from core.data.sources import _assemble, _digests, load
 from core.data.splits import NAMES, conflicts, divide
 from core.errors import UserError
@@ -156,10 +156,9 @@ def test_thumbnails_are_area_means():
 
 def assemble(pixels, labels, sides):
     return _assemble(
-        Images(pixels, torch.as_tensor(labels)),
+        InMemory(pixels, labels=torch.as_tensor(labels)),
         DataConfig(),
         given=np.asarray(sides),
-        names=[f"image {index}" for index in range(len(labels))],
         digests=_digests(pixels),
         thumbs=thumbnails(pixels),
         card={"source": "made here", "classes": ("a", "b")},
@@ -177,7 +176,10 @@ def test_leaks_are_closed_counted_and_conflicts_named():
     assert splits.card.warnings == [
         "3 images are copies of test or validation images and were left out of training."
     ]
-    assert splits.card.conflicts == [["image 0", "image 29"], ["image 1", "image 20"]]
+    assert splits.card.conflicts == [
+        ["image-00000", "image-00029"],
+        ["image-00001", "image-00020"],
+    ]
     assert torch.equal(splits.train.pixels, pixels[3:18])
 
 

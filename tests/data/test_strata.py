@@ -42,7 +42,8 @@ def test_images_come_in_order_with_their_stratum_and_halves_of_each(root):
     assert found.card.counts == {"test": [7, 9]}
     images = found.images(PREPARE)
     assert (images.shape, len(images)) == ((3, 16, 16), 16)
-    assert np.array_equal(images.pixels[8].numpy(), PREPARE(draw(101)))
+    assert images.names == tuple(item.name for item in found.items)
+    assert np.array_equal(images.tensor()[8].numpy(), PREPARE(draw(101)))
 
 
 def test_the_draw_is_a_function_of_the_seed(root):

@@ -72,7 +72,7 @@ def test_what_is_logged_is_what_the_network_says(config):
     strata, backbone = read(config), backbones.load("squeezenet1_1", "none")
     result, images = detect(backbone, strata, CPU), strata.images(backbone.preparation)
     with torch.no_grad():
-        logits = backbone(torch.stack([images.pixels[i] for i in range(20)]).float() / 255)
+        logits = backbone(images.take(torch.arange(20)).tensor().float() / 255)
     assert result.arrays["called"].tolist() == is_dog(logits).int().tolist()
     assert np.allclose(result.arrays["mass"], dog_mass(logits), atol=1e-6)
     assert result.metrics["test/sensitivity"] == is_dog(logits)[:5].float().mean()

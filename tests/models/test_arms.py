@@ -5,7 +5,7 @@ import torch
 
 from core.config import DeviceConfig, TrainConfig
 from core.data.config import DataConfig
-from core.data.images import Images
+from core.data.images import InMemory
 from core.data.sources import load
 from core.device import pick
 from core.evaluation.roc import auc
@@ -82,6 +82,8 @@ def test_imagenets_features_find_melanomas(real_data, device, tmp_path):
     head = with_head(frozen, splits.train.shape, 3, 0)[1]
     for _ in fit(head, train, val, TrainConfig(epochs=6, keep="best"), 0, device):
         pass
-    area = auc(predict(head, Images(test.pixels, test.labels), device)[:, 0], test.labels == 0)
+    area = auc(
+        predict(head, InMemory(test.pixels, labels=test.labels), device)[:, 0], test.labels == 0
+    )
     assert area.value > 0.65
     assert area.low > 0.5

@@ -9,11 +9,11 @@ from torch import nn
 
 from core.config import DeviceConfig, TrainConfig
 from core.data.config import DataConfig
-from core.data.images import Images
+from core.data.images import InMemory
 from core.data.sources import load
 from core.device import pick
 from core.models import backbones
-from core.models.features import contents, features
+from core.models.features import features
 from core.models.networks import mlp
 from core.training.replicas import Replicas, fit_many, predict_many
 from core.training.single import fit, predict
@@ -43,7 +43,7 @@ def trunk():
 def images():
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (70, 3, 8, 8), generator=generator, dtype=torch.uint8)
-    return Images(pixels, torch.arange(70) % 2)
+    return InMemory(pixels, labels=torch.arange(70) % 2)
 
 
 def test_features_are_those_of_a_fresh_pass_and_computed_once(trunk, images, tmp_path):
@@ -109,11 +109,11 @@ def test_a_folder_is_prepared_by_the_backbone_in_memory_and_on_disk_alike(trunk,
     one = features(trunk, held, CPU, tmp_path / "held")
     other = features(trunk, on_disk, CPU, tmp_path / "disk")
     assert torch.equal(one.pixels, other.pixels)
-    with Image.open(on_disk.pixels.paths[0]) as image:
+    with Image.open(on_disk.files.paths[0]) as image:
         expected = torch.from_numpy(trunk.preparation(image.convert("RGB")))
     assert torch.equal(held.pixels[0], expected)
     wider = backbones.Preparation(10, 8, "bilinear", (0.5,) * 3, (0.5,) * 3)
-    assert set(contents(on_disk)).isdisjoint(contents(load(folder, wider).train))
+    assert set(on_disk.digests()).isdisjoint(load(folder, wider).train.digests())
 
 
 def test_heads_of_all_seeds_train_on_features_as_on_images(trunk, images, tmp_path):

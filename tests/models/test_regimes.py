@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from core.config import TrainConfig
-from core.data.images import Images
+from core.data.images import InMemory
 from core.device import Device
 from core.models.advisor import Advice, advise, stage_features
 from core.models.backbones import digest, trainable
@@ -25,7 +25,7 @@ def pretrained():
 
 def images(n=40, seed=0):
     pixels = torch.randint(0, 256, (n, *SHAPE), generator=torch.Generator().manual_seed(seed))
-    return Images(pixels.to(torch.uint8), torch.arange(n) % 2)
+    return InMemory(pixels.to(torch.uint8), labels=torch.arange(n) % 2)
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
@@ -76,7 +76,7 @@ def test_stage_features_are_the_pooled_outputs(pretrained):
 def test_the_sources_own_images_are_near_and_noise_is_far(pretrained):
     source = images(200)
     near = advise(pretrained, source, images(60, seed=1))
-    far = Images((images(60, seed=2).pixels // 8), torch.arange(60) % 2)  # dark
+    far = InMemory((images(60, seed=2).pixels // 8), labels=torch.arange(60) % 2)  # dark
     assert near.distance < 0.4 < 1 < advise(pretrained, source, far).distance
     assert near.per_class == 30
     assert all(0 <= probe <= 1 for probe in near.probes)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from core.data.card import Card
-from core.data.images import Images, Splits
+from core.data.images import InMemory, Splits
 from core.data.lesions import CLASSES
 from core.errors import UserError
 from core.results import Result, Trial
@@ -19,7 +19,7 @@ LABELS = torch.from_numpy(np.repeat([0, 1, 2], [60, 140, 40]))
 
 
 def splits(name="lesions", *, synthetic=True):
-    images = Images(torch.zeros(N, 3, 4, 4, dtype=torch.uint8), LABELS)
+    images = InMemory(torch.zeros(N, 3, 4, 4, dtype=torch.uint8), labels=LABELS)
     card = Card(
         name=name,
         source="made up",
@@ -146,7 +146,8 @@ def test_own_readers_are_read_and_checked(tmp_path):
 
 def test_readers_of_the_same_images_are_compared_in_pairs(tmp_path):
     path, names = tmp_path / "calls.csv", tuple(f"test/c/ISIC_{i}.jpg" for i in range(N))
-    data = replace(splits("isic2017", synthetic=False), test_names=names)
+    data = splits("isic2017", synthetic=False)
+    data = replace(data, test=replace(data.test, names=names))
     # 5 of 60 melanomas missed, 10 of 180 others called; shuffled, one suffix left on.
     said = [int(i < 55 or 60 <= i < 70) for i in range(N)]
     order = np.random.default_rng(0).permutation(N).tolist()

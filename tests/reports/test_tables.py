@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from core.data.card import Card
-from core.data.images import Images, order
+from core.data.images import InMemory, order
 from core.evaluation.intervals import mean
 from core.models.doctor import examine
 from core.models.initialisation import initialise
@@ -177,7 +177,7 @@ def test_predictions_are_scored_against_what_happened():
 def test_the_doctor_looks_at_the_first_batch_of_the_seeds_own_order():
     random = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (400, 1, 4, 4), dtype=torch.uint8, generator=random)
-    train = Images(pixels, torch.randint(0, 3, (400,), generator=random))
+    train = InMemory(pixels, labels=torch.randint(0, 3, (400,), generator=random))
     model = initialise(mlp((1, 4, 4), 3, (6,)), "kaiming-normal", 0)
     (seen,) = prognosis.diagnose({Trial("x", 5): model}, train)
     batch = order(400, 5, 1)[:256]

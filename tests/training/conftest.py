@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from core.data.config import DataConfig
-from core.data.images import Images
+from core.data.images import InMemory
 from core.data.sources import load
 from core.device import Device
 from core.models.initialisation import initialise
@@ -38,4 +38,4 @@ def nonsense():
     """Images of noise with labels of noise: nothing to learn."""
     random = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (64, 1, 8, 8), dtype=torch.uint8, generator=random)
-    return Images(pixels, torch.randint(0, 10, (64,), generator=random))
+    return InMemory(pixels, labels=torch.randint(0, 10, (64,), generator=random))

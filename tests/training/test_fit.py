@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from core.config import TrainConfig
 from core.data.decode import decode, scale
-from core.data.images import Files, Images, order
+from core.data.images import Files, InMemory, OnDisk, order
 from core.device import derive
 from core.evaluation.metrics import accuracy
 from core.models.networks import mlp, scratch_cnn
@@ -148,7 +148,7 @@ def test_augmentation_exists_for_training_only(parts, cpu, build):
 
     epochs = list(fit(model, train, val, FAST, 0, cpu, augment=flip))
     assert shapes == [20, 20, 20, 20, 20, 3] * 3
-    flipped = Images(train.pixels.flip(-1), train.labels)
+    flipped = InMemory(train.pixels.flip(-1), labels=train.labels)
     reference = build(0)
     for one, other in zip(epochs, fit(reference, flipped, val, FAST, 0, cpu), strict=True):
         assert one.metrics["val/loss"] == other.metrics["val/loss"]
@@ -165,23 +165,23 @@ def test_images_on_disk_train_as_those_in_memory(cpu, nonsense, tmp_path):
         paths.append(tmp_path / f"{index}.png")
         Image.fromarray(each[0].numpy()).save(paths[-1])
     files = Files(paths, (3, 8, 8), read)
-    held = torch.stack([files[i] for i in range(len(files))])
+    on_disk = OnDisk(files, labels=nonsense.labels)
+    held = InMemory(on_disk.tensor(), labels=nonsense.labels)
     config = TrainConfig(epochs=1, batch_size=20, lr=0.01)
     ends = []
-    for pixels in (held, files):
+    for images in (held, on_disk):
         model = mlp((3, 8, 8), 10, (9,), dropout=0.5)
         nn.init.constant_(model[1].weight, 0.01)
         nn.init.eye_(model[4].weight)
         nn.init.zeros_(model[1].bias)
         nn.init.zeros_(model[4].bias)
-        images = Images(pixels, nonsense.labels)
         list(fit(model, images, images, config, 0, cpu))
         ends.append(weights(model))
     assert torch.equal(*ends)
 
 
 def test_a_convolutional_net_learns_noise_by_heart(cpu, nonsense):
-    wide = Images(F.interpolate(nonsense.pixels, 16), nonsense.labels)
+    wide = InMemory(F.interpolate(nonsense.pixels, 16), labels=nonsense.labels)
     model = scratch_cnn((1, 16, 16), 10, dropout=0.0)
     config = TrainConfig(epochs=30, batch_size=16, lr=3e-3)
     epochs = list(fit(model, wide, None, config, 0, cpu))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from core.data.images import Images
+from core.data.images import InMemory
 from core.training.imbalance import balanced, objective
 
 LOGITS = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
@@ -33,7 +33,7 @@ def test_other_remedies_keep_cross_entropy(remedy):
 
 def test_sampling_evens_the_classes_by_seed():
     labels = torch.tensor([0] * 900 + [1] * 90 + [2] * 10)
-    images = Images(torch.arange(1000, dtype=torch.uint8).view(1000, 1, 1, 1), labels)
+    images = InMemory(torch.arange(1000, dtype=torch.uint8).view(1000, 1, 1, 1), labels=labels)
     counts = balanced(images, 0).labels.bincount()
     assert counts.sum() == 1000
     assert ((counts > 270) & (counts < 400)).all()

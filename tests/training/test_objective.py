@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from core.config import DeviceConfig, TrainConfig
-from core.data.images import Images, order
+from core.data.images import InMemory, order
 from core.device import generator, pick
 from core.evaluation.metrics import accuracy, cross_entropy
 from core.training import loop
@@ -34,7 +34,7 @@ TRAIN = TrainConfig(epochs=2, batch_size=16, lr=1e-2)
 def images():
     random = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (300, 1, 6, 6), generator=random, dtype=torch.uint8)
-    return Images(pixels, torch.randint(0, 3, (300,), generator=random))
+    return InMemory(pixels, labels=torch.randint(0, 3, (300,), generator=random))
 
 
 def build(seed):

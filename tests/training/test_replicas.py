@@ -8,7 +8,7 @@ from torch import nn
 
 from core.config import TrainConfig
 from core.data.decode import decode, scale
-from core.data.images import Files, Images
+from core.data.images import Files, OnDisk
 from core.training import loop
 from core.training.replicas import Replicas, fit_many, predict_many
 from core.training.single import fit, predict
@@ -141,7 +141,7 @@ def test_images_on_disk_train_as_those_in_memory(nonsense, cpu, build, tmp_path)
     paths = [tmp_path / f"{index}.png" for index in range(len(nonsense))]
     for path, each in zip(paths, nonsense.pixels, strict=True):
         Image.fromarray(each[0].numpy()).save(path)
-    on_disk = Images(Files(paths, (1, 8, 8), read), nonsense.labels)
+    on_disk = OnDisk(Files(paths, (1, 8, 8), read), labels=nonsense.labels)
     config, ends = TrainConfig(epochs=1, batch_size=20, lr=0.01), []
     for images in (nonsense, on_disk):
         replicas = Replicas(grid(build, 0.3), SEEDS, cpu)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from core.config import DeviceConfig, TrainConfig
-from core.data.images import Images
+from core.data.images import InMemory
 from core.device import pick
 from core.training import loop, seeds
 from core.training.objective import add_noise, reconstruction, squared_error
@@ -41,7 +41,7 @@ def convolutional(seed):
 def images():
     random = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (100, 1, 6, 6), generator=random, dtype=torch.uint8)
-    return Images(pixels, torch.zeros(100, dtype=torch.int64))
+    return InMemory(pixels, labels=torch.zeros(100, dtype=torch.int64))
 
 
 def alone(build, seed, images, noise):
