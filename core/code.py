@@ -79,14 +79,14 @@ def essence(text: str) -> str:
 
 
 class _Essence(ast.NodeTransformer):
-    """Drops docstrings, prints, checks of options, types of errors' messages, annotations."""
+    """Drops docstrings, prints, checks of options, errors' messages."""
 
-    def visit_Expr(self, node: ast.Expr) -> ast.AST:
-        """Replace a text, `print(...)` and `check(...)` that stand alone."""
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        """Drop a text, `print(...)` and `check(...)` that stand alone."""
         value = node.value
         is_text = isinstance(value, ast.Constant) and isinstance(value.value, str)
         says = isinstance(value, ast.Call) and ast.unparse(value.func) in ("print", "check")
-        return ast.Pass() if is_text or says else self.generic_visit(node)
+        return None if is_text or says else self.generic_visit(node)
 
     def visit_Raise(self, node: ast.Raise) -> ast.AST:
         """Keep that there is an error, not its message."""

@@ -76,7 +76,7 @@ Train = Callable[[Job], Sequence[Record]]
 
 
 class Study:
-    """A context manager: by an interrupt, the study's run ends as KILLED; by an error, as FAILED."""
+    """A context manager: its run ends FINISHED, by an interrupt KILLED, by an error FAILED."""
 
     def __init__(
         self,

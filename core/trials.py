@@ -120,12 +120,12 @@ class Shared:
 def pack(arrays: Mapping[str, NDArray[np.generic]], facts: Mapping[str, Any]) -> bytes:
     """Return arrays and facts (plain values) as one safetensors file with a checksum inside."""
     text = json.dumps(facts)
-    kept = {name: np.ascontiguousarray(values) for name, values in arrays.items()}
+    kept = {name: np.asarray(values, order="C") for name, values in arrays.items()}
     return save(kept, metadata={"facts": text, "sha256": _checksum(kept, text)})
 
 
 def unpack(content: bytes) -> tuple[dict[str, NDArray[np.generic]], dict[str, Any]]:
-    """Read what `pack` wrote. Raises DamagedError where a bit differs, or another version wrote it."""
+    """Read what `pack` wrote. Raises DamagedError where a bit or the schema differs."""
     try:
         arrays = load(content)
         length = int.from_bytes(content[:8], "little")

@@ -89,7 +89,7 @@ def main(config: Config) -> None:
     config = replace(config, train=config.train.resolve(len(splits.train)))
     build(config, splits, next(grid(config)))  # fails before it trains
     print(f"device: {device}\ndata: {splits.card}")
-    order = {"arm": tuple(SCHEMES), "network": ("course", "larger")}
+    order = {"arm": tuple(SCHEMES), "scale": ("course", "larger")}
     with Study(
         "init_schemes",
         asdict(config),
@@ -110,9 +110,9 @@ def grid(config: Config) -> "Iterator[Trial]":
     """Yield the trials: every scheme on the course's network, two of them on a larger one."""
     from core.trials import Trial
 
-    for network, arms in (("course", config.schemes), ("larger", CONTRAST)):
-        for seed in range(config.seeds if network == "course" or config.larger else 0):
-            yield from (Trial(arm, seed, (("network", network),)) for arm in arms)
+    for scale, arms in (("course", config.schemes), ("larger", CONTRAST)):
+        for seed in range(config.seeds if scale == "course" or config.larger else 0):
+            yield from (Trial(arm, seed, (("scale", scale),)) for arm in arms)
 
 
 def build(config: Config, splits: "Splits", trial: "Trial") -> "nn.Sequential":
@@ -121,7 +121,7 @@ def build(config: Config, splits: "Splits", trial: "Trial") -> "nn.Sequential":
     from core.models.networks import mlp, scratch_cnn
 
     shape, n_classes = splits.train.shape, len(splits.card.classes)
-    larger = trial.levels["network"] == "larger"
+    larger = trial.levels["scale"] == "larger"
     if config.network == "cnn" and not larger:
         model = scratch_cnn(shape, n_classes, config.dropout)
     else:

@@ -1,1 +1,47 @@
-"""Reports."""
+"""The report, and its three lines for a notebook.
+
+import reports
+study = reports.load("init_schemes", data="digits")    # an xarray Dataset: (arm, seed, image, ...)
+reports.verdicts(study), reports.exhibits(study)["accuracy"].frame()
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from core.evaluation.verdicts import Decision
+    from reports.lessons import Exhibit
+
+
+def load(name: str, data: str | None = None) -> "xr.Dataset":
+    """Read the stored trials of an experiment as one labelled dataset.
+
+    data: name of a data set, as the report shows it. Where several studies fit, the one with the
+    most trials is taken, of equals the latest. attrs hold the data card, the settings and what
+    made the numbers. Raises UserError where there is none.
+    """
+    from core.errors import UserError
+    from core.store import Store
+    from reports.studies import collect
+
+    store = Store()
+    found = [s for s in collect(store, [name]).studies if data in (None, s.data)]
+    if not found:
+        what = name if data is None else f"{name} on {data}"
+        raise UserError(f"{what}: no such study in the MLflow store {store.name}")
+    return max(found, key=lambda study: (study.trials["trained"].sum(), study.run.started)).trials
+
+
+def verdicts(study: "xr.Dataset") -> "dict[str, Decision | None]":
+    """Judge the claims that a study tests: claim -> decision, None where it lacks what they need."""
+    from reports.judge import judge
+
+    return {name: entry.decision for name, entry in judge(study).items()}
+
+
+def exhibits(study: "xr.Dataset") -> "dict[str, Exhibit]":
+    """Make the tables and figures of a study, by name; see `frame` and `plot`."""
+    from reports import judge
+
+    return judge.exhibits(study)

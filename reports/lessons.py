@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 NO_DATA = "none"
 """in place of a data set: the claim was published without numbers from any"""
 PACKAGES = ("initialisation",)
-"""packages of `reports`, one an experiment, in the order of the course; each has `claims`, where the
-`lesson` is, and `exhibits`"""
+"""packages of `reports`, one an experiment, in the order of the course; each has a module `claims`,
+where its `lesson` is, and a module `exhibits`"""
 
 
 class NotTestedError(Exception):
     """The study lacks what the claim needs; the message says what to run or to get."""
+
+
+Test = Callable[[xr.Dataset, float], Decision]
+"""(dataset, margin) -> decision; raises NotTestedError"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +54,7 @@ class Claim:
     """points (a difference of shares), percent (a share), or the unit itself, such as dB"""
     images: str
     """what the decision's images are, in the singular"""
-    test: Callable[[xr.Dataset, float], Decision]
-    """(dataset, margin) -> decision; raises NotTestedError"""
+    test: Test
 
     @property
     def command(self) -> str:
@@ -125,17 +128,13 @@ class Lesson:
         images: str = "image",
         arms: tuple[str, ...] = (),
         **different: Any,
-    ) -> Callable[
-        [Callable[[xr.Dataset, float], Decision]], Callable[[xr.Dataset, float], Decision]
-    ]:
+    ) -> Callable[[Test], Test]:
         """Register the decorated function as the test of a claim; its docstring is printed.
 
         different: `source`, `data`, `protocol`, `study` or `options`, where not the lesson's.
         """
 
-        def register(
-            test: Callable[[xr.Dataset, float], Decision],
-        ) -> Callable[[xr.Dataset, float], Decision]:
+        def register(test: Test) -> Test:
             common = {
                 key: getattr(self, key)
                 for key in ("source", "data", "protocol", "study", "options")
@@ -156,7 +155,7 @@ class Lesson:
         return register
 
     def exhibit(self, draw: Drawn) -> Drawn:
-        """Register the decorated function as an exhibit, by its name; None where it has no place."""
+        """Register the decorated function, by its name; it returns None where it has no place."""
         self.exhibits[draw.__name__.replace("_", "-")] = draw
         return draw
 

@@ -110,7 +110,7 @@ def arms(trials: xr.Dataset) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
         part = trained.isel(group=column)
         seeds = part["seed"].values[part.values].tolist()
         if seeds:
-            levels = {d: part[d].item() for d in trials["trained"].dims if d != "seed"}
+            levels = {str(d): part[d].item() for d in trials["trained"].dims if d != "seed"}
             factors = tuple((k, v) for k, v in levels.items() if k != "arm")
             keys = [Trial(levels["arm"], seed, factors).key for seed in seeds]
             yield ", ".join(map(str, levels.values())), levels, keys

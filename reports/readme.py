@@ -23,7 +23,8 @@ class Config:
 
 def main(config: Config) -> None:
     """Render the newest verdict on each claim, and the commands that they come from."""
-    from core.tracking import Store
+    from core.outbox import write
+    from core.store import Store
 
     from reports import ledger, page, studies
 
@@ -32,14 +33,17 @@ def main(config: Config) -> None:
     if not found:
         raise UserError(f"MLflow store {store.name}: no complete study to show; run one first")
     lines = ledger.build(found)
-    pages = (entry.study.page["provenance"] for line in lines for entry in line.entries)
-    commands = {each["command"]: each["seconds"] for each in pages}
-    shown = {portable(command, config.data_root): took for command, took in commands.items()}
+    cited = {e.study.run.id: e.study for line in lines for e in line.evidence[:1]}.values()
+    commands = {portable(s.facts["command"], config.data_root): s.seconds for s in cited}
     text = page.environment(escape=False).get_template("readme.md.j2").render(
-        ledger=lines, counts=page.counts(lines), commands=shown
+        ledger=lines,
+        published=ledger.counts(lines, as_published=True),
+        elsewhere=ledger.counts(lines, as_published=False),
+        commands=commands,
     )  # fmt: skip
     try:
-        config.file.write_text(between(config.file.read_text("utf-8"), text), "utf-8")
+        whole = between(config.file.read_text("utf-8"), text)
+        write(config.file, whole.encode())
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
             f"--file {config.file}: a text file in UTF-8 is wanted ({error})"

@@ -21,10 +21,10 @@ import tyro
 from core.config import UNSAID, Settled, check
 from core.data.config import default_root
 from core.errors import UserError
-from reports.verdicts import claims
+from reports.lessons import claims
 
 if TYPE_CHECKING:
-    from core.tracking import Store
+    from core.store import Store
 
 INTERRUPTED = 130
 PATIENCE = 3.0  # seconds
@@ -34,7 +34,7 @@ PATIENCE = 3.0  # seconds
 class Config:
     """Which claims to replicate.
 
-    A study that these very sources (core, reports, its script) have run before is not run again.
+    Trials that are in the store are not trained again.
     """
 
     names: Annotated[tuple[str, ...], tyro.conf.Positional, UNSAID] = ()
@@ -47,8 +47,6 @@ class Config:
     weights: str = "imagenet"
     """of the MobileNetV2 of --all: imagenet (torchvision's, downloaded), or a FILE that holds a
     state dict"""
-    again: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """run anew what has been run before"""
 
     def __post_init__(self) -> None:
         unknown = " ".join(name for name in self.names if name not in claims())
@@ -77,16 +75,12 @@ class Config:
 
 def main(config: Config) -> None:
     """Run each study once, then print the lines of the ledger; exit with 1 if a study failed."""
-    from core.tracking import Store
+    from core.store import Store
 
     commands = planned(config) if config.everything else asked(config.names)
-    known = set() if config.again else finished(Store())
     failed = []
     for index, command in enumerate(commands, 1):
         print(f"[{index}/{len(commands)}] {command}", flush=True)
-        if command in known:
-            print("  has been run by this very code")
-            continue
         start = time.monotonic()
         status = run(command, config.root)
         if status == INTERRUPTED:
@@ -119,21 +113,6 @@ def planned(config: Config) -> list[str]:
     return commands
 
 
-def finished(store: "Store") -> set[str]:
-    """Return the commands of complete studies that these sources ran."""
-    from core import provenance
-    from reports import studies
-
-    scripts = (provenance.ROOT / "experiments").glob("*.py")
-    codes = {script.stem: provenance.code_hash(script) for script in scripts}
-    pages = (study.page for study in studies.collect(store).studies)
-    return {
-        page["provenance"]["command"]
-        for page in pages
-        if page["provenance"].get("code") == codes.get(page["study"], "")
-    }
-
-
 def run(command: str, data_root: Path) -> int:
     """Run a command from the repo's root; return its exit status."""
     from core import provenance
@@ -155,12 +134,13 @@ def show(store: "Store", names: Sequence[str]) -> None:
     from reports import ledger, studies, words
 
     for line in ledger.build(studies.collect(store).studies):
-        if line.name not in names:
+        if line.claim.name not in names:
             continue
-        print(f"\n{line.name}: {line.claim.statement}\n  published: {line.claim.published}")
-        for entry in line.entries[:1]:
-            parts = "; ".join(words.part(part) for part in entry.row["parts"]) or "not measured"
-            print(f"  ours on {entry.study.data}{entry.caveat}: {parts}")
-            print(f"  {entry.row['verdict']}. {entry.row['needed']}".rstrip())
-        if not line.entries:
-            print(f"  not run here: {line.claim.command}")
+        print(f"\n{line.claim.name}: {line.claim.statement}\n  published: {line.claim.published}")
+        for evidence in line.evidence[:1]:
+            parts = "; ".join(words.parts(evidence.entry)) or "not tested"
+            data = "; ".join([evidence.study.data, *evidence.caveats])
+            print(f"  ours on {data}: {parts}")
+            print(f"  {evidence.entry.verdict}. {words.advice(evidence.entry)}".rstrip())
+        if not line.evidence:
+            print(f"  not tested here: {line.claim.command}")

@@ -9,14 +9,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tyro
 
 from core.config import Settled
 from core.errors import UserError
 
-TIME = "seconds"  # metric and array that no two runs share
+if TYPE_CHECKING:
+    from core.store import Store
+    from core.trials import Record, Trial
+
+TIME = "seconds"  # metric that no two runs share
+PROVENANCE = ("config.json", "data.json", "versions.txt")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,21 +36,21 @@ class Config:
 
 def main(config: Config) -> None:
     """Repeat the trial in a store of its own; exit with 1 if a number differs."""
-    from core.results import FILE, Result
-    from core.tracking import Store
+    from core.store import Store
 
     with tempfile.TemporaryDirectory() as folder:
-        first = _trial(Store(), config.run_id, Path(folder, "first"))
+        first = _logged(Store(), config.run_id)
         options = first.options
-        if config.data_root and "data" in options:
-            options["data"]["data_root"] = str(config.data_root)
-        second = _repeat(first, options, Path(folder, "second"))
+        if config.data_root:
+            place = options if "data_root" in options else options["data"]
+            place["data_root"] = str(config.data_root)
+        second = _repeat(first, options, Path(folder))
         found = [
             *_differences(first.metrics, second.metrics),
-            *_array_differences(*(Result.load(each.folder / FILE) for each in (first, second))),
+            *_array_differences(first.record, second.record),
         ]
         changes = list(_changes(first, second))
-    print(f"{first.key} of {first.script.name}: {len(first.metrics)} logged values")
+    print(f"{first.trial.key} of {first.script.name}: {len(first.metrics)} logged values")
     print("\n".join(f"  changed since: {line}" for line in changes) or "  nothing changed since")
     print("\n".join(f"  {line}" for line in found) or "identical")
     sys.exit(1 if found else 0)
@@ -55,18 +60,22 @@ def main(config: Config) -> None:
 class _Logged:
     """A trial as the store has it."""
 
-    key: str
+    trial: "Trial"
+    group: "list[Trial]"
+    """the trials that were trained with it as one program"""
     script: Path
     options: dict[str, Any]
     metrics: dict[tuple[str, int], float]
+    record: "Record"
     circumstances: dict[str, str]
     """commit, device, data and the version of every package"""
-    folder: Path
 
 
-def _trial(store: Any, run_id: str, folder: Path) -> _Logged:
-    """Fetch what is known of a complete trial and of its study."""
+def _logged(store: "Store", run_id: str) -> _Logged:
+    """Read what is known of a complete trial and of its study."""
     from core import provenance
+    from core.outbox import FACTS, RECORD
+    from core.trials import DamagedError, Record, Trial
 
     run = store.run(run_id)
     if run.tags.get("role") != "trial" or run.tags.get("complete") != "true":
@@ -74,53 +83,58 @@ def _trial(store: Any, run_id: str, folder: Path) -> _Logged:
         raise UserError(
             f"run_id {run_id}: a {role} that is {run.status}; a complete trial is wanted"
         )
-    study = store.run(run.tags["mlflow.parentRunId"])
-    folder.mkdir()
-    store.fetch(run_id, "result.safetensors", folder)
-    place = store.fetch(study.id, "provenance", folder)
-    versions = (line.split("==", 1) for line in (place / "versions.txt").read_text().split())
-    card = json.loads((place / "data.json").read_text())
+    query = f"tags.role = 'study' AND tags.study_key = '{run.tags['study_key']}'"
+    try:
+        (study,) = store.runs(query)
+        members = json.loads(store.read(run, FACTS))
+        record = Record.unpack(store.read(run, RECORD))
+        texts = {name: store.read(study, f"study/{name}").decode() for name in PROVENANCE}
+    except (DamagedError, FileNotFoundError, ValueError) as error:
+        raise UserError(f"run_id {run_id}: cannot be read: {error}") from error
+    script = Path(run.tags["mlflow.source.name"]).name  # of this repository's experiments only
+    versions = (line.split("==", 1) for line in texts["versions.txt"].split())
     return _Logged(
-        key=run.tags["trial"],
-        script=provenance.ROOT / "experiments" / run.tags["mlflow.source.name"],
-        options=json.loads((place / "config.json").read_text()),
+        trial=Trial.of(members["trial"]),
+        group=[Trial.of(member) for member in members["group"]],
+        script=provenance.ROOT / "experiments" / script,
+        options=json.loads(texts["config.json"]),
         metrics=store.metrics(run_id),
+        record=record,
         circumstances={
-            "commit": study.tags.get("mlflow.source.git.commit", ""),
-            "uncommitted changes": study.tags.get("mlflow.source.git.dirty", ""),
+            "commit": run.tags.get("mlflow.source.git.commit", ""),
+            "uncommitted changes": run.tags.get("mlflow.source.git.dirty", ""),
             "device": study.tags.get("device", ""),
-            "data": card["fingerprint"],
+            "data": json.loads(texts["data.json"])["fingerprint"],
             **dict(versions),
         },
-        folder=folder,
     )
 
 
 def _repeat(first: _Logged, options: dict[str, Any], folder: Path) -> _Logged:
-    """Run the experiment for this trial alone, in an empty store."""
-    from core.tracking import Store
+    """Run the experiment for this trial's program alone, in an empty store."""
     from pydantic import TypeAdapter
 
+    from core.store import Store
     from core.study import ONLY, Repeated
 
     experiment = _load(first.script)
     config = TypeAdapter(experiment.Config).validate_python(options)
-    folder.mkdir()
     before = os.environ.get("MLFLOW_TRACKING_URI")
     os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
-    token = ONLY.set(first.key)
+    token = ONLY.set(first.group)
     try:
         experiment.main(config)
     except Repeated:
         store = Store()
-        (run,) = store.runs(f"tags.role = 'trial' AND tags.trial = '{first.key}'")
-        return _trial(store, run.id, folder / "trial")
+        runs = store.runs("tags.role = 'trial'")
+        (run,) = [run for run in runs if run.tags["trial"] == first.trial.key]
+        return _logged(store, run.id)
     finally:
         ONLY.reset(token)
         os.environ.pop("MLFLOW_TRACKING_URI")
         if before is not None:
             os.environ["MLFLOW_TRACKING_URI"] = before
-    raise UserError(f"run_id: {first.script.name} has no trial {first.key} any more")
+    raise UserError(f"run_id: {first.script.name} trains no trial")
 
 
 def _load(script: Path) -> ModuleType:
@@ -144,15 +158,16 @@ def _differences(
             yield f"{name} at step {step}: {one} logged, {other} now"
 
 
-def _array_differences(first: Any, second: Any) -> Iterator[str]:
+def _array_differences(first: "Record", second: "Record") -> Iterator[str]:
     import numpy as np
 
     for name in sorted(first.arrays.keys() | second.arrays.keys()):
-        one, other = first.arrays.get(name), second.arrays.get(name)
-        if name == TIME:
+        if name not in first.arrays or name not in second.arrays:
+            yield f"array {name}: in one of them only"
             continue
-        if one is None or other is None or one.shape != other.shape:
-            yield f"array {name}: {getattr(one, 'shape', None)} and {getattr(other, 'shape', None)}"
+        (dims, one), (other_dims, other) = first.arrays[name], second.arrays[name]
+        if dims != other_dims or one.shape != other.shape:
+            yield f"array {name}: {dims} {one.shape} logged, {other_dims} {other.shape} now"
         elif not np.array_equal(one, other, equal_nan=one.dtype.kind == "f"):
             yield f"array {name}: {int((one != other).sum())} of {one.size} values differ"
 

@@ -130,14 +130,19 @@ def collect(store: Store, names: Collection[str] = (), since: datetime | None = 
         if run.started < earliest or (names and run.tags.get("study") not in names):
             continue
         try:
-            if run.tags.get("schema") != str(SCHEMA):
-                raise UserError(f"study {run.id}: schema {run.tags.get('schema', 1)}, not {SCHEMA}")
-            if run.tags.get("study") not in known:
-                raise UserError(f"study {run.id}: no experiment {run.tags.get('study')} here")
-            study = Study(run, dataset.read(store, run))
+            study = _read(store, run, known)
         except (UserError, KeyError, ValueError) as error:
             left_out.append(" ".join(str(error).split()))
             continue
         studies.append(study)
         left_out += study.trials.attrs["left_out"]
     return Shelf(studies, left_out)
+
+
+def _read(store: Store, run: Run, known: Collection[str]) -> Study:
+    schema, name = run.tags.get("schema", "1"), run.tags.get("study", "")
+    if schema != str(SCHEMA):
+        raise UserError(f"study {run.id}: stored in schema {schema}, {SCHEMA} is wanted")
+    if name not in known:
+        raise UserError(f"study {run.id}: of an experiment {name or '(none)'} that is not here")
+    return Study(run, dataset.read(store, run))

@@ -1,6 +1,7 @@
 """Tables over a study's trials: every number with its interval and n."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,7 +31,7 @@ def arms(
     rows = []
     for arm, table in by_arm(first):
         shown = dataset.table(table)
-        row = {"arm": arm}
+        row: dict[str, Any] = {"arm": arm}
         for name, values in scores.items():
             row |= columns(name, mean(values.sel(arm=arm)))
         for name, values in (metrics or {}).items():
@@ -40,7 +41,7 @@ def arms(
 
 
 def finite_mean(values: xr.DataArray) -> Estimate | None:
-    """Estimate the mean of a metric over the seeds whose value is finite, if these are 2 or more."""
+    """Estimate the mean of a metric over the seeds where it is finite, if 2 or more are."""
     finite = values.where(np.isfinite(values)).dropna("seed")
     if finite.sizes["seed"] < 2:
         return None
@@ -105,7 +106,7 @@ def confusions(values: xr.DataArray) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["arm", "true", "predicted", "count", "share"])
 
 
-def histograms(values: xr.DataArray, layers: Sequence[str] = ()) -> pd.DataFrame:
+def histograms(values: xr.DataArray) -> pd.DataFrame:
     """List the bins of stored histograms: arm, layer, centre, width, density.
 
     values: (arm, layer, part, bin), parts `centre` and `density`; arms without one are left out.

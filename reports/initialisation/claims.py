@@ -27,13 +27,13 @@ lesson = Lesson(
 
 def on_course_network(study: xr.Dataset, name: str = "correct") -> xr.DataArray:
     """Return the hits of the trials on the course's own network, (arm, seed, image)."""
-    return study[name].sel(network="course")
+    return study[name].sel(scale="course")
 
 
 @lesson.claim(
     "W1",
     "Constant weights (all zeros, all ones) leave the network at chance.",
-    published="9.675 % validation accuracy with zeros and with ones; last batch loss 2.305 and 478.7",
+    published="9.675 % validation accuracy with zeros and ones; last batch loss 2.305 and 478.7",
     margin=0.01,
     unit="percent",
     arms=("zeros", "ones"),
@@ -141,7 +141,7 @@ def default_is_the_rule(study: xr.Dataset, margin: float) -> Decision:
     """Accuracies within half a point (two one-sided tests, paired by seed)."""
     hits = on_course_network(study)
     decision = equivalent(paired(hits.sel(arm="default"), hits.sel(arm="uniform-rule")), margin)
-    first = study.sel(arm="default", network="course").isel(seed=0)
+    first = study.sel(arm="default", scale="course").isel(seed=0)
     distance, p, n = (
         float(first[f"initial/{name}"]) for name in ("rule_distance", "rule_p", "weights")
     )
@@ -164,16 +164,17 @@ def gap_grows(study: xr.Dataset, margin: float) -> Decision:
 
     Paired by seed; one step in size, depth 2 to 5.
     """
-    if "larger" not in study["network"].values:
+    if "larger" not in study["scale"].values:
         raise NotTestedError("This study was run with `--no-larger`.")
-    good, bad = (
-        study["correct"].sel(arm=arm).astype(float) for arm in ("uniform-rule", "uniform-centred")
-    )
+    hits = study["correct"].astype(float)
+    good, bad = hits.sel(arm="uniform-rule"), hits.sel(arm="uniform-centred")
     gap = good - bad
-    change = paired(gap.sel(network="larger"), gap.sel(network="course"))
+    change = paired(gap.sel(scale="larger"), gap.sel(scale="course"))
+    gaps = {
+        size: paired(good.sel(scale=size), bad.sel(scale=size)) for size in ("larger", "course")
+    }
     shown = "; ".join(
-        f"{network} network {words.estimate(paired(good.sel(network=network), bad.sel(network=network)), 'points')}"
-        for network in ("larger", "course")
+        f"{size} network {words.estimate(found, 'points')}" for size, found in gaps.items()
     )
     return replace(
         all_of({"gap on the larger network - gap on the course's": superior(change, margin)}),

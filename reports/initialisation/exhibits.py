@@ -9,7 +9,7 @@ import xarray as xr
 from core.data.card import baseline
 from core.evaluation.intervals import wilson
 from core.evaluation.prognosis import OUTLOOKS, observe
-from reports import figures, tables
+from reports import figures, tables, words
 from reports.initialisation.claims import lesson, on_course_network
 from reports.lessons import Exhibit
 from reports.scores import by_arm
@@ -23,10 +23,10 @@ def _summary(study: xr.Dataset) -> pd.DataFrame:
         "accuracy, dropout on": on_course_network(study, "correct_dropout"),
     }
     table = tables.arms(scores, {"loss": on_course_network(study, "test/loss")})
-    diverged = np.zeros(len(table), int)
-    if "diverged_at" in study:
-        steps = on_course_network(study, "diverged_at")
-        diverged = [int(np.isfinite(steps.sel(arm=arm)).sum()) for arm in table["arm"]]
+    if "diverged_at" not in study:
+        return table.assign(diverged=0)
+    steps = on_course_network(study, "diverged_at")
+    diverged = [int(np.isfinite(steps.sel(arm=arm)).sum()) for arm in table["arm"]]
     return table.assign(diverged=diverged)
 
 
@@ -96,10 +96,11 @@ def prognosis(study: xr.Dataset) -> Exhibit:
     frame = pd.DataFrame(rows, columns=["arm", "predicted", "observed", "right", "seeds"])
     n_right = int((frame["right"] == "yes").sum())
     share = wilson(n_right, len(frame))
+    bounds = (share.value, share.low, share.high)
     return Exhibit(
         caption="The init doctor's prediction, made before training, beside what happened: cannot "
         "train = within 2 points of the baseline, will train = within 2 points of the best. Right "
-        f"for {n_right} of {len(frame)} schemes (95 % interval {share.low:.0%} to {share.high:.0%}).",
+        f"for {n_right} of {len(frame)} schemes ({words.interval(*bounds, 'percent')}).",
         table=frame,
     )
 

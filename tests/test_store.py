@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 
 from core import provenance, views
 from core.errors import UserError
-from core.tracking import Store
+from core.store import Store
 
 
 def test_runs_are_logged_beside_their_database(store):
@@ -31,7 +31,7 @@ def test_runs_are_logged_beside_their_database(store):
     run = MlflowClient().get_run(run_id)
     assert run.data.metrics == {"test/accuracy": 0.5}
     assert Path(run.info.artifact_uri).is_relative_to(store / "mlruns")
-    assert one.fetch(run_id, "a ü.txt", store).read_text() == "hello"
+    assert one.read(one.run(run_id), "a ü.txt") == b"hello"
     assert one.seconds > 0
 
 
@@ -81,7 +81,9 @@ def test_runs_of_dead_processes_are_swept_and_no_others(store):
         tags["elsewhere"] = {**tags["dead"], "host": "another-machine"}
         tags["reused"] = {**tags["living"], "pid_started": "1000.00"}
         tags["mine"] = provenance.owner()
-        made = {name: one.create(place, name, each) for name, each in tags.items()}
+        made = {
+            name: one.create(place, name, {"role": "study", **each}) for name, each in tags.items()
+        }
         made["foreign"] = MlflowClient().create_run(place).info.run_id  # not one of ours
         for process in (dead, zombie):
             process.kill()
@@ -134,9 +136,9 @@ def test_odd_folders_hold_a_store(tmp_path, empty_store, monkeypatch, name):
     (tmp_path / "up").mkdir()
     (tmp_path / "up" / "file.txt").write_text("hello")
     one.upload(run_id, tmp_path / "up")
-    assert one.fetch(run_id, "file.txt", tmp_path).read_text() == "hello"
+    assert one.read(one.run(run_id), "file.txt") == b"hello"
     assert sorted(path.name for path in folder.iterdir()) == ["mlflow.db", "mlruns"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([name, "up", "file.txt"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([name, "up"])
 
 
 def unusable(reason):
@@ -255,8 +257,9 @@ def test_a_tracking_server_works_and_its_end_is_one_line(store, tmp_path, monkey
         (tmp_path / "up").mkdir()
         (tmp_path / "up" / "file.txt").write_text("hello")
         one.upload(run_id, tmp_path / "up")
-        assert one.fetch(run_id, "file.txt", tmp_path).read_text() == "hello"
+        assert one.read(one.run(run_id), "file.txt") == b"hello"
         one.end(run_id, "FINISHED")
+        one.log(run_id, tags={"complete": "true"})
         (run,) = one.runs("tags.complete = 'true'")
         assert run.id == run_id
         assert views.instructions(one.uri, "1", "k").startswith(f"runs: {uri}/#/")
@@ -271,7 +274,7 @@ def test_a_first_start_that_is_killed_leaves_no_half_made_store(tmp_path):
     code = f"""
 import contextlib, os, threading
 os.environ["MLFLOW_TRACKING_URI"] = "sqlite:///{path}"
-from core.tracking import Store
+from core.store import Store
 
 def kill_once_tables_appear():
     while True:
@@ -291,6 +294,32 @@ Store()
         [sys.executable, "-c", again], cwd=provenance.ROOT, capture_output=True, text=True
     )
     assert (found.returncode, found.stdout.strip()) == (0, "1"), found.stderr
+
+
+def test_what_is_no_empty_file_is_never_replaced(tmp_path, monkeypatch):
+    """As root, an address such as /dev/null once replaced the device."""
+    place = tmp_path / "mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{place}")
+    for make, remove in ((place.mkdir, place.rmdir), (lambda: os.mkfifo(place), place.unlink)):
+        make()
+        with unusable("not a file"):
+            Store()
+        assert not place.is_file()
+        remove()
+    place.touch()
+    Store()
+    assert place.stat().st_size > 0
+
+
+def test_a_store_that_cannot_be_written_can_be_read(study_store, monkeypatch):
+    """As root nothing is forbidden, so the lock's folder and file are refused here."""
+    import errno
+
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("core.store.FileLock", refuse)
+    assert len(Store().runs("tags.role = 'study'")) == 1
 
 
 def test_a_store_on_a_read_only_disk_is_one_line_at_once(tmp_path, monkeypatch):
