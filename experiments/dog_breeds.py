@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from anywher
 from core import cli
 from core.config import DeviceConfig, TrainConfig, check
 from core.data.config import DataConfig
-from core.models.config import BackboneConfig
+from core.models.config import RANDOM, BackboneConfig
 
 if TYPE_CHECKING:
     from torch import nn
@@ -61,7 +61,7 @@ class Config:
 
 SMOKE = Config(
     seeds=2,
-    backbone=BackboneConfig(weights=("none",)),
+    backbone=BackboneConfig(weights=(RANDOM,)),
     train=TrainConfig(epochs=2, keep="best"),
     device=DeviceConfig(device="cpu"),
 )
@@ -86,7 +86,7 @@ def main(config: Config) -> None:
     prepared = {preparation: load(config.data, preparation) for preparation in wanted}
     first, splits = next(iter(prepared.items()))
     print(f"device: {device}\ndata: {splits.card}")
-    if set(sources.values()) != {"none"}:
+    if set(sources.values()) != {RANDOM}:
         known = next(iter(loaded.values())).classes
         splits.card.warnings.extend(overlap_warnings(splits.card.classes, known))
     for line in splits.card.warnings:

@@ -20,6 +20,7 @@ import tyro
 from core import cli
 from core.config import DeviceConfig, Settled, TrainConfig, check
 from core.data.config import DataConfig
+from core.models.config import DIGITS, RANDOM
 from core.training.imbalance import Remedy
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Config:
     """paired repetitions: each seed draws its weights and its data order"""
     network: str = "cnn"
     """cnn (the course's scratch CNN), or a torchvision classifier: mobilenet_v2, resnet18, ..."""
-    weights: str = "digits"
+    weights: str = DIGITS
     """of the pretrained arm. digits: the cnn is trained on scikit-learn's digits first; for
     torchvision's networks imagenet (downloaded to TORCH_HOME), or a FILE with a state dict"""
     frozen: bool = False
@@ -75,8 +76,8 @@ class Config:
         known = 0 < len(self.arms) == len(set(self.arms)) and set(self.arms) <= set(ARMS)
         check("arms", " ".join(self.arms), known, f"some of {', '.join(ARMS)}, each once")
         check("seeds", self.seeds, self.seeds >= 2, "2 or more (single runs do not compare)")
-        own = (self.network == "cnn") == (self.weights == "digits")
-        check("weights", self.weights, own, "digits for the cnn, imagenet or a file for others")
+        fits = (self.network == "cnn") == (self.weights == DIGITS) and self.weights != RANDOM
+        check("weights", self.weights, fits, "digits for the cnn, imagenet or a file for others")
         for name in ("target_sensitivity", "prevalence"):
             value = getattr(self, name)
             check(name, value, 0 < value < 1, "a share between 0 and 1")

@@ -14,6 +14,7 @@ from core.data.images import InMemory
 from core.data.sources import load
 from core.device import Device, seeded
 from core.models import backbones
+from core.models.config import RANDOM
 from core.models.controls import shuffled, statistics_only
 from core.models.networks import scratch_cnn
 from core.training.single import fit
@@ -28,7 +29,7 @@ def begin(arm: str, base: nn.Module, network: str, shape: Sequence[int], seed: i
     network, shape: as `trunk`. Raises KeyError for another arm.
     """
     return {
-        "random": lambda: trunk(network, "none", shape, seed),
+        "random": lambda: trunk(network, RANDOM, shape, seed),
         "pretrained": lambda: copy.deepcopy(base),
         "statistics": lambda: statistics_only(base, seed),
         "shuffled": lambda: shuffled(base, seed),
@@ -69,7 +70,7 @@ def pretrained(network: str, weights: str, shape: Sequence[int], device: Device)
     """
     if network != "cnn":
         return trunk(network, weights, shape, 0)
-    model = trunk(network, "none", shape, 0)
+    model = trunk(network, RANDOM, shape, 0)
     digits = load(DataConfig(data="digits")).train
     pixels = F.interpolate(digits.tensor().float(), list(shape[1:]), mode="bilinear")
     seen = InMemory(pixels.to(torch.uint8).expand(-1, shape[0], -1, -1), labels=digits.labels)

@@ -25,6 +25,7 @@ from core.device import Device, seeded
 from core.models import backbones
 from core.models.advisor import Advice, advise, measure
 from core.models.backbones import Trunk, trainable
+from core.models.config import RANDOM
 from core.models.controls import shuffled, statistics_only
 from core.models.features import features, passing
 from core.models.networks import mlp, staged_cnn
@@ -193,7 +194,7 @@ class Large:
         differ in nothing but the weights; from random weights there are none to keep.
         """
         if strategy.begin == "random":
-            fresh = backbones.load(self.name, "none", seed)
+            fresh = backbones.load(self.name, RANDOM, seed)
             fresh.preparation = self.preparation
             return fresh.trunk()
         trunk = copy.deepcopy(self.backbone.trunk()).requires_grad_(True)

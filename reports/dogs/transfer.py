@@ -11,6 +11,7 @@ from core.evaluation.comparisons import paired
 from core.evaluation.intervals import Estimate, mean
 from core.evaluation.metrics import correct, cross_entropy, predict_classes
 from core.evaluation.verdicts import equivalent, superior
+from core.models.config import RANDOM
 from core.results import Result
 from core.training.loop import Epoch, stalled
 from reports import tables
@@ -65,7 +66,7 @@ def measure(
 def findings(results: Results, card: Card, weights: Mapping[str, str]) -> dict[str, Finding]:
     """Test the claims. weights: backbone -> source; a network with random weights decides none."""
     hits = tables.scores(results, "correct")
-    learnt = [name for name in hits if weights.get(name, "none") != "none"]
+    learnt = [name for name in hits if weights.get(name, RANDOM) != RANDOM]
     return {
         "T1": _pretrained(hits, learnt),
         "D5": _reaches("D5", hits, SCRATCH, card, ""),

@@ -37,7 +37,7 @@ def config(tmp_path, monkeypatch):
             image.save(tmp_path / "set" / name / f"{number}.png")
     data = DataConfig(data=f"folder:{tmp_path / 'set'}")
     return replace(
-        SMOKE, data=data, backbone=BackboneConfig(backbones=("resnet18",), weights=("none",))
+        SMOKE, data=data, backbone=BackboneConfig(backbones=("resnet18",), weights=("random",))
     )
 
 
@@ -78,7 +78,7 @@ def test_scratch_frozen_and_drifting_arms_from_folder_to_report(store, config, t
 @pytest.mark.slow
 def test_vgg16_runs_through_the_same_code(store, config, tmp_path):
     own = replace(
-        config, backbone=BackboneConfig(backbones=("vgg16",), weights=("none",)), scratch=False
+        config, backbone=BackboneConfig(backbones=("vgg16",), weights=("random",)), scratch=False
     )
     trials, _ = smoke(own, tmp_path)
     assert trials["vgg16/1"].metrics["trained/parameters"] == 4096 * 3 + 3
@@ -159,7 +159,7 @@ def results(n=836, seeds=4, **shares):
 
 def test_t1_d5_and_d6_on_the_courses_breeds():
     made = results(scratch=0.124, resnet18=0.745, vgg16=0.99)
-    weights = {"resnet18": "imagenet", "vgg16": "none"}
+    weights = {"resnet18": "imagenet", "vgg16": "random"}
     found = transfer.findings(made, card(133), weights)
     assert found["T1"].decision.verdict == "supported"
     assert found["T1"].names == ("resnet18, frozen - scratch",)  # vgg16 has learnt nothing

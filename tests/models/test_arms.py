@@ -38,15 +38,15 @@ def test_every_arm_begins_as_it_says(base):
     for own, other in zip(weights(arms["shuffled"]), weights(base), strict=True):
         assert torch.equal(own.flatten().sort().values, other.flatten().sort().values)
         assert not torch.equal(own, other)
-    again = trunk("cnn", "none", SHAPE, 1)
+    again = trunk("cnn", "random", SHAPE, 1)
     assert all(map(torch.equal, weights(arms["random"]), weights(again)))
-    assert not torch.equal(weights(again)[0], weights(trunk("cnn", "none", SHAPE, 2))[0])
+    assert not torch.equal(weights(again)[0], weights(trunk("cnn", "random", SHAPE, 2))[0])
     with pytest.raises(KeyError):
         begin("wise", base, "cnn", SHAPE, 1)
 
 
 def test_digits_leave_their_mark(base):
-    untrained = trunk("cnn", "none", SHAPE, 0)
+    untrained = trunk("cnn", "random", SHAPE, 0)
     assert not torch.equal(weights(base)[0], weights(untrained)[0])
     assert not base.training
 
@@ -60,7 +60,7 @@ def test_a_head_takes_pictures_and_features(base):
 
 
 def test_a_backbone_takes_images_of_the_size_asked_for():
-    model = trunk("mobilenet_v2", "none", (3, 64, 64), 0)
+    model = trunk("mobilenet_v2", "random", (3, 64, 64), 0)
     assert model.preparation.shape == (3, 64, 64)
     seen = []
     first = next(module for module in model.modules() if isinstance(module, torch.nn.Conv2d))

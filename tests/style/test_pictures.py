@@ -124,7 +124,7 @@ def test_the_card_tells_pictures_and_random_weights_apart():
     assert "random" in first.warnings[0]
     assert first.fingerprint != second.fingerprint
     assert card([one, other], "vgg19", "/a/b/file.pth", []).name == "2 pairs, vgg19 (file.pth)"
-    assert card([one], "vgg19", "default", []).warnings == []
+    assert card([one], "vgg19", "imagenet", []).warnings == []
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
