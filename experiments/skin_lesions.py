@@ -10,6 +10,7 @@ Source:   the course's lesson on skin cancer (ISIC 2017 part 3); of each measure
 
 import sys
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -20,7 +21,7 @@ import tyro
 from core import cli
 from core.config import DeviceConfig, Settled, TrainConfig, check
 from core.data.config import DataConfig
-from core.models.config import DIGITS, RANDOM
+from core.models.config import ARMS, DIGITS, RANDOM
 from core.training.imbalance import Remedy
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from core.device import Device
     from core.results import Result, Trial
     from core.study import Study
-
-ARMS = ("random", "pretrained", "statistics", "shuffled")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +115,7 @@ def main(config: Config) -> None:
     """Run the study: train what is missing, judge the claims, log tables and figures."""
     from core.data.sources import load
     from core.device import pick
-    from core.models.arms import pretrained
+    from core.models.trunks import pretrained
     from core.results import Trial
     from core.study import Study
     from core.training.loop import Plan
@@ -159,15 +158,16 @@ def run(
 ) -> "Result":
     """Train one arm and ask it all that the report wants to know."""
     from core.data.augment import mirror
-    from core.models.arms import begin, with_head
+    from core.models.arms import begin
+    from core.models.trunks import trunk, with_head
     from core.training.imbalance import balanced, objective
     from core.training.single import fit
     from reports.skin.evaluation import Network, evaluate
 
     shape, n_classes = splits.train.shape, len(splits.card.classes)
-    trunk = begin(trial.arm, base, config.network, shape, trial.seed)
-    whole = with_head(trunk, shape, n_classes, trial.seed)
-    network = Network(whole, device, frozen=config.frozen and trial.arm != "random")
+    fresh = partial(trunk, config.network, RANDOM, shape, trial.seed)
+    whole = with_head(begin(trial.arm, base, fresh, trial.seed), shape, n_classes, trial.seed)
+    network = Network(whole, device, frozen=config.frozen and trial.arm != RANDOM)
     train = network.inputs(splits.train)
     train = balanced(train, trial.seed) if config.imbalance == "sampling" else train
     cost = objective(config.imbalance, splits.card.counts["train"])

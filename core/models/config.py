@@ -13,6 +13,9 @@ from core.config import check
 
 RANDOM, IMAGENET, DIGITS = "random", "imagenet", "digits"
 
+ARMS = (RANDOM, "pretrained", "statistics", "shuffled")
+"""what a network of a transfer study begins with, see `core.models.arms`"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class BackboneConfig:

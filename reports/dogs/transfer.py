@@ -15,11 +15,10 @@ from core.models.config import RANDOM
 from core.results import Result
 from core.training.loop import Epoch, stalled
 from reports import tables
+from reports.dogs import SCRATCH, drifting
 from reports.tables import Results
 from reports.verdicts import Finding, claims
 
-SCRATCH, DRIFTING = "scratch", ", drifting"
-"""the arm of the scratch CNN; the end of the names of arms whose batch norm drifts"""
 CURVES = ("train/loss", "val/loss", "val/accuracy")
 PUBLISHED = {"D5": (104 / 836, 133), "D6": (623 / 836, 133), "T4": (403 / 540, 5)}
 """share of test images named right, and how many classes there were"""
@@ -99,10 +98,9 @@ def _pretrained(hits: Mapping[str, np.ndarray], learnt: Sequence[str]) -> Findin
 def _resnet(hits: Mapping[str, np.ndarray], learnt: Sequence[str], card: Card) -> Finding:
     if "resnet18" not in learnt:
         return _no_weights("ResNet-18", hits, learnt)
-    drifting = f"resnet18{DRIFTING}"
     note = ""
-    if drifting in hits:
-        drift = paired(hits[drifting], hits["resnet18"])
+    if (arm := drifting("resnet18")) in hits:
+        drift = paired(hits[arm], hits["resnet18"])
         note = (
             f" Batch norm left to drift, as in the course: {100 * drift.value:+.1f} points "
             f"({100 * drift.low:+.1f} to {100 * drift.high:+.1f})."

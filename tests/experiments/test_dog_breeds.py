@@ -18,8 +18,8 @@ from core.models import features
 from core.models.config import BackboneConfig
 from core.results import Result, Trial
 from core.training.loop import Epoch
-from experiments.dog_breeds import DRIFTING, SCRATCH, SMOKE, Config, grid, main
-from reports.dogs import transfer
+from experiments.dog_breeds import SMOKE, Config, grid, main
+from reports.dogs import SCRATCH, drifting, transfer
 
 BREEDS = ("n02085620-Chihuahua", "n02115641-dingo", "002.Unicorn")
 
@@ -53,10 +53,10 @@ def smoke(config, tmp_path):
 
 def test_scratch_frozen_and_drifting_arms_from_folder_to_report(store, config, tmp_path, capsys):
     trials, report = smoke(replace(config, drift=True), tmp_path)
-    arms = ("resnet18", SCRATCH, f"resnet18{DRIFTING}")
+    arms = ("resnet18", SCRATCH, drifting("resnet18"))
     assert trials.keys() == {f"{arm}/{seed}" for arm in arms for seed in (0, 1)}
     assert trials["resnet18/0"].metrics["trained/parameters"] == 512 * 3 + 3
-    assert trials[f"resnet18{DRIFTING}/0"].metrics["trained/parameters"] == 512 * 3 + 3
+    assert trials[f"{drifting('resnet18')}/0"].metrics["trained/parameters"] == 512 * 3 + 3
     # The course's network has 1,271,973 parameters with 133 classes; here with 3.
     assert trials["scratch/1"].metrics["trained/parameters"] == 1_271_973 - 130 * 513
     page = json.loads((report / "study.json").read_text())
