@@ -98,7 +98,7 @@ def main(config: Config) -> None:
     from core.device import pick
     from core.study import Study
     from core.style import gallery
-    from core.style.objective import settle
+    from core.style.losses import settle
     from reports.style import exhibits, findings
     from reports.verdicts import judge
 

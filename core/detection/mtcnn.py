@@ -19,8 +19,8 @@ from torchvision.ops import batched_nms
 
 from core.data.pictures import Pixels
 from core.detection.faces import Faces, check
+from core.detection.mtcnn_weights import load
 from core.detection.networks import Net, build
-from core.detection.weights import load
 from core.detection.windows import (
     adjust,
     crop,
