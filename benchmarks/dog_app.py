@@ -24,7 +24,7 @@ N = 200
 
 def main(full: bool) -> None:
     """Print the time a picture takes, as the median over many."""
-    device, backbone = pick(DeviceConfig()), backbones.load(NETWORK, "none")
+    device, backbone = pick(DeviceConfig()), backbones.load(NETWORK, "random")
     with tempfile.TemporaryDirectory() as made:
         place = Path(made)
         folder_of(place / "set", N)

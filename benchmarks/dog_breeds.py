@@ -63,7 +63,7 @@ def _weights() -> str:
     try:
         backbones.load(NETWORK)
     except UserError:
-        return "none"
+        return "random"
     return "imagenet"
 
 
@@ -119,7 +119,7 @@ def _folder(folder: Path) -> datasets.ImageFolder:
 
 def _decoders(folder: Path) -> tuple[Callable[[], object], Callable[[], object]]:
     """Return two ways to decode, scale and crop all images: ours and a plain DataLoader's."""
-    preparation = backbones.load(NETWORK, "none").preparation
+    preparation = backbones.load(NETWORK, "random").preparation
     loader = Loader((preparation.crop, preparation.crop), preparation)
     paths = sorted(folder.rglob("*.jpg"))
     plain = DataLoader(_folder(folder), batch_size=32, num_workers=2)

@@ -15,7 +15,8 @@ from PIL import Image, ImageOps
 
 from benchmarks.timing import Times, ratio, side_by_side, timed
 from core.data.photos import embedded
-from core.detection.faces import Faces, Pixels, iou
+from core.data.pictures import Pixels
+from core.detection.faces import Faces, iou
 from core.detection.haar import Haar
 from core.detection.mtcnn import MTCNN
 

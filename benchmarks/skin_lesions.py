@@ -17,7 +17,7 @@ N, SIZE = 150, 96
 def main(full: bool) -> None:
     """Print each measurement as a line; three times each if full."""
     device, repeats = pick(DeviceConfig()), 3 if full else 1
-    backbone = backbones.load("mobilenet_v2", "none")
+    backbone = backbones.load("mobilenet_v2", "random")
     pixels = draw(N, 0, SIZE, twice=0).pixels
     images = InMemory(pixels, labels=torch.zeros(N, dtype=torch.int64))
     trunk = backbone.trunk().freeze()

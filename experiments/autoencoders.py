@@ -19,6 +19,7 @@ from core import cli
 from core.config import DeviceConfig, Settled, TrainConfig, check
 from core.data.config import DataConfig
 from core.errors import UserError
+from reports.autoencoders import COURSE_NOISE
 
 if TYPE_CHECKING:
     from core.data.images import Splits
@@ -28,10 +29,16 @@ if TYPE_CHECKING:
     from core.study import Study
 
 ARMS = (
-    *("linear", "linear-code", "transposed", "transposed-wide", "transposed-decoder"),
-    *("transposed-k3", "upsampling", "denoising", "clean"),
+    "linear",
+    "linear-code",
+    "transposed",
+    "transposed-wide",
+    "transposed-decoder",
+    "transposed-k3",
+    "upsampling",
+    "denoising",
+    "clean",
 )
-COURSE_NOISE = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +73,9 @@ class Config:
         check("arms", " ".join(self.arms), distinct, "a list without repetition")
         check("seeds", self.seeds, self.seeds >= 2, "2 or more (single runs do not compare)")
         levels = " ".join(map(str, self.noise))
-        fine = all(v > 0 for v in self.noise) and len({0.5, *self.noise}) == len(self.noise) + 1
-        check("noise", levels, fine, "levels above 0, not 0.5, without repetition,")
+        distinct = len({COURSE_NOISE, *self.noise}) == len(self.noise) + 1
+        fine = distinct and all(v > 0 for v in self.noise)
+        check("noise", levels, fine, f"levels above 0, not {COURSE_NOISE}, without repetition,")
         widths = " ".join(map(str, self.channels))
         fine = all(1 <= v <= 256 for v in self.channels)
         fine = fine and len({4, *self.channels}) == len(self.channels) + 1

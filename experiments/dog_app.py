@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from anywher
 from core import cli
 from core.config import DeviceConfig, TrainConfig, check
 from core.data.config import DataConfig
+from core.models.config import IMAGENET
 
 if TYPE_CHECKING:
     from core.data.images import Splits
@@ -48,8 +49,8 @@ class Config:
     """face detector"""
     backbone: str = "resnet18"
     """torchvision classifier"""
-    weights: str = "imagenet"
-    """imagenet (torchvision's), or a FILE that holds a state dict"""
+    weights: str = IMAGENET
+    """imagenet (torchvision's), random, or a FILE that holds a state dict"""
     threshold: float = 0.5
     """probability of all breeds together from which a picture shows a dog"""
     data: DataConfig = field(default_factory=lambda: DataConfig(data="oxford-pets"))

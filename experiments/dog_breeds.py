@@ -19,7 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from anywher
 from core import cli
 from core.config import DeviceConfig, TrainConfig, check
 from core.data.config import DataConfig
-from core.models.config import BackboneConfig
+from core.models.config import RANDOM, BackboneConfig
+from reports.dogs import SCRATCH, drifting
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from core.models.backbones import Trunk
     from core.results import Trial
     from core.study import Study
-
-SCRATCH, DRIFTING = "scratch", ", drifting"  # an arm, and the end of the names of others
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +60,7 @@ class Config:
 
 SMOKE = Config(
     seeds=2,
-    backbone=BackboneConfig(weights=("none",)),
+    backbone=BackboneConfig(weights=(RANDOM,)),
     train=TrainConfig(epochs=2, keep="best"),
     device=DeviceConfig(device="cpu"),
 )
@@ -86,24 +85,23 @@ def main(config: Config) -> None:
     prepared = {preparation: load(config.data, preparation) for preparation in wanted}
     first, splits = next(iter(prepared.items()))
     print(f"device: {device}\ndata: {splits.card}")
-    if set(sources.values()) != {"none"}:
+    if set(sources.values()) != {RANDOM}:
         known = next(iter(loaded.values())).classes
         splits.card.warnings.extend(overlap_warnings(splits.card.classes, known))
     for line in splits.card.warnings:
         print(f"note: {line}")
-    groups = list(grid(config))
+    groups, drifts = list(grid(config)), {drifting(name): name for name in trunks}
     with Study(
         "dog_breeds", asdict(config), splits.card, str(device), Path(__file__), "network"
     ) as study:
         for group in study.missing(groups):
             arm = group[0].arm
-            preparation = (
-                trunks[arm.removesuffix(DRIFTING)].preparation if arm != SCRATCH else first
-            )
+            backbone = {SCRATCH: None, **drifts}.get(arm, arm)
+            preparation = trunks[backbone].preparation if backbone else first
             if arm in trunks:
                 heads(study, group, trunks[arm], prepared[preparation], config, device)
             else:
-                network(study, group[0], prepared[preparation], config, device)
+                network(study, group[0], backbone, prepared[preparation], config, device)
         results = {t: study.results[t] for group in groups for t in group}
         study.conclude(
             exhibits(results, splits),
@@ -120,7 +118,7 @@ def grid(config: Config) -> Iterator[list["Trial"]]:
     for name in config.backbone.backbones:
         yield [Trial(name, seed) for seed in range(config.seeds)]
     alone = [SCRATCH] if config.scratch else []
-    alone += [n + DRIFTING for n in config.backbone.backbones] if config.drift else []
+    alone += [drifting(name) for name in config.backbone.backbones] if config.drift else []
     for arm in alone:
         yield from ([Trial(arm, seed)] for seed in range(config.seeds))
 
@@ -171,9 +169,14 @@ def heads(
 
 
 def network(
-    study: "Study", trial: "Trial", splits: "Splits", config: Config, device: "Device"
+    study: "Study",
+    trial: "Trial",
+    backbone: str | None,
+    splits: "Splits",
+    config: Config,
+    device: "Device",
 ) -> None:
-    """Train one network on the images: the scratch CNN, or a head the course's way."""
+    """Train one network on the images: the scratch CNN, or a head on a backbone that drifts."""
     from torch import nn
 
     from core.data.augment import mirror_and_shift
@@ -184,12 +187,12 @@ def network(
     from core.training.single import fit, predict
     from reports.dogs.transfer import measure
 
-    n_classes, name = len(splits.card.classes), trial.arm.removesuffix(DRIFTING)
-    if trial.arm == SCRATCH:
+    n_classes = len(splits.card.classes)
+    if backbone is None:
         with seeded(trial.seed):
             model = scratch_cnn(splits.train.shape, n_classes)
     else:
-        trunk = load(name, config.backbone.pairs[name]).trunk().requires_grad_(False)
+        trunk = load(backbone, config.backbone.pairs[backbone]).trunk().requires_grad_(False)
         model = nn.Sequential(trunk, *new_head(trunk.width, n_classes, trial.seed))
     place, epochs = study.checkpoint([trial]), []
     for epoch in fit(

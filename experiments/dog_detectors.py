@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from anywher
 from core import cli
 from core.config import DeviceConfig, check
 from core.data.config import default_root
-from core.models.config import BackboneConfig
+from core.models.config import RANDOM, BackboneConfig
 
 if TYPE_CHECKING:
     from core.data.strata import Strata
@@ -61,7 +61,7 @@ class Config:
 
 SMOKE = Config(
     limit=8,
-    backbone=BackboneConfig(weights=("none",)),
+    backbone=BackboneConfig(weights=(RANDOM,)),
     device=DeviceConfig(device="cpu"),
 )
 

@@ -10,6 +10,7 @@ Source:   the course's lesson on skin cancer (ISIC 2017 part 3); of each measure
 
 import sys
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -20,6 +21,7 @@ import tyro
 from core import cli
 from core.config import DeviceConfig, Settled, TrainConfig, check
 from core.data.config import DataConfig
+from core.models.config import ARMS, DIGITS, RANDOM
 from core.training.imbalance import Remedy
 
 if TYPE_CHECKING:
@@ -29,8 +31,6 @@ if TYPE_CHECKING:
     from core.device import Device
     from core.results import Result, Trial
     from core.study import Study
-
-ARMS = ("random", "pretrained", "statistics", "shuffled")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class Config:
     """paired repetitions: each seed draws its weights and its data order"""
     network: str = "cnn"
     """cnn (the course's scratch CNN), or a torchvision classifier: mobilenet_v2, resnet18, ..."""
-    weights: str = "digits"
+    weights: str = DIGITS
     """of the pretrained arm. digits: the cnn is trained on scikit-learn's digits first; for
     torchvision's networks imagenet (downloaded to TORCH_HOME), or a FILE with a state dict"""
     frozen: bool = False
@@ -75,8 +75,8 @@ class Config:
         known = 0 < len(self.arms) == len(set(self.arms)) and set(self.arms) <= set(ARMS)
         check("arms", " ".join(self.arms), known, f"some of {', '.join(ARMS)}, each once")
         check("seeds", self.seeds, self.seeds >= 2, "2 or more (single runs do not compare)")
-        own = (self.network == "cnn") == (self.weights == "digits")
-        check("weights", self.weights, own, "digits for the cnn, imagenet or a file for others")
+        fits = (self.network == "cnn") == (self.weights == DIGITS) and self.weights != RANDOM
+        check("weights", self.weights, fits, "digits for the cnn, imagenet or a file for others")
         for name in ("target_sensitivity", "prevalence"):
             value = getattr(self, name)
             check(name, value, 0 < value < 1, "a share between 0 and 1")
@@ -115,7 +115,7 @@ def main(config: Config) -> None:
     """Run the study: train what is missing, judge the claims, log tables and figures."""
     from core.data.sources import load
     from core.device import pick
-    from core.models.arms import pretrained
+    from core.models.trunks import pretrained
     from core.results import Trial
     from core.study import Study
     from core.training.loop import Plan
@@ -158,15 +158,16 @@ def run(
 ) -> "Result":
     """Train one arm and ask it all that the report wants to know."""
     from core.data.augment import mirror
-    from core.models.arms import begin, with_head
+    from core.models.arms import begin
+    from core.models.trunks import trunk, with_head
     from core.training.imbalance import balanced, objective
     from core.training.single import fit
     from reports.skin.evaluation import Network, evaluate
 
     shape, n_classes = splits.train.shape, len(splits.card.classes)
-    trunk = begin(trial.arm, base, config.network, shape, trial.seed)
-    whole = with_head(trunk, shape, n_classes, trial.seed)
-    network = Network(whole, device, frozen=config.frozen and trial.arm != "random")
+    fresh = partial(trunk, config.network, RANDOM, shape, trial.seed)
+    whole = with_head(begin(trial.arm, base, fresh, trial.seed), shape, n_classes, trial.seed)
+    network = Network(whole, device, frozen=config.frozen and trial.arm != RANDOM)
     train = network.inputs(splits.train)
     train = balanced(train, trial.seed) if config.imbalance == "sampling" else train
     cost = objective(config.imbalance, splits.card.counts["train"])

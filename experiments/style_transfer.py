@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from anywher
 from core import cli
 from core.config import DeviceConfig, Settled, check
 from core.errors import UserError
+from core.models.config import RANDOM
 from core.style.config import StyleConfig
 
 if TYPE_CHECKING:
@@ -47,10 +48,10 @@ class Config:
     """a picture, or an embedded one: gravel, immunohistochemistry, brick, grass, ..."""
     backbone: str = "vgg19"
     """torchvision classifier whose features are used: vgg19, mobilenet_v2, resnet18, ..."""
-    weights: str = "random"
+    weights: str = RANDOM
     """random (works in its own right, and the result says so; layers are then chosen one resolution
-    less deep, and --beta is 100, --tv 0.3, --steps 50 unless given), a FILE that holds a state
-    dict, or default: torchvision's ImageNet weights, kept in TORCH_HOME and downloaded to it"""
+    less deep, and --beta is 100, --tv 0.3, --steps 50 unless given), imagenet (torchvision's, kept
+    in TORCH_HOME and downloaded to it), or a FILE that holds a state dict"""
     seeds: int = 1
     """networks to draw, where the weights are random"""
     study: bool = False
@@ -79,7 +80,7 @@ class Config:
     @property
     def is_random(self) -> bool:
         """Tell whether the weights are drawn."""
-        return self.weights in ("random", "none")
+        return self.weights == RANDOM
 
 
 SMOKE = Config(
@@ -97,7 +98,7 @@ def main(config: Config) -> None:
     from core.device import pick
     from core.study import Study
     from core.style import gallery
-    from core.style.objective import settle
+    from core.style.losses import settle
     from reports.style import exhibits, findings
     from reports.verdicts import judge
 
@@ -143,18 +144,10 @@ def painting(config: Config) -> StyleConfig:
 
 @functools.lru_cache(maxsize=1)  # a random VGG takes seconds to draw
 def load_network(config: Config, seed: int) -> "Backbone":
-    """Load the network, random or trained; say what works instead where weights are missing."""
+    """Load the network, random or trained."""
     from core.models.backbones import load
 
-    named = {"random": "none", "default": "imagenet"}.get(config.weights, config.weights)
-    try:
-        return load(config.backbone, named, seed)
-    except UserError as error:
-        text = str(error).replace("--backbones", "--backbone")
-        if named == "imagenet" and text.startswith("--weights"):
-            text = text.replace("imagenet", config.weights, 1)
-            text += ", or use --weights random, which needs none"
-        raise UserError(text) from error
+    return load(config.backbone, config.weights, seed)
 
 
 def make_arms(config: Config, base: StyleConfig) -> dict[str, StyleConfig]:

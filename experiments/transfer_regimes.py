@@ -9,6 +9,7 @@ Source:   the course's table of four transfer regimes; controls from Raghu et al
           arXiv 1902.07208
 """
 
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -20,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from anywher
 from core import cli
 from core.config import DeviceConfig, Settled, TrainConfig, check
 from core.data.config import DataConfig, default_root
+from core.models.config import IMAGENET, RANDOM
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,8 +47,8 @@ class Config:
     """training images a class where the task is small; large takes all there are"""
     network: str = "cnn"
     """cnn (small, pretrained here on half of the digits), or a torchvision classifier"""
-    weights: str = "imagenet"
-    """of a torchvision classifier: imagenet, or a FILE that holds a state dict"""
+    weights: str = IMAGENET
+    """of a torchvision classifier: imagenet, random, or a FILE that holds a state dict"""
     similar: str = ""
     """folder:PATH (or oxford-pets, isic2017, ...) of the similar task, with a classifier"""
     different: str = ""
@@ -147,7 +149,7 @@ def prepare(config: Config, device: "Device") -> "tuple[Callable[[], Bench], Tas
         for name in (config.similar, config.different)
     )
     data = folder_tasks(similar, different, large.preparation, config.per_class)
-    if config.weights != "none":
+    if config.weights != RANDOM:
         data.card.warnings.extend(overlap_warnings(data.card.classes, large.backbone.classes))
     return (lambda: large), data
 
@@ -158,7 +160,7 @@ def cell(
     """Train a group's strategies in one cell and score them on its test images."""
     task = data.find(dict(group[0].params))
     batch = min(BATCH, len(task.train))
-    epochs = -(-config.steps // -(-len(task.train) // batch))
+    epochs = math.ceil(config.steps / math.ceil(len(task.train) / batch))
     settings = TrainConfig(epochs=epochs, batch_size=batch, lr=config.lr or LR)
     found = bench.train(group, task, settings, study.checkpoint(group))
     study.finish(

@@ -10,7 +10,6 @@ from typing import Self
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
-from typing_extensions import override
 
 from core.data.card import Card
 from core.device import generator
@@ -81,41 +80,34 @@ class Images(ABC):
 
 @dataclass(frozen=True)
 class InMemory(Images):
-    """Images that are held, on the device that trains on them if they were sent there."""
+    """Images that are held, on the CPU or on the device that trains on them."""
 
     pixels: Tensor
     """uint8 (n, C, H, W); or what a frozen trunk made of them, float32 (n, width, 1, 1)"""
 
     @property
-    @override
     def shape(self) -> tuple[int, int, int]:
         channels, height, width = self.pixels.shape[1:]
         return channels, height, width
 
-    @override
     def tensor(self) -> Tensor:
         return self.pixels.cpu()
 
-    @override
     def take(self, index: Tensor) -> Self:
         names = tuple(self.names[i] for i in index.tolist())
         return replace(self, pixels=self.pixels[index], labels=self.labels[index], names=names)
 
-    @override
     def mirrored(self) -> Self:
         return replace(self, pixels=self.pixels.flip(-1))
 
-    @override
     def digests(self) -> list[bytes]:
         shape = repr((self.shape, self.pixels.dtype)).encode()
         rows = self.tensor().contiguous().numpy()
         return [sha256(shape + row.tobytes()).digest() for row in rows]
 
-    @override
     def to(self, device: torch.device) -> Self:
         return replace(self, pixels=self.pixels.to(device), labels=self.labels.to(device))
 
-    @override
     def stream(
         self, batches: Iterable[Tensor], device: torch.device
     ) -> Iterator[tuple[Tensor, Tensor]]:
@@ -161,34 +153,27 @@ class OnDisk(Images):
     files: Files
 
     @property
-    @override
     def shape(self) -> tuple[int, int, int]:
         return self.files.shape
 
-    @override
     def tensor(self) -> Tensor:
         return torch.stack([self.files[index] for index in range(len(self))])
 
-    @override
     def take(self, index: Tensor) -> Self:
         files = replace(self.files, paths=[self.files.paths[i] for i in index.tolist()])
         names = tuple(self.names[i] for i in index.tolist())
         return replace(self, files=files, labels=self.labels[index], names=names)
 
-    @override
     def mirrored(self) -> Self:
         return replace(self, files=replace(self.files, decode=Mirrored(self.files.decode)))
 
-    @override
     def digests(self) -> list[bytes]:
         how = repr(self.files.decode).encode()
         return [sha256(how + path.read_bytes()).digest() for path in self.files.paths]
 
-    @override
     def to(self, device: torch.device) -> Self:
         return replace(self, labels=self.labels.to(device))
 
-    @override
     def stream(
         self, batches: Iterable[Tensor], device: torch.device
     ) -> Iterator[tuple[Tensor, Tensor]]:

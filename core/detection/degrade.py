@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.data.pictures import Picture
-from core.detection.faces import Detector, Pixels
+from core.data.pictures import Picture, Pixels
+from core.detection.faces import Detector
 from core.device import derive
 
 GREY = 127

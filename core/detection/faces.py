@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-Pixels = NDArray[np.uint8]
-"""an upright image, uint8 (height, width, 3), always RGB: core.data.decode makes them"""
+from core.data.pictures import Pixels
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.detection.faces import Faces, Pixels, check
+from core.data.pictures import Pixels
+from core.detection.faces import Faces, check
 
 CASCADES = {
     "haar-alt": "haarcascade_frontalface_alt",

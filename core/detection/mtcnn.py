@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.ops import batched_nms
 
-from core.detection.faces import Faces, Pixels, check
+from core.data.pictures import Pixels
+from core.detection.faces import Faces, check
+from core.detection.mtcnn_weights import load
 from core.detection.networks import Net, build
-from core.detection.weights import load
 from core.detection.windows import (
     adjust,
     crop,

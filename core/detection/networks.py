@@ -9,7 +9,7 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
-from core.detection.weights import CONVS, DENSE, HEADS, OUTPUTS, Arrays
+from core.detection.mtcnn_weights import CONVS, DENSE, HEADS, OUTPUTS, Arrays
 
 ALIGNED = 4
 """channels come in multiples of it: P-Net's first 10, which are slow on a CPU, get 2 of zeros"""

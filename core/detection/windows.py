@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.detection.faces import Pixels
+from core.data.pictures import Pixels
 
 
 def integrate(images: Sequence[Pixels], device: torch.device) -> Tensor:

@@ -1,79 +1,63 @@
-"""The arms of a transfer study: one architecture from random, pretrained and control weights."""
+"""What the networks of a transfer study begin with: random or pretrained weights, or a control.
+
+What a network gains from pretraining is features and the scale of its weights. Either control,
+statistics (weights drawn with the mean and the deviation of the pretrained layers) or shuffled (the
+pretrained weights in random order, layer by layer), keeps the scale of every layer and none of the
+features. Vectors (biases, norms) and buffers stay.
+
+Source: Mean-Var initialisation, Raghu et al., NeurIPS 2019, arXiv 1902.07208.
+"""
 
 import copy
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
-from torch import nn
-from torch.nn import functional as F
+from torch import Generator, Tensor, nn
 
-from core.config import TrainConfig
-from core.data.config import DataConfig
-from core.data.images import InMemory
-from core.data.sources import load
-from core.device import Device, seeded
-from core.models import backbones
-from core.models.controls import shuffled, statistics_only
-from core.models.networks import scratch_cnn
-from core.training.single import fit
+from core.device import generator
 
-DIGITS = TrainConfig(epochs=4, batch_size=64)  # the cnn's own pretraining
+Model = TypeVar("Model", bound=nn.Module)
 
 
-def begin(arm: str, base: nn.Module, network: str, shape: Sequence[int], seed: int) -> nn.Module:
-    """Return the trunk that an arm begins with.
+def begin(arm: str, pretrained: Model, fresh: Callable[[], Model], seed: int) -> Model:
+    """Return the network that an arm begins with; the pretrained one is left as it is.
 
-    arm: random, pretrained, statistics or shuffled; base: the pretrained trunk, left as it is;
-    network, shape: as `trunk`. Raises KeyError for another arm.
+    arm: one of `core.models.config.ARMS`; fresh: builds the network with random weights. Raises
+    KeyError for another arm.
     """
     return {
-        "random": lambda: trunk(network, "none", shape, seed),
-        "pretrained": lambda: copy.deepcopy(base),
-        "statistics": lambda: statistics_only(base, seed),
-        "shuffled": lambda: shuffled(base, seed),
+        "random": fresh,
+        "pretrained": lambda: copy.deepcopy(pretrained),
+        "statistics": lambda: statistics_only(pretrained, seed),
+        "shuffled": lambda: shuffled(pretrained, seed),
     }[arm]()
 
 
-def trunk(network: str, weights: str, shape: Sequence[int], seed: int) -> nn.Module:
-    """Build a network without its head: images to one vector each, (batch, width).
+def statistics_only(model: Model, seed: int) -> Model:
+    """Return a copy whose weights are drawn anew, normal with each tensor's mean and deviation."""
 
-    network: cnn (the course's scratch CNN), or a torchvision classifier, which then takes images
-    of this shape, (channels, height, width), and not of its own. weights: as `backbones.load`;
-    the cnn has none. Raises UserError as `backbones.load`.
-    """
-    if network == "cnn":
-        with seeded(seed):
-            return scratch_cnn(shape, 2)[:-1]
-    backbone = backbones.load(network, weights, seed)
-    backbone.preparation = replace(backbone.preparation, resize=shape[1], crop=min(shape[1:]))
-    return backbone.trunk()
+    def draw(weight: Tensor, source: Generator) -> Tensor:
+        noise = torch.randn(weight.shape, generator=source)
+        return weight.mean() + weight.std(correction=0) * noise
+
+    return _replaced(model, draw, seed)
 
 
-def with_head(model: nn.Module, shape: Sequence[int], n_classes: int, seed: int) -> nn.Sequential:
-    """Put a linear head on a trunk, its inputs standardised: arms differ in scale.
+def shuffled(model: Model, seed: int) -> Model:
+    """Return a copy with the values of each weight tensor in random order."""
 
-    Returns (trunk, head); the head also takes features as images, (batch, width, 1, 1).
-    """
-    with torch.no_grad():
-        width = model.eval()(torch.zeros(1, *shape)).shape[1]
-    with seeded(seed):
-        head = (nn.Flatten(), nn.BatchNorm1d(width, affine=False), nn.Linear(width, n_classes))
-    return nn.Sequential(model, nn.Sequential(*head))
+    def permute(weight: Tensor, source: Generator) -> Tensor:
+        order = torch.randperm(weight.numel(), generator=source)
+        return weight.flatten()[order].view_as(weight)
+
+    return _replaced(model, permute, seed)
 
 
-def pretrained(network: str, weights: str, shape: Sequence[int], device: Device) -> nn.Module:
-    """Return a pretrained trunk on the CPU: torchvision's, or the cnn after it saw digits.
-
-    The cnn learns scikit-learn's digits, enlarged to `shape`, so that a study needs no download.
-    """
-    if network != "cnn":
-        return trunk(network, weights, shape, 0)
-    model = trunk(network, "none", shape, 0)
-    digits = load(DataConfig(data="digits")).train
-    pixels = F.interpolate(digits.tensor().float(), list(shape[1:]), mode="bilinear")
-    seen = InMemory(pixels.to(torch.uint8).expand(-1, shape[0], -1, -1), labels=digits.labels)
-    whole = with_head(model, shape, len(digits.labels.unique()), 0)
-    for _ in fit(whole, seen.to(device.torch), None, DIGITS, 0, device):
-        pass
-    return model.cpu().eval()
+@torch.no_grad()
+def _replaced(model: Model, draw: Callable[[Tensor, Generator], Tensor], seed: int) -> Model:
+    model, source = copy.deepcopy(model), generator(torch.device("cpu"), seed)
+    for weight in model.parameters():
+        if weight.dim() > 1:
+            weight.copy_(draw(weight.cpu(), source))
+    return model

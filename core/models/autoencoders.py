@@ -70,8 +70,12 @@ def upsampling(shape: Sequence[int], channels: int = 4, hidden: int = 16) -> Aut
     """
     (half, whole), encoder = _sides(shape, 2), _encoder(shape[0], (hidden, channels))
     decoder = nn.Sequential(
-        *(nn.Upsample(half), nn.Conv2d(channels, hidden, 3, padding=1), nn.ReLU()),
-        *(nn.Upsample(whole), nn.Conv2d(hidden, shape[0], 3, padding=1), nn.Sigmoid()),
+        nn.Upsample(half),
+        nn.Conv2d(channels, hidden, 3, padding=1),
+        nn.ReLU(),
+        nn.Upsample(whole),
+        nn.Conv2d(hidden, shape[0], 3, padding=1),
+        nn.Sigmoid(),
     )
     return _channels_last(Autoencoder(encoder, decoder))
 
@@ -84,8 +88,14 @@ def denoising(shape: Sequence[int]) -> Autoencoder:
     """
     quarter, half, whole = _sides(shape, 3)
     decoder = nn.Sequential(
-        *(_up(8, 8, 3, quarter), nn.ReLU(), _up(8, 16, 2, half), nn.ReLU()),
-        *(_up(16, 32, 2, whole), nn.ReLU(), nn.Conv2d(32, shape[0], 3, padding=1), nn.Sigmoid()),
+        _up(8, 8, 3, quarter),
+        nn.ReLU(),
+        _up(8, 16, 2, half),
+        nn.ReLU(),
+        _up(16, 32, 2, whole),
+        nn.ReLU(),
+        nn.Conv2d(32, shape[0], 3, padding=1),
+        nn.Sigmoid(),
     )
     return _channels_last(Autoencoder(_encoder(shape[0], (32, 16, 8)), decoder))
 

@@ -24,6 +24,7 @@ from torchvision.transforms import functional as transforms
 
 from core.device import seeded
 from core.models import weights as files
+from core.models.config import IMAGENET, RANDOM
 
 # Networks that hold their stages inside these, not as their own children.
 _OPENED = ("features", "layers", "trunk_output", "blocks", "encoder", "encoder.layers")
@@ -94,8 +95,6 @@ class Trunk(nn.Module):
             return found.mean((1, 2) if self.name.startswith("swin") else (2, 3))
         return found.mean(1) if found.dim() == 3 else found  # tokens of a transformer
 
-    features = forward
-
     def freeze(self) -> Self:
         """Keep parameters and buffers as they are: no gradients, and never in training mode."""
         self.is_frozen = True
@@ -118,10 +117,10 @@ class Backbone(nn.Module):
     """A torchvision classifier of ImageNet's 1,000 classes behind its own preprocessing."""
 
     def __init__(self, network: nn.Module, name: str, weights: str) -> None:
-        """Wrap torchvision's network; weights: imagenet, none, or the name of a file."""
+        """Wrap torchvision's network; weights: as `load`."""
         super().__init__()
         self.network, self.name, self.weights = network, name, weights
-        self.classes, self.preparation = class_names(name), _preparation(_entry(name))
+        self.classes, self.preparation = class_names(name), _preparation(files.entry(name))
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return logits (batch, 1000). pixels: (batch, 1 or 3, H, W) float in [0, 1]."""
@@ -167,20 +166,17 @@ class Backbone(nn.Module):
         return ends
 
 
-def load(name: str, weights: str = "imagenet", seed: int = 0) -> Backbone:
+def load(name: str, weights: str = IMAGENET, seed: int = 0) -> Backbone:
     """Build torchvision's classifier `name` with its weights, in evaluation mode on the CPU.
 
-    weights: imagenet (torchvision's first set, the one courses use: from TORCH_HOME, or
-    downloaded to it), none (torchvision's random initialisation from `seed`), or the path of a
-    state dict (.safetensors, or anything torch.load reads as weights only). Raises UserError for
-    an unknown name, and for weights that are missing or do not fit.
+    weights: as `core.models.config` says; random: torchvision's initialisation from `seed`. Raises
+    UserError for an unknown name, and for weights that are missing or do not fit.
     """
-    entry = _entry(name)
+    files.known(name)
     with seeded(seed):
         network = models.get_model(name, weights=None, **_AS_PRETRAINED.get(name, {}))
-    if weights != "none":
-        state = files.imagenet(name, entry) if weights == "imagenet" else files.read(Path(weights))
-        files.fill(network, state, name, weights)
+    if weights != RANDOM:
+        files.fill(network, files.load(weights, name), name, weights)
     for side in ("AuxLogits", "aux1", "aux2"):
         if hasattr(network, side):
             setattr(network, side, None)  # heads that only training from scratch uses
@@ -190,7 +186,7 @@ def load(name: str, weights: str = "imagenet", seed: int = 0) -> Backbone:
 
 def class_names(name: str) -> tuple[str, ...]:
     """Return the names of the 1,000 classes that torchvision's network `name` tells apart."""
-    return tuple(_entry(name).meta["categories"])
+    return tuple(files.entry(name).meta["categories"])
 
 
 def digest(module: nn.Module) -> str:
@@ -214,11 +210,6 @@ def unchanged(module: nn.Module) -> Iterator[None]:
 def trainable(module: nn.Module) -> dict[str, int]:
     """Return the parameters that training will change: name -> number of values."""
     return {name: value.numel() for name, value in module.named_parameters() if value.requires_grad}
-
-
-def _entry(name: str) -> Any:
-    """Return torchvision's first ImageNet weights of a network: address, classes, preset."""
-    return next(iter(models.get_model_weights(files.known(name))))
 
 
 def _preparation(entry: Any) -> Preparation:

@@ -1,9 +1,20 @@
-"""Which pretrained networks to use. No heavy import: `--help` must answer at once."""
+"""Which networks to use, with which weights. No heavy import: `--help` must answer at once.
+
+What an option `weights` may be is the same in every script: random (drawn from the seed), imagenet
+(torchvision's first set, the one courses use: kept in TORCH_HOME and downloaded to it), digits
+(only of the course's cnn: learnt from scikit-learn's digits), or a FILE that holds a state dict.
+`core.models.weights` reads them.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.config import check
+
+RANDOM, IMAGENET, DIGITS = "random", "imagenet", "digits"
+
+ARMS = (RANDOM, "pretrained", "statistics", "shuffled")
+"""what a network of a transfer study begins with, see `core.models.arms`"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,9 +23,9 @@ class BackboneConfig:
 
     backbones: tuple[str, ...] = ("vgg16", "resnet18")
     """torchvision classifiers by name: vgg16, vgg19, resnet18, mobilenet_v2, ..."""
-    weights: tuple[str, ...] = ("imagenet",)
+    weights: tuple[str, ...] = (IMAGENET,)
     """one for all backbones or one for each: imagenet (torchvision's, kept in TORCH_HOME and
-    downloaded to it), none (random), or a FILE that holds a state dict"""
+    downloaded to it), random, or a FILE that holds a state dict"""
 
     def __post_init__(self) -> None:
         listed = " ".join(self.backbones)

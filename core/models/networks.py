@@ -38,13 +38,13 @@ def scratch_cnn(shape: Sequence[int], n_classes: int, dropout: float = 0.1) -> n
         raise UserError(
             f"--network cnn: images of {shape[1]}x{shape[2]} pixels, 16x16 or more are wanted"
         )
-    features = nn.Sequential(
-        *(nn.Conv2d(shape[0], 16, 3, stride, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Conv2d(16, 32, 3, stride, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2)),
-        nn.Flatten(),
-        nn.Dropout(dropout),
+    convolutions = (
+        nn.Conv2d(shape[0], 16, 3, stride, padding=1),
+        nn.Conv2d(16, 32, 3, stride, padding=1),
+        nn.Conv2d(32, 64, 3),
     )
+    stages = [layer for conv in convolutions for layer in (conv, nn.ReLU(), nn.MaxPool2d(2))]
+    features = nn.Sequential(*stages, nn.Flatten(), nn.Dropout(dropout))
     with torch.no_grad():
         width = features(torch.zeros(1, *shape)).shape[1]
     return nn.Sequential(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from core.device import seeded
-from core.models.controls import shuffled, statistics_only
+from core.models.arms import begin
 from core.models.networks import STAGES, staged_cnn
 
 DEPTH = len(STAGES)
@@ -20,8 +20,7 @@ class Strategy:
     """how many of the first stages are kept; the head on them is always new"""
     frozen: bool
     begin: str
-    """pretrained, random, statistics (weights of the pretrained layers' mean and variance) or
-    shuffled (the pretrained weights in random order, layer by layer)"""
+    """what those stages begin with, one of `core.models.config.ARMS`"""
     label: str
 
 
@@ -46,7 +45,7 @@ COURSE = {
 
 
 def build(
-    strategy: Strategy, pretrained: nn.Module, shape: Sequence[int], n_classes: int, seed: int
+    strategy: Strategy, pretrained: nn.Sequential, shape: Sequence[int], n_classes: int, seed: int
 ) -> nn.Sequential:
     """Build a strategy's network for a new task: stages from where it says, the head new.
 
@@ -56,16 +55,10 @@ def build(
     """
     with seeded(seed):
         model = staged_cnn(shape, n_classes, strategy.stages)
-    sources = {
-        "pretrained": lambda: pretrained,
-        "statistics": lambda: statistics_only(pretrained, seed),
-        "shuffled": lambda: shuffled(pretrained, seed),
-    }
-    if strategy.begin != "random":
-        source = sources[strategy.begin]()
-        for index in range(1, strategy.stages + 1):
-            name = f"stage{index}"
-            model.get_submodule(name).load_state_dict(source.get_submodule(name).state_dict())
+    source = begin(strategy.begin, pretrained, lambda: model, seed)
+    for index in range(1, strategy.stages + 1):
+        name = f"stage{index}"
+        model.get_submodule(name).load_state_dict(source.get_submodule(name).state_dict())
     if strategy.frozen:
         for name, value in model.named_parameters():
             value.requires_grad_(name.startswith("head"))

@@ -1,6 +1,10 @@
-"""Weights of torchvision's classifiers: from its cache, its server, or a file; tensors only."""
+"""Weights of torchvision's classifiers: from its cache, its server, or a file; tensors only.
+
+Their names are those of `core.models.config`.
+"""
 
 import difflib
+import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -11,6 +15,7 @@ from torchvision import models
 
 from core.data.download import attempt
 from core.errors import UserError
+from core.models.config import DIGITS, IMAGENET, RANDOM
 
 # Names that DenseNet's layers had when its weights were saved; torchvision renames them too.
 _OLD_NAME = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.(?=[12]\.)")
@@ -22,31 +27,67 @@ def known(name: str) -> str:
     if name not in names:
         near = difflib.get_close_matches(name, names) or ["vgg16", "resnet18", "mobilenet_v2"]
         raise UserError(
-            f"--backbones {name}: a torchvision classifier such as {', '.join(near)} is wanted"
+            f"network {name}: a torchvision classifier such as {', '.join(near)} is wanted"
         )
     return name
 
 
-def imagenet(name: str, entry: Any) -> dict[str, Tensor]:
+def entry(name: str) -> Any:
+    """Return the first ImageNet weights in torchvision's enum: address, classes, preset."""
+    return next(iter(models.get_model_weights(known(name))))
+
+
+def fingerprint(weights: str, network: str) -> str:
+    """Return what tells weights from others of the same name, for the key of a trial.
+
+    It is the sha256 of a file's content, torchvision's name and version, or the word for weights
+    that the code makes. Raises UserError for a missing file and an unknown network.
+    """
+    if weights in (RANDOM, DIGITS):
+        return weights
+    if weights == IMAGENET:
+        return f"{entry(network)} {_file_name(network)}"
+    with _present(Path(weights)).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def load(weights: str, network: str) -> dict[str, Tensor]:
+    """Return the state dict that weights which are not random name; UserError without it."""
+    return imagenet(network) if weights == IMAGENET else read(Path(weights))
+
+
+def _file_name(network: str) -> str:
+    return entry(network).url.rpartition("/")[2]
+
+
+def imagenet(name: str) -> dict[str, Tensor]:
     """Return torchvision's ImageNet weights, from its cache or downloaded to it.
 
-    entry: a member of torchvision's weights enum. Raises UserError, which names the file and
-    where it belongs, if it is neither there nor to be had.
+    Raises UserError, which names the file and where it belongs, if it is neither there nor to be
+    had.
     """
-    file = entry.url.rpartition("/")[2]
+    file = _file_name(name)
     place = Path(torch.hub.get_dir(), "checkpoints", file)
     if place.exists():
         return read(place)
     try:
         return attempt(
-            lambda: entry.get_state_dict(progress=False, check_hash=True, weights_only=True)
+            lambda: entry(name).get_state_dict(progress=False, check_hash=True, weights_only=True)
         )
     except Exception as error:
         reason = " ".join(str(error).split())[:120]
         raise UserError(
             f"--weights imagenet: {name}'s weights are not in {place} and cannot be downloaded "
-            f"({reason}); put {file} there, or name a state dict with --weights FILE"
+            f"({reason}); put {file} there, or use --weights FILE (a state dict) or random"
         ) from error
+
+
+def _present(path: Path) -> Path:
+    if not (path := path.expanduser()).is_file():
+        raise UserError(
+            f"--weights {path}: there is no such file; imagenet, random or a file is wanted"
+        )
+    return path
 
 
 def read(path: Path) -> dict[str, Tensor]:
@@ -54,11 +95,7 @@ def read(path: Path) -> dict[str, Tensor]:
 
     Raises UserError for a file that is missing or holds anything else.
     """
-    path = path.expanduser()
-    if not path.is_file():
-        raise UserError(
-            f"--weights {path}: there is no such file; imagenet, none or a file is wanted"
-        )
+    path = _present(path)
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file

@@ -16,7 +16,7 @@ from core.models.backbones import Backbone
 from core.results import Result
 from core.style import pictures
 from core.style.config import StyleConfig
-from core.style.objective import Objective
+from core.style.losses import TransferLoss
 from core.style.paint import Step, paint
 from core.style.pictures import Pair, Standard
 
@@ -37,7 +37,7 @@ class Easel:
             targets = [pictures.luminance_only(*each) for each in targets]
         self.contents = standard.apply(torch.stack([content for content, _ in targets]))
         self.styles = [standard.apply(style) for _, style in targets]
-        self.objective = Objective(self.network, config, self.contents, self.styles, device)
+        self.objective = TransferLoss(self.network, config, self.contents, self.styles, device)
 
     def paint(self, checkpoint: Path | None = None) -> Iterator[Step]:
         """Paint from the contents on, see `paint.paint`."""
@@ -65,7 +65,7 @@ class Easel:
         left out where nothing was painted.
         """
         plain = replace(self.config, mode="normalised", style_weights=())
-        alike = Objective(self.network, plain, self.contents, self.styles, self.device)
+        alike = TransferLoss(self.network, plain, self.contents, self.styles, self.device)
         losses = alike(painted.to(self.device.torch))
         found = []
         for index, (before, after) in enumerate(zip(self.contents, painted, strict=True)):

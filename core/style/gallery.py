@@ -6,12 +6,13 @@ from pathlib import Path
 
 from core.data.card import Card, Quarantined
 from core.errors import UserError
+from core.models.config import RANDOM
 from core.provenance import ROOT
 from core.results import Result, Trial
 from core.style.config import StyleConfig
 from core.style.pictures import PAIRS, Pair, animation, pair, png, read, read_all
 
-RANDOM = (
+UNTRAINED = (
     "The weights of {} are random: styles are transferred through an untrained network "
     "(He, Wang, Hopcroft 2016, arXiv 1606.04801)."
 )
@@ -38,7 +39,7 @@ def card(
 ) -> Card:
     """Describe the pairs that a study paints, and the network it paints them with.
 
-    weights: random or none, default or imagenet, or the path of a file.
+    weights: as `core.models.config` says.
     """
     digest = sha256()
     for each in pairs:
@@ -54,7 +55,7 @@ def card(
         shape=(3, height, width),
         counts={},
         split="none, every picture is painted",
-        warnings=[RANDOM.format(backbone)] if weights in ("random", "none") else [],
+        warnings=[UNTRAINED.format(backbone)] if weights == RANDOM else [],
         quarantined=quarantined,
     )
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.style.objective import Losses, Objective
+from core.style.losses import Losses, TransferLoss
 from core.training.loop import CHECKPOINT_SECONDS, load, save
 
 RETREAT = 1.5
@@ -39,7 +39,7 @@ class Step:
 
 
 def paint(
-    objective: Objective,
+    objective: TransferLoss,
     start: Tensor,
     limits: tuple[Tensor, Tensor],
     checkpoint: Path | None = None,
@@ -79,7 +79,7 @@ def paint(
 class _Canvas:
     """The pixels, and the optimisers that change them."""
 
-    def __init__(self, objective: Objective, start: Tensor) -> None:
+    def __init__(self, objective: TransferLoss, start: Tensor) -> None:
         self.objective = objective
         self.rows = [each.detach().clone().contiguous().requires_grad_() for each in start.split(1)]
         self.seen = [row.detach().clone() for row in self.rows]

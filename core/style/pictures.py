@@ -28,30 +28,32 @@ FRAME_MS = 250
 
 
 @dataclass(frozen=True)
-class Picture:
+class NamedImage:
     """An upright RGB picture and its name."""
 
     name: str
     image: Image.Image
 
 
-def read(argument: str, option: str) -> Picture:
+def read(argument: str, option: str) -> NamedImage:
     """Read an embedded picture by name, or a file. Raises UserError, one line."""
     if argument in [*PAIRS, *PAIRS.values()]:
         import skimage.data
 
-        return Picture(argument, Image.fromarray(getattr(skimage.data, argument)()).convert("RGB"))
+        return NamedImage(
+            argument, Image.fromarray(getattr(skimage.data, argument)()).convert("RGB")
+        )
     path = Path(argument).expanduser()
     if not path.exists():
         names = ", ".join([*PAIRS, *PAIRS.values()])
         raise UserError(f"{option} {argument}: there is no such file; a picture or {names}")
     try:
-        return Picture(path.name, decode(path))
+        return NamedImage(path.name, decode(path))
     except UnreadableError as error:
         raise UserError(f"{option} {argument}: a picture is wanted: {error}") from error
 
 
-def read_all(argument: str, option: str) -> tuple[list[Picture], list[Quarantined]]:
+def read_all(argument: str, option: str) -> tuple[list[NamedImage], list[Quarantined]]:
     """Read one picture, or all of a folder; files that cannot be read are listed with the reason.
 
     Raises UserError if there is no picture at all.
@@ -62,7 +64,7 @@ def read_all(argument: str, option: str) -> tuple[list[Picture], list[Quarantine
     pictures, quarantined = [], []
     for path in sorted(p for p in folder.iterdir() if p.is_file() and p.name[0] != "."):
         try:
-            pictures.append(Picture(path.name, decode(path)))
+            pictures.append(NamedImage(path.name, decode(path)))
         except UnreadableError as error:
             quarantined.append(Quarantined(path.name, str(error)))
     if not pictures:
@@ -70,7 +72,7 @@ def read_all(argument: str, option: str) -> tuple[list[Picture], list[Quarantine
     return pictures, quarantined
 
 
-def shrink(picture: Picture, size: int, option: str) -> Image.Image:
+def shrink(picture: NamedImage, size: int, option: str) -> Image.Image:
     """Scale the longer side down to `size` pixels; a smaller picture stays as it is.
 
     Raises UserError if the shorter side is then below 32 pixels.
@@ -99,7 +101,7 @@ class Pair:
         return f"{self.content} as {self.style}"
 
 
-def pair(content: Picture, style: Picture, config: StyleConfig) -> Pair:
+def pair(content: NamedImage, style: NamedImage, config: StyleConfig) -> Pair:
     """Scale two pictures to the size of the config (resolved); Raises UserError, see `shrink`.
 
     The published mode squashes the style to the content's shape, the other keeps its proportions.

@@ -56,7 +56,7 @@ class Plan:
     @property
     def steps(self) -> int:
         """Return the steps of one epoch; the last may be a short batch."""
-        return -(-self.n // self.batch_size)
+        return math.ceil(self.n / self.batch_size)
 
     @property
     def sizes(self) -> list[int]:

@@ -7,7 +7,6 @@ ones have learnt (MobileNetV2 at 1e-3 falls to chance).
 """
 
 import contextlib
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,8 +23,9 @@ from core.data.tasks import Task
 from core.device import Device, seeded
 from core.models import backbones
 from core.models.advisor import Advice, advise, measure
+from core.models.arms import begin
 from core.models.backbones import Trunk, trainable
-from core.models.controls import shuffled, statistics_only
+from core.models.config import RANDOM
 from core.models.features import features, passing
 from core.models.networks import mlp, staged_cnn
 from core.models.regimes import DEPTH, STRATEGIES, Strategy, build
@@ -192,14 +192,15 @@ class Large:
         Batch norm keeps the pretrained network's statistics, in the controls too, so that they
         differ in nothing but the weights; from random weights there are none to keep.
         """
-        if strategy.begin == "random":
-            fresh = backbones.load(self.name, "none", seed)
-            fresh.preparation = self.preparation
-            return fresh.trunk()
-        trunk = copy.deepcopy(self.backbone.trunk()).requires_grad_(True)
-        trunk.keeps_statistics = True
-        makers = {"statistics": statistics_only, "shuffled": shuffled}
-        return makers[strategy.begin](trunk, seed) if strategy.begin in makers else trunk
+
+        def fresh() -> Trunk:
+            backbone = backbones.load(self.name, RANDOM, seed)
+            backbone.preparation = self.preparation
+            return backbone.trunk()
+
+        trunk = begin(strategy.begin, self.backbone.trunk(), fresh, seed).requires_grad_(True)
+        trunk.keeps_statistics = strategy.begin != RANDOM
+        return trunk
 
 
 def _size(model: nn.Module) -> int:

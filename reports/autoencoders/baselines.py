@@ -11,11 +11,11 @@ from torch import Tensor
 from core.data.images import Splits
 from core.evaluation.baselines import Principal, least_squares, median
 from core.evaluation.image_quality import psnr, squared_errors
+from reports.autoencoders import COURSE_NOISE
 from reports.autoencoders.measures import LEVELS, SHOWN, floats, noisy, quality
 from reports.tables import Results
 
 Quality = Mapping[str, NDArray[np.generic]]
-COURSE_NOISE = 0.5
 SIZES = (8, 16, 32, 50, 64, 100, 196)  # components tried for the projection that denoises
 MOST = 400
 

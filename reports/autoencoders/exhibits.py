@@ -11,8 +11,8 @@ from core.data.images import Splits
 from core.evaluation.intervals import mean
 from core.results import Exhibit
 from reports import tables
-from reports.autoencoders import figures
-from reports.autoencoders.baselines import COURSE_NOISE, Baselines
+from reports.autoencoders import COURSE_NOISE, figures
+from reports.autoencoders.baselines import Baselines
 from reports.autoencoders.findings import plain
 from reports.autoencoders.measures import LEVELS
 from reports.tables import Results

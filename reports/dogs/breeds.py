@@ -12,8 +12,8 @@ from core.evaluation.intervals import mean
 from core.evaluation.metrics import confusion
 from core.results import Exhibit
 from reports import tables
-from reports.dogs import figures
-from reports.dogs.transfer import CURVES, SCRATCH
+from reports.dogs import SCRATCH, figures
+from reports.dogs.transfer import CURVES
 from reports.figures import accuracy_strip, differences
 from reports.tables import Results, columns
 

@@ -13,6 +13,7 @@ from core.evaluation.intervals import wilson
 from core.evaluation.roc import auc, auc_difference, roc_points
 from core.evaluation.verdicts import all_of, superior
 from core.models.backbones import class_names
+from core.models.config import RANDOM
 from core.results import Exhibit
 from reports.dogs import figures
 from reports.dogs.halves import DOGS, HARD, crossed_threshold, thresholds
@@ -42,7 +43,7 @@ def findings(results: Results, strata: Strata, weights: Mapping[str, str]) -> di
     called = {
         arm: rules["called"]
         for arm, rules in calls(results, strata).items()
-        if weights[arm] != "none"
+        if weights[arm] != RANDOM
     }
     missing = [name for name in ("vgg16", "resnet18") if name not in called]
     lacking = (

@@ -11,14 +11,14 @@ from core.evaluation.comparisons import paired
 from core.evaluation.intervals import Estimate, mean
 from core.evaluation.metrics import correct, cross_entropy, predict_classes
 from core.evaluation.verdicts import equivalent, superior
+from core.models.config import RANDOM
 from core.results import Result
 from core.training.loop import Epoch, stalled
 from reports import tables
+from reports.dogs import SCRATCH, drifting
 from reports.tables import Results
 from reports.verdicts import Finding, claims
 
-SCRATCH, DRIFTING = "scratch", ", drifting"
-"""the arm of the scratch CNN; the end of the names of arms whose batch norm drifts"""
 CURVES = ("train/loss", "val/loss", "val/accuracy")
 PUBLISHED = {"D5": (104 / 836, 133), "D6": (623 / 836, 133), "T4": (403 / 540, 5)}
 """share of test images named right, and how many classes there were"""
@@ -65,7 +65,7 @@ def measure(
 def findings(results: Results, card: Card, weights: Mapping[str, str]) -> dict[str, Finding]:
     """Test the claims. weights: backbone -> source; a network with random weights decides none."""
     hits = tables.scores(results, "correct")
-    learnt = [name for name in hits if weights.get(name, "none") != "none"]
+    learnt = [name for name in hits if weights.get(name, RANDOM) != RANDOM]
     return {
         "T1": _pretrained(hits, learnt),
         "D5": _reaches("D5", hits, SCRATCH, card, ""),
@@ -98,10 +98,9 @@ def _pretrained(hits: Mapping[str, np.ndarray], learnt: Sequence[str]) -> Findin
 def _resnet(hits: Mapping[str, np.ndarray], learnt: Sequence[str], card: Card) -> Finding:
     if "resnet18" not in learnt:
         return _no_weights("ResNet-18", hits, learnt)
-    drifting = f"resnet18{DRIFTING}"
     note = ""
-    if drifting in hits:
-        drift = paired(hits[drifting], hits["resnet18"])
+    if (arm := drifting("resnet18")) in hits:
+        drift = paired(hits[arm], hits["resnet18"])
         note = (
             f" Batch norm left to drift, as in the course: {100 * drift.value:+.1f} points "
             f"({100 * drift.low:+.1f} to {100 * drift.high:+.1f})."

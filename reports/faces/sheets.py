@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from core.data.pictures import NONE, Picture
-from core.detection.faces import Faces, Pixels
+from core.data.pictures import NONE, Picture, Pixels
+from core.detection.faces import Faces
 from core.results import Exhibit
 from reports.faces.figures import COLOURS
 from reports.faces.outcomes import Outcome, judge

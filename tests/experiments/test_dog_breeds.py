@@ -18,8 +18,8 @@ from core.models import features
 from core.models.config import BackboneConfig
 from core.results import Result, Trial
 from core.training.loop import Epoch
-from experiments.dog_breeds import DRIFTING, SCRATCH, SMOKE, Config, grid, main
-from reports.dogs import transfer
+from experiments.dog_breeds import SMOKE, Config, grid, main
+from reports.dogs import SCRATCH, drifting, transfer
 
 BREEDS = ("n02085620-Chihuahua", "n02115641-dingo", "002.Unicorn")
 
@@ -37,7 +37,7 @@ def config(tmp_path, monkeypatch):
             image.save(tmp_path / "set" / name / f"{number}.png")
     data = DataConfig(data=f"folder:{tmp_path / 'set'}")
     return replace(
-        SMOKE, data=data, backbone=BackboneConfig(backbones=("resnet18",), weights=("none",))
+        SMOKE, data=data, backbone=BackboneConfig(backbones=("resnet18",), weights=("random",))
     )
 
 
@@ -53,10 +53,10 @@ def smoke(config, tmp_path):
 
 def test_scratch_frozen_and_drifting_arms_from_folder_to_report(store, config, tmp_path, capsys):
     trials, report = smoke(replace(config, drift=True), tmp_path)
-    arms = ("resnet18", SCRATCH, f"resnet18{DRIFTING}")
+    arms = ("resnet18", SCRATCH, drifting("resnet18"))
     assert trials.keys() == {f"{arm}/{seed}" for arm in arms for seed in (0, 1)}
     assert trials["resnet18/0"].metrics["trained/parameters"] == 512 * 3 + 3
-    assert trials[f"resnet18{DRIFTING}/0"].metrics["trained/parameters"] == 512 * 3 + 3
+    assert trials[f"{drifting('resnet18')}/0"].metrics["trained/parameters"] == 512 * 3 + 3
     # The course's network has 1,271,973 parameters with 133 classes; here with 3.
     assert trials["scratch/1"].metrics["trained/parameters"] == 1_271_973 - 130 * 513
     page = json.loads((report / "study.json").read_text())
@@ -78,7 +78,7 @@ def test_scratch_frozen_and_drifting_arms_from_folder_to_report(store, config, t
 @pytest.mark.slow
 def test_vgg16_runs_through_the_same_code(store, config, tmp_path):
     own = replace(
-        config, backbone=BackboneConfig(backbones=("vgg16",), weights=("none",)), scratch=False
+        config, backbone=BackboneConfig(backbones=("vgg16",), weights=("random",)), scratch=False
     )
     trials, _ = smoke(own, tmp_path)
     assert trials["vgg16/1"].metrics["trained/parameters"] == 4096 * 3 + 3
@@ -159,7 +159,7 @@ def results(n=836, seeds=4, **shares):
 
 def test_t1_d5_and_d6_on_the_courses_breeds():
     made = results(scratch=0.124, resnet18=0.745, vgg16=0.99)
-    weights = {"resnet18": "imagenet", "vgg16": "none"}
+    weights = {"resnet18": "imagenet", "vgg16": "random"}
     found = transfer.findings(made, card(133), weights)
     assert found["T1"].decision.verdict == "supported"
     assert found["T1"].names == ("resnet18, frozen - scratch",)  # vgg16 has learnt nothing

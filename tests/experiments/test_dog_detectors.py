@@ -42,7 +42,7 @@ def config(tmp_path):
     "backbones_", [("resnet18", "squeezenet1_1"), pytest.param(("vgg16",), marks=pytest.mark.slow)]
 )
 def test_from_folders_to_report(store, config, tmp_path, capsys, backbones_):
-    main(replace(config, backbone=BackboneConfig(backbones=backbones_, weights=("none",))))
+    main(replace(config, backbone=BackboneConfig(backbones=backbones_, weights=("random",))))
     client = MlflowClient()
     place = client.get_experiment_by_name("dog_detectors").experiment_id
     (study,) = client.search_runs([place], "tags.role = 'study'")
@@ -52,7 +52,7 @@ def test_from_folders_to_report(store, config, tmp_path, capsys, backbones_):
     assert all(run.data.metrics.keys() == names for run in trials)
     report = Path(client.download_artifacts(study.info.run_id, "report", str(tmp_path)))
     page = json.loads((report / "study.json").read_text())
-    assert page["weights"] == dict.fromkeys(backbones_, "none")
+    assert page["weights"] == dict.fromkeys(backbones_, "random")
     verdicts = {row["claim"]: row for row in page["verdicts"]}
     assert verdicts["D3"]["verdict"] == verdicts["D4"]["verdict"] == "undecided"
     assert "were not available here" in verdicts["D3"]["needed"]
@@ -69,7 +69,7 @@ def test_from_folders_to_report(store, config, tmp_path, capsys, backbones_):
 
 
 def test_what_is_logged_is_what_the_network_says(config):
-    strata, backbone = read(config), backbones.load("squeezenet1_1", "none")
+    strata, backbone = read(config), backbones.load("squeezenet1_1", "random")
     result, images = detect(backbone, strata, CPU), strata.images(backbone.preparation)
     with torch.no_grad():
         logits = backbone(images.take(torch.arange(20)).tensor().float() / 255)
@@ -116,7 +116,7 @@ def test_d3_and_d4_follow_the_calls_and_leave_hard_ones_out():
 def test_random_weights_decide_nothing():
     strata = Known(20, 20, 20, 20)
     made = results(vgg16=np.full(80, 0.1), resnet18=np.full(80, 0.9))
-    found = detectors.findings(made, strata, {"vgg16": "none", "resnet18": "r18.pth"})
+    found = detectors.findings(made, strata, {"vgg16": "random", "resnet18": "r18.pth"})
     assert found["D3"].decision is found["D4"].decision is None
     assert "weights of vgg16 were not available" in found["D3"].lacking
 

@@ -130,12 +130,12 @@ def test_missing_weights_say_what_works_instead(store, monkeypatch, tmp_path):
 
     monkeypatch.setattr("core.models.weights.attempt", offline)
     with pytest.raises(UserError) as caught:
-        main(replace(QUICK, weights="default"))
+        main(replace(QUICK, weights="imagenet"))
     line = str(caught.value)
-    assert line.startswith("--weights default: squeezenet1_1's weights are not in")
-    assert line.endswith("or use --weights random, which needs none")
+    assert line.startswith("--weights imagenet: squeezenet1_1's weights are not in")
+    assert line.endswith("or use --weights FILE (a state dict) or random")
     assert "\n" not in line
-    with pytest.raises(UserError, match="--backbone vgg99: a torchvision classifier"):
+    with pytest.raises(UserError, match="network vgg99: a torchvision classifier"):
         main(replace(QUICK, backbone="vgg99"))
 
 
@@ -149,7 +149,7 @@ def test_a_rate_that_explodes_is_one_line(store):
     ("options", "said"),
     [
         ({"seeds": 0}, "--seeds 0: 1 or more"),
-        ({"seeds": 2, "weights": "default"}, "--seeds 2: 1, as these weights"),
+        ({"seeds": 2, "weights": "imagenet"}, "--seeds 2: 1, as these weights"),
         ({"pairs": 1}, "--pairs 1: 2 to 5"),
         ({"study": True, "painting": replace(SMOKE.painting, mode="published")}, "--study with"),
     ],

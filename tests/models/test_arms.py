@@ -1,89 +1,61 @@
-"""Arms begin with the weights their names promise; a head takes features and pictures alike."""
+"""Arms begin as they say; controls keep the scale of the weights and nothing of their order."""
 
 import pytest
 import torch
+from torch import nn
 
-from core.config import DeviceConfig, TrainConfig
-from core.data.config import DataConfig
-from core.data.images import InMemory
-from core.data.sources import load
-from core.device import pick
-from core.evaluation.roc import auc
-from core.models.arms import begin, pretrained, trunk, with_head
-from core.models.features import features
-from core.training.single import fit, predict
-
-SHAPE = (3, 16, 16)
+from core.models.arms import begin, shuffled, statistics_only
+from core.models.config import ARMS
 
 
-@pytest.fixture(scope="module")
-def device():
-    return pick(DeviceConfig(device="cpu"))
+def network():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 32, 3), nn.BatchNorm2d(32), nn.Linear(32, 64))
 
 
-@pytest.fixture(scope="module")
-def base(device):
-    return pretrained("cnn", "digits", SHAPE, device)
-
-
-def weights(model):
-    return [value for value in model.parameters() if value.dim() > 1]
-
-
-def test_every_arm_begins_as_it_says(base):
-    arms = {arm: begin(arm, base, "cnn", SHAPE, 1) for arm in ("pretrained", "shuffled", "random")}
-    for own, other in zip(weights(arms["pretrained"]), weights(base), strict=True):
-        assert torch.equal(own, other)
-        assert own is not other
-    for own, other in zip(weights(arms["shuffled"]), weights(base), strict=True):
-        assert torch.equal(own.flatten().sort().values, other.flatten().sort().values)
-        assert not torch.equal(own, other)
-    again = trunk("cnn", "none", SHAPE, 1)
-    assert all(map(torch.equal, weights(arms["random"]), weights(again)))
-    assert not torch.equal(weights(again)[0], weights(trunk("cnn", "none", SHAPE, 2))[0])
+def test_every_arm_begins_as_it_says():
+    model, fresh = network(), nn.Sequential(nn.Linear(2, 2))
+    found = {arm: begin(arm, model, lambda: fresh, 1) for arm in ARMS}
+    assert found["random"] is fresh
+    expected = {
+        "pretrained": model,
+        "statistics": statistics_only(model, 1),
+        "shuffled": shuffled(model, 1),
+    }
+    for arm, other in expected.items():
+        for ours, theirs in zip(found[arm].parameters(), other.parameters(), strict=True):
+            assert torch.equal(ours, theirs)
+            assert ours is not theirs
     with pytest.raises(KeyError):
-        begin("wise", base, "cnn", SHAPE, 1)
+        begin("wise", model, lambda: fresh, 1)
 
 
-def test_digits_leave_their_mark(base):
-    untrained = trunk("cnn", "none", SHAPE, 0)
-    assert not torch.equal(weights(base)[0], weights(untrained)[0])
-    assert not base.training
+def test_shuffled_keeps_every_value_and_changes_their_places():
+    model = network()
+    mixed = shuffled(model, seed=1)
+    for before, after in zip(model.parameters(), mixed.parameters(), strict=True):
+        assert torch.equal(before.flatten().sort().values, after.flatten().sort().values)
+        assert torch.equal(before, after) == (before.dim() < 2)
 
 
-def test_a_head_takes_pictures_and_features(base):
-    whole = with_head(base, SHAPE, 3, 0).eval()
-    pixels = torch.rand(4, *SHAPE)
-    features_ = base(pixels)
-    assert whole(pixels).shape == (4, 3)
-    assert torch.allclose(whole(pixels), whole[1](features_[:, :, None, None]), atol=1e-6)
+def test_statistics_only_keeps_mean_and_deviation():
+    model = network()
+    with torch.no_grad():
+        model[0].weight.mul_(3).add_(1)
+    drawn = statistics_only(model, seed=1)
+    for before, after in zip(model.parameters(), drawn.parameters(), strict=True):
+        if before.dim() > 1:
+            assert (before.mean() - after.mean()).abs() < 0.1 * before.std()
+            assert (before.std() / after.std() - 1).abs() < 0.08
+            together = torch.stack([before.flatten(), after.flatten()])
+            assert torch.corrcoef(together)[0, 1].abs() < 0.15
 
 
-def test_a_backbone_takes_images_of_the_size_asked_for():
-    model = trunk("mobilenet_v2", "none", (3, 64, 64), 0)
-    assert model.preparation.shape == (3, 64, 64)
-    seen = []
-    first = next(module for module in model.modules() if isinstance(module, torch.nn.Conv2d))
-    first.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0].shape))
-    assert model(torch.rand(2, 3, 64, 64)).shape == (2, 1280)
-    assert seen == [(2, 3, 64, 64)]
-
-
-@pytest.mark.slow
-@pytest.mark.real_data
-def test_imagenets_features_find_melanomas(real_data, device, tmp_path):
-    root, file = real_data("isic2017").parent, real_data("../weights/mobilenet_v2_imagenet.pth")
-    splits = load(DataConfig(data="isic2017", data_root=root, size=64))
-    frozen = pretrained("mobilenet_v2", str(file), splits.train.shape, device).freeze()
-    train, val, test = (
-        features(frozen, images, device, tmp_path)
-        for images in (splits.train, splits.val, splits.test)
-    )
-    head = with_head(frozen, splits.train.shape, 3, 0)[1]
-    for _ in fit(head, train, val, TrainConfig(epochs=6, keep="best"), 0, device):
-        pass
-    area = auc(
-        predict(head, InMemory(test.pixels, labels=test.labels), device)[:, 0], test.labels == 0
-    )
-    assert area.value > 0.65
-    assert area.low > 0.5
+def test_a_control_follows_its_seed_and_leaves_the_model_alone():
+    model = network()
+    kept = [value.clone() for value in model.parameters()]
+    for control in (shuffled, statistics_only):
+        one, same, other = (control(model, seed)[2].weight for seed in (1, 1, 2))
+        assert torch.equal(one, same)
+        assert not torch.equal(one, other)
+    assert all(torch.equal(*pair) for pair in zip(kept, model.parameters(), strict=True))

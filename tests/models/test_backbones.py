@@ -3,6 +3,7 @@
 import copy
 import re
 import urllib.error
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def as_pixels(backbone, image):
 
 @pytest.fixture(scope="module")
 def resnet():
-    return backbones.load("resnet18", "none", seed=3)
+    return backbones.load("resnet18", "random", seed=3)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,7 @@ def resnet():
     [("resnet18", 512, 5), ("vgg16", 4096, 13), ("mobilenet_v2", 1280, 19), ("vit_b_16", 768, 13)],
 )
 def test_logits_are_torchvisions_and_trunk_and_head_give_them_again(name, width, stages):
-    backbone = backbones.load(name, "none")
+    backbone = backbones.load(name, "random")
     image = photo()
     reference = models.get_model_weights(name).IMAGENET1K_V1.transforms()(image)[None]
     with torch.no_grad():
@@ -93,19 +94,36 @@ def test_the_hash_sees_parameters_and_buffers(resnet):
 
 
 def test_random_weights_follow_the_seed():
-    first, again, other = (backbones.load("squeezenet1_1", "none", seed) for seed in (1, 1, 2))
+    first, again, other = (backbones.load("squeezenet1_1", "random", seed) for seed in (1, 1, 2))
     assert backbones.digest(first) == backbones.digest(again) != backbones.digest(other)
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
 def test_a_file_of_weights_is_taken_over_to_the_bit(tmp_path, suffix):
-    source = backbones.load("squeezenet1_1", "none", seed=5)
+    source = backbones.load("squeezenet1_1", "random", seed=5)
     path = tmp_path / f"own{suffix}"
     state = source.network.state_dict()
     torch.save(state, path) if suffix == ".pth" else save_file(state, path)
     loaded = backbones.load("squeezenet1_1", str(path))
     assert backbones.digest(loaded) == backbones.digest(source)
     assert loaded.weights == path.name
+
+
+def test_a_fingerprint_tells_the_content_of_weights(tmp_path):
+    path = tmp_path / "w.pth"
+    path.write_bytes(b"one")
+    one = weights.fingerprint(str(path), "resnet18")
+    assert one == sha256(b"one").hexdigest()
+    path.write_bytes(b"other")
+    assert weights.fingerprint(str(path), "resnet18") == sha256(b"other").hexdigest()
+    official = weights.fingerprint("imagenet", "resnet18")
+    assert official == "ResNet18_Weights.IMAGENET1K_V1 resnet18-f37072fd.pth"
+    assert [weights.fingerprint(word, "cnn") for word in ("random", "digits")] == [
+        "random",
+        "digits",
+    ]
+    with pytest.raises(UserError, match="no such file; imagenet, random or a file is wanted"):
+        weights.fingerprint(str(tmp_path / "w2.pth"), "resnet18")
 
 
 def test_files_that_do_not_fit_are_refused_in_one_line(tmp_path):
@@ -144,7 +162,7 @@ def test_offline_the_error_names_the_file_and_its_place(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=re.escape(f"{place} and cannot be downloaded")):
         backbones.load("resnet18")
     place.parent.mkdir(parents=True, exist_ok=True)
-    source = backbones.load("resnet18", "none", seed=7)
+    source = backbones.load("resnet18", "random", seed=7)
     torch.save(source.network.state_dict(), place)
     assert backbones.digest(backbones.load("resnet18")) == backbones.digest(source)
 
@@ -164,14 +182,14 @@ def test_old_names_of_densenet_are_read():
 
 def test_an_unknown_name_is_refused_with_near_ones():
     with pytest.raises(UserError, match=r"such as .*resnet18"):
-        backbones.load("resnet81", "none")
+        backbones.load("resnet81", "random")
 
 
 def test_weights_go_with_backbones():
-    pairs = BackboneConfig(backbones=("vgg16", "resnet18"), weights=("none",)).pairs
-    assert pairs == {"vgg16": "none", "resnet18": "none"}
+    pairs = BackboneConfig(backbones=("vgg16", "resnet18"), weights=("random",)).pairs
+    assert pairs == {"vgg16": "random", "resnet18": "random"}
     own = BackboneConfig(backbones=("vgg16", "resnet18"), weights=("imagenet", "a/b.pth"))
     assert own.named == {"vgg16": "imagenet", "resnet18": "b.pth"}
-    for bad in ({"weights": ("none",) * 3}, {"backbones": ()}, {"backbones": ("vgg16",) * 2}):
+    for bad in ({"weights": ("random",) * 3}, {"backbones": ()}, {"backbones": ("vgg16",) * 2}):
         with pytest.raises(UserError, match="is wanted"):
             BackboneConfig(**bad)

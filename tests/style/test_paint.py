@@ -6,7 +6,7 @@ import torch
 
 from core.style import paint as painting
 from core.style.config import StyleConfig
-from core.style.objective import Objective, settle
+from core.style.losses import TransferLoss, settle
 from core.style.paint import paint
 
 LIMITS = (torch.full((3, 1, 1), -2.0), torch.full((3, 1, 1), 2.0))
@@ -22,7 +22,7 @@ def make(network, batch, device, **options):
     if options.get("mode") == "published":
         styles = [2 * each for each in contents]
     config = settle(StyleConfig(**{"steps": 12, "every": 5, **options}), network)
-    return Objective(network, config, contents, styles, device)
+    return TransferLoss(network, config, contents, styles, device)
 
 
 @pytest.mark.parametrize("options", MODES)

@@ -12,7 +12,7 @@ from core.errors import UserError
 from core.style import pictures
 from core.style.config import StyleConfig
 from core.style.gallery import card, save
-from core.style.pictures import PAIRS, Picture, Standard, pair, read, read_all, shrink
+from core.style.pictures import PAIRS, NamedImage, Standard, pair, read, read_all, shrink
 
 
 def noise(width, height, mode="RGB", seed=0):
@@ -32,11 +32,11 @@ def test_any_mode_becomes_three_channels(tmp_path, mode):
 
 def test_sizes_follow_the_longer_side():
     config = StyleConfig(size=64).resolve()
-    found = pair(Picture("a", noise(200, 100)), Picture("b", noise(50, 40)), config)
+    found = pair(NamedImage("a", noise(200, 100)), NamedImage("b", noise(50, 40)), config)
     assert found.pixels.shape == (3, 32, 64)
     assert found.style_pixels.shape == (3, 40, 50)  # smaller: as it is
     course = StyleConfig(size=64, mode="published").resolve()
-    squashed = pair(Picture("a", noise(200, 100)), Picture("b", noise(50, 40)), course)
+    squashed = pair(NamedImage("a", noise(200, 100)), NamedImage("b", noise(50, 40)), course)
     assert squashed.style_pixels.shape == squashed.pixels.shape
 
 
@@ -44,7 +44,7 @@ def test_sizes_follow_the_longer_side():
 def test_what_is_too_small_or_too_long_is_refused(size):
     seen = rf"CONTENT a: {size[0]}x{size[1]} pixels, .*; 32 or more a side are wanted"
     with pytest.raises(UserError, match=seen):
-        shrink(Picture("a", noise(*size)), 256, "CONTENT")
+        shrink(NamedImage("a", noise(*size)), 256, "CONTENT")
 
 
 def test_what_cannot_be_read_is_one_line(tmp_path):
@@ -124,7 +124,7 @@ def test_the_card_tells_pictures_and_random_weights_apart():
     assert "random" in first.warnings[0]
     assert first.fingerprint != second.fingerprint
     assert card([one, other], "vgg19", "/a/b/file.pth", []).name == "2 pairs, vgg19 (file.pth)"
-    assert card([one], "vgg19", "default", []).warnings == []
+    assert card([one], "vgg19", "imagenet", []).warnings == []
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):

@@ -24,7 +24,7 @@ CPU = Device(torch.device("cpu"), bfloat16=False)
 @pytest.fixture
 def large(tmp_path, monkeypatch):
     monkeypatch.setattr(features, "PLACE", tmp_path / "features")
-    return Large("resnet18", "none", 32, CPU)
+    return Large("resnet18", "random", 32, CPU)
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def settle(config: StyleConfig, network: nn.Module, *, shallow: bool = False) ->
     return replace(config.resolve(), style_layers=style, content_layer=content)
 
 
-class Objective:
+class TransferLoss:
     """The losses of pictures against their contents and styles; each picture has its own targets.
 
     published: content = mean (F - P)^2; style of a layer = mean (G - A)^2 / (d h w), G and A

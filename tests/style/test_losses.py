@@ -7,14 +7,14 @@ import torch
 
 from core.errors import UserError
 from core.style.config import StyleConfig
-from core.style.objective import Objective, settle, variation
+from core.style.losses import TransferLoss, settle, variation
 
 LAYERS = {"style_layers": ("1", "6"), "content_layer": "8"}
 
 
 def make(network, batch, device, **options):
     config = settle(StyleConfig(**{**LAYERS, **options}), network)
-    return Objective(network, config, *batch, device)
+    return TransferLoss(network, config, *batch, device)
 
 
 def course(network, pixels, contents, style):

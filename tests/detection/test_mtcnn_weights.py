@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from core.detection import weights
+from core.detection import mtcnn_weights as weights
 from core.detection.networks import Net, build
 from core.errors import UserError
 
