@@ -22,7 +22,7 @@ def f(x):
 '''
 BASE = """
 import os
-def f(x: int) -> int:
+def f(x):
     if x < 0:
         raise ValueError("message")
     print("line")

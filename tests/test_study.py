@@ -1,21 +1,23 @@
-"""A study in the store: the names it writes, how it ends, and that it goes on where it stopped."""
+"""A study in the store: the names it writes, how it ends, and that it trains only what is missing."""
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 from mlflow import MlflowClient
 
-from core import provenance
+from core import code, outbox, provenance
 from core import study as module
 from core.data.card import Card
-from core.results import Exhibit, Result, Trial
+from core.errors import UserError
+from core.outbox import send_all
+from core.store import Store, StoreError
 from core.study import Study
-from core.training.loop import Epoch
+from core.trials import Record, Shared, Trial
 
 CARD = Card(
     name="toy",
@@ -26,252 +28,325 @@ CARD = Card(
     counts={"train": [2, 2], "val": [1, 1], "test": [1, 1]},
     split="as the source has it",
 )
-CONFIG = {"seeds": 2, "schemes": ("a", "b"), "train": {"lr": 0.5, "epochs": 2}, "note": None}
-GROUPS = [[Trial(arm, seed) for arm in ("a", "b")] for seed in (0, 1)]
+CONFIG = {
+    "seeds": 2,
+    "schemes": ("a", "b"),
+    "train": {"lr": 0.5, "epochs": 2},
+    "data": {"data": "folder:/home/me/x", "size": 8, "data_root": "/here", "memory": 2.0},
+    "device": {"device": "cpu"},
+    "note": None,
+}
+IMAGES = tuple("abcdefghi")
+TRIALS = [Trial(arm, seed) for seed in (0, 1) for arm in ("a", "b")]
 
 
-def toy(**changes):
-    options = {"config": CONFIG, "card": CARD, "device": "cpu", **changes}
-    return Study(
-        "toy", script=provenance.ROOT / "experiments/init_schemes.py", arm="scheme", **options
-    )
+def toy(config=CONFIG, card=CARD, **changes):
+    options = {"device": "cpu", "selection": ("seeds", "schemes"), "weights": {"w": "1"}, **changes}
+    script = provenance.ROOT / "experiments/init_schemes.py"
+    shared = Shared({"image": IMAGES}, order={"arm": ("a", "b")})
+    return Study("toy", config, card, script=script, arm="scheme", shared=shared, **options)
 
 
-def epoch(index, group, loss=0.25):
-    losses = np.array([[loss + len(trial.arm) / index for trial in group]])
-    return Epoch(index, 10 * index, {"val/loss": losses}, losses[None].astype(np.float32))
-
-
-def result(trial, **metrics):
+def record(trial, **metrics):
     random = np.random.default_rng([trial.seed, *trial.arm.encode()])
-    arrays = {"correct": random.integers(0, 2, 9, dtype=np.uint8), "noise": random.random((2, 3))}
-    table = pd.DataFrame([[1, 2]], columns=["x", "y"])
+    hits = random.integers(0, 2, len(IMAGES), dtype=np.uint8)
     own = {"test/accuracy": random.random(), "test/loss": 1 / 3, **metrics}
-    return Result(own, arrays, {"counts": table})
+    return Record(own, {"correct": (("image",), hits)}, files={"note.txt": b"hello"})
 
 
-def train(study, groups=GROUPS, **metrics):
-    """Train what is missing; return what was trained."""
-    trained = []
-    for group in study.missing(groups):
+def epoch(index, trials, loss=0.25):
+    losses = np.array([[loss + len(trial.arm) / index for trial in trials]])
+    return SimpleNamespace(index=index, metrics={"val/loss": losses})
+
+
+class Trainer:
+    """Trains at once, and remembers what it was asked for."""
+
+    def __init__(self, **metrics):
+        self.trained, self.metrics = [], metrics
+
+    def __call__(self, job):
         for index in (1, 2):
-            study.epoch(group, epoch(index, group))
-        study.finish(group, [result(trial, **metrics) for trial in group])
-        trained.append(group)
-    return trained
+            job.epoch(epoch(index, job.trials))
+        self.trained += [trial.key for trial in job.trials]
+        return [record(trial, **self.metrics) for trial in job.trials]
 
 
-def conclude(study):
-    exhibit = Exhibit("table", "A table.", pd.DataFrame({"arm": ["a"], "share": [0.5]}), Figure())
-    rows = [{"claim": "X1", "verdict": "supported"}]
-    study.conclude([exhibit], rows, {"question": "Does it?"}, ["test/accuracy"])
+def run(trials=TRIALS, trainer=None, at_most=2, **changes):
+    """Run a study; return it and what was trained."""
+    trainer = trainer or Trainer()
+    with toy(**changes) as study:
+        study.run(trials, trainer, lambda trial: trial.factors, at_most)
+    return study, getattr(trainer, "trained", [])
 
 
 def runs(role, study="toy"):
     client = MlflowClient()
     place = client.get_experiment_by_name(study).experiment_id
-    return client.search_runs([place], f"tags.role = '{role}'", order_by=["attributes.start_time"])
-
-
-@pytest.fixture
-def done(store, capsys):
-    with toy() as study:
-        train(study)
-        conclude(study)
-    return study
-
-
-def test_a_trial_has_its_params_metrics_and_the_tag_complete(done):
-    trials = runs("trial")
-    assert [run.info.run_name for run in trials] == ["a/0", "b/0", "a/1", "b/1"]
-    for run, trial in zip(trials, [trial for group in GROUPS for trial in group], strict=True):
-        assert run.data.params == {
-            "scheme": trial.arm,
-            "seed": str(trial.seed),
-            "lr": "0.5",
-            "epochs": "2",
-            "seeds": "2",
-        }
-        expected = result(trial)
-        assert run.data.metrics == {"val/loss": 0.75, **expected.metrics}
-        assert run.data.tags["complete"] == "true"
-        assert run.data.tags["mlflow.parentRunId"] == done.run_id
-        assert run.data.tags["trial"] == trial.key
-        assert run.info.status == "FINISHED"
-        history = MlflowClient().get_metric_history(run.info.run_id, "val/loss")
-        assert [(point.step, point.value) for point in history] == [(1, 1.25), (2, 0.75)]
-
-
-def test_a_study_is_a_parent_without_metrics(done):
-    (parent,) = runs("study")
-    assert parent.data.metrics == {}
-    assert parent.data.params == {}
-    assert parent.info.status == "FINISHED"
-    tags = parent.data.tags
-    assert (tags["complete"], tags["study"], tags["data"]) == ("true", "toy", "toy")
-    assert tags["mlflow.source.git.dirty"] in ("true", "false")
-    (data,) = parent.inputs.dataset_inputs
-    assert (data.dataset.name, data.dataset.digest) == ("toy", "f" * 36)
+    found = client.search_runs([place], f"tags.role = '{role}'")
+    return {run.info.run_name: run for run in found}
 
 
 def files(run_id, place=None):
-    return sorted(each.path for each in MlflowClient().list_artifacts(run_id, place))
+    return sorted(found.path for found in MlflowClient().list_artifacts(run_id, place))
 
 
-def test_all_that_made_the_numbers_is_kept(done, tmp_path):
-    assert files(done.run_id, "provenance") == [
-        "provenance/changes.diff",
-        "provenance/config.json",
-        "provenance/data.json",
-        "provenance/init_schemes.py",
-        "provenance/versions.txt",
+def test_a_trial_has_its_params_metrics_and_the_tag_complete(store):
+    study, trained = run()
+    assert trained == ["a/0", "b/0", "a/1", "b/1"]
+    found = runs("trial")
+    assert sorted(found) == sorted(trial.key for trial in TRIALS)
+    for trial in TRIALS:
+        logged = found[trial.key]
+        assert logged.data.params == {
+            "scheme": trial.arm,
+            "seed": str(trial.seed),
+            "data": "toy",
+            "size": "8",
+            "lr": "0.5",
+            "epochs": "2",
+        }
+        metrics = logged.data.metrics
+        assert metrics.pop("seconds") > 0
+        assert metrics == {"val/loss": 0.75, **record(trial).metrics}
+        tags = logged.data.tags
+        assert (tags["complete"], tags["trial"], tags["study"]) == ("true", trial.key, "toy")
+        assert tags["mlflow.parentRunId"] == study.run_id
+        assert tags["study_key"] == study.key
+        assert logged.info.status == "FINISHED"
+        history = MlflowClient().get_metric_history(logged.info.run_id, "val/loss")
+        assert [(point.step, point.value) for point in history] == [(1, 1.25), (2, 0.75)]
+        assert files(logged.info.run_id) == ["note.txt", "record.safetensors", "trial.json"]
+    group = json.loads(Store().read(Store().run(found["b/1"].info.run_id), "trial.json"))["group"]
+    assert [Trial.of(member).key for member in group] == ["a/1", "b/1"]
+
+
+def test_a_study_keeps_all_that_made_its_numbers(store, tmp_path):
+    study, _ = run()
+    (parent,) = runs("study").values()
+    assert (parent.data.metrics, parent.data.params) == ({}, {})
+    assert parent.info.status == "FINISHED"
+    tags = parent.data.tags
+    assert (tags["study"], tags["data"], tags["schema"]) == ("toy", "toy", "2")
+    (data,) = parent.inputs.dataset_inputs
+    assert (data.dataset.name, data.dataset.digest) == ("toy", "f" * 36)
+    assert [Path(name).name for name in files(parent.info.run_id, "study")] == [
+        "changes.diff",
+        "config.json",
+        "data.json",
+        "facts.json",
+        "init_schemes.py",
+        "shared.safetensors",
+        "versions.txt",
     ]
-    assert files(done.run_id, "report") == [
-        "report/study.json",
-        "report/table.csv",
-        "report/table.png",
+    path = MlflowClient().download_artifacts(study.run_id, "study/facts.json", str(tmp_path))
+    facts = json.loads(Path(path).read_text())
+    assert facts["settings"] == {
+        "train": {"lr": 0.5, "epochs": 2},
+        "data": {"size": 8},
+        "note": None,
+    }
+    assert facts["weights"] == {"w": "1"}
+
+
+def test_more_seeds_and_arms_train_what_is_missing(store):
+    first, _ = run(TRIALS)
+    more = [Trial(arm, seed) for seed in (0, 1, 2) for arm in ("a", "b", "c")]
+    second, trained = run(more)
+    assert trained == ["c/0", "c/1", "a/2", "b/2", "c/2"]
+    assert (second.key, second.run_id) == (first.key, first.run_id)
+    assert run(TRIALS)[1] == []
+    assert run([Trial("c", 1)])[1] == []
+    assert len(runs("trial")) == 9
+    assert len(runs("study")) == 1
+
+
+def test_the_key_follows_what_numbers_depend_on_and_nothing_else(monkeypatch):
+    def changed(**options):
+        return toy({**CONFIG, **options}).key
+
+    base = toy().key
+    here = {**CONFIG["data"], "data": "folder:/elsewhere", "data_root": "/x", "memory": 9.0}
+    assert changed(seeds=9, schemes=("a",), data=here, device={"device": "auto"}) == base
+    keys = [
+        base,
+        changed(train={"lr": 0.6, "epochs": 2}),
+        changed(data={**CONFIG["data"], "size": 9}),
+        toy(card=replace(CARD, fingerprint="e" * 64)).key,
+        toy(device="cuda (a card), bfloat16").key,
+        toy(weights={"w": "2"}).key,
     ]
-    assert files(runs("trial")[0].info.run_id) == ["counts.csv", "result.safetensors"]
-    path = MlflowClient().download_artifacts(done.run_id, "report/study.json", str(tmp_path))
-    page = json.loads(Path(path).read_text())
-    assert (page["study"], page["question"]) == ("toy", "Does it?")
-    assert page["verdicts"] == [{"claim": "X1", "verdict": "supported"}]
-    assert page["data"]["classes"] == ["1", "2 größer"]
-    assert page["exhibits"][0]["figure"] is True
-    assert {"command", "commit", "versions", "device", "seconds"} <= page["provenance"].keys()
+    monkeypatch.setattr(provenance, "versions", lambda: {"torch": "9"})
+    keys.append(toy().key)
+    monkeypatch.undo()
+    monkeypatch.setattr(code, "code_hash", lambda _: "other code")
+    keys.append(toy().key)
+    assert len(set(keys)) == len(keys)
+
+
+def test_a_weight_file_replaced_under_a_killed_study_is_another_study(store):
+    def interrupted(job):
+        if job.trials[0].seed:
+            raise KeyboardInterrupt
+        return [record(trial) for trial in job.trials]
+
+    with pytest.raises(KeyboardInterrupt):
+        run(trainer=interrupted)
+    _, trained = run(weights={"w": "another content"})
+    assert trained == [trial.key for trial in TRIALS]
+    assert len(Store().runs("tags.role = 'study'")) == 2
 
 
 @pytest.mark.filterwarnings("error")
 def test_a_number_that_is_not_finite_never_reaches_mlflow(store):
-    with toy() as study:
-        for group in study.missing(GROUPS[:1]):
-            study.epoch(group, epoch(1, group, math.nan))
-            study.epoch(group, epoch(2, group, math.inf))
-            study.epoch(group, epoch(3, group))
-            study.finish(group, [result(trial, **{"test/loss": -math.inf}) for trial in group])
-    for run in runs("trial"):
-        assert run.data.metrics.keys() == {"val/loss", "test/accuracy"}
-        history = MlflowClient().get_metric_history(run.info.run_id, "val/loss")
-        assert [point.step for point in history] == [3]
-    assert study.results[GROUPS[0][0]].metrics["test/loss"] == -math.inf  # kept for our arithmetic
+    def train(job):
+        for index, loss in enumerate((math.nan, math.inf, 0.5), 1):
+            job.epoch(epoch(index, job.trials, loss))
+        return [record(trial, **{"test/loss": -math.inf}) for trial in job.trials]
+
+    run(TRIALS[:1], train)
+    (logged,) = runs("trial").values()
+    assert logged.data.metrics.keys() == {"val/loss", "test/accuracy", "seconds"}
+    history = MlflowClient().get_metric_history(logged.info.run_id, "val/loss")
+    assert [point.step for point in history] == [3]
+    kept = Record.unpack(Store().read(Store().run(logged.info.run_id), "record.safetensors"))
+    assert kept.metrics["test/loss"] == -math.inf  # for our own arithmetic
+    assert math.isnan(kept.curves["val/loss"][0])
 
 
 @pytest.mark.parametrize(
     ("error", "status"), [(KeyboardInterrupt, "KILLED"), (ZeroDivisionError, "FAILED")]
 )
-def test_what_is_unfinished_ends_as_killed_or_failed(store, error, status):
-    def stop():
-        with toy() as study:
-            groups = study.missing(GROUPS)
-            study.finish(next(groups), [result(trial) for trial in GROUPS[0]])
-            study.epoch(next(groups), epoch(1, GROUPS[1]))
-            for trial in GROUPS[1]:
-                study._log(trial)  # as the clock would after ten seconds
+def test_a_study_that_stops_keeps_what_is_done(store, error, status):
+    def train(job):
+        if job.trials[0].seed == 1:
             raise error
+        return [record(trial) for trial in job.trials]
 
     with pytest.raises(error):
-        stop()
-    assert [run.info.status for run in runs("study")] == [status]
-    assert [run.info.status for run in runs("trial")] == ["FINISHED"] * 2 + [status] * 2
-    assert ["complete" in run.data.tags for run in runs("trial")] == [True] * 2 + [False] * 2
+        run(trainer=train)
+    (parent,) = runs("study").values()
+    assert parent.info.status == status
+    assert sorted(runs("trial")) == ["a/0", "b/0"]
+    assert run()[1] == ["a/1", "b/1"]
+    (parent,) = runs("study").values()
+    assert parent.info.status == "FINISHED"
 
 
-def test_the_same_command_trains_only_what_is_missing(store, monkeypatch):
-    finished, end = [], module.Store.end
+def away(*_):
+    raise StoreError("MLflow store x: away")
 
-    def dies(self, run_id, status):  # after the first trial of the second group
-        if len(finished) == 3:
-            raise ZeroDivisionError
-        finished.append(run_id)
-        end(self, run_id, status)
 
+def test_a_store_that_goes_away_costs_nothing(store, monkeypatch, capsys):
     with monkeypatch.context() as patch:
-        patch.setattr(module.Store, "end", dies)
-        with pytest.raises(ZeroDivisionError), toy() as first:
-            train(first)
-    MlflowClient().set_terminated(first.run_id, "KILLED")
-    with toy() as second:
-        assert train(second) == [GROUPS[1]]  # a group is trained whole
-        conclude(second)
-    assert second.run_id == first.run_id
-    complete = [run for run in runs("trial") if run.data.tags.get("complete")]
-    assert sorted(run.data.tags["trial"] for run in complete) == ["a/0", "a/1", "b/0", "b/1"]
-    for group in GROUPS:
-        for trial in group:
-            expected, seen = result(trial), second.results[trial]
-            assert seen.metrics == expected.metrics
-            assert seen.arrays.keys() == expected.arrays.keys()
-            for name, array in expected.arrays.items():
-                assert seen.arrays[name].dtype == array.dtype
-                assert (seen.arrays[name] == array).all()
-    (parent,) = runs("study")
-    assert (parent.info.status, parent.data.tags["complete"]) == ("FINISHED", "true")
+
+        def leaves(job):
+            patch.setattr(Store, "create", away)
+            patch.setattr(Store, "runs", away)
+            patch.setattr(Store, "end", away)
+            return Trainer()(job)
+
+        run(trainer=leaves)
+    printed = capsys.readouterr().out
+    assert printed.count("the study goes on, what it finds is kept in") == 1
+    assert "4 trials wait in" in printed
+    assert runs("trial") == {}
+    assert run()[1] == []  # the next start sends them first
+    assert sorted(runs("trial")) == ["a/0", "a/1", "b/0", "b/1"]
+    assert all(found.data.tags["complete"] == "true" for found in runs("trial").values())
+    assert send_all(Store()) == (0, 0)
 
 
-def test_a_complete_study_is_not_taken_up_again(done):
-    with toy() as again:
-        assert train(again) == GROUPS
-    assert again.run_id != done.run_id
+@pytest.mark.parametrize("step", ["create", "log", "upload", "end"])
+def test_a_trial_is_sent_once_wherever_it_was_broken_off(store, monkeypatch, step):
+    with monkeypatch.context() as patch:
+        calls, honest = [], getattr(Store, step)
+
+        def breaks(self, *args, **kwargs):
+            calls.append(step)
+            if len(calls) >= 4:
+                away()
+            return honest(self, *args, **kwargs)
+
+        patch.setattr(Store, step, breaks)
+        run()
+    before = len(runs("trial"))
+    store_ = Store()
+    sent, waiting = send_all(store_)
+    assert waiting == 0
+    assert sent > 0 or before == 4
+    found = runs("trial")
+    assert sorted(found) == ["a/0", "a/1", "b/0", "b/1"]
+    assert all(one.data.tags["complete"] == "true" for one in found.values())
+    assert all(one.data.metrics["test/loss"] == 1 / 3 for one in found.values())
 
 
-def test_two_equal_commands_at_once_are_two_studies(store):
+def test_two_that_train_the_same_leave_one_of_each(store):
     with toy() as one, toy() as other:
-        assert one.run_id != other.run_id
-        train(one)
-        train(other)
-        conclude(one)
-        conclude(other)
-    assert len(runs("study")) == 2
-    assert len(runs("trial")) == 8
+        assert one.run_id == other.run_id
+        one.run(TRIALS, Trainer())
+        trainer = Trainer()
+        other.run([*TRIALS, Trial("c", 0)], trainer)
+        assert trainer.trained == ["c/0"]
+    folder = one.folder
+    facts = {"params": {}, "tags": {}, "group": [], "started": 1.0, "ended": 2.0}
+    folder.keep(TRIALS[0], record(TRIALS[0]), facts)  # as if trained by a third meanwhile
+    assert folder.send(Store()) == 1
+    assert len(outbox.kept(Store(), one.key)) == 5
+    assert len(runs("trial")) == 5
 
 
-def test_the_key_follows_all_that_the_numbers_depend_on(monkeypatch, tmp_path):
-    from dataclasses import replace
-
-    def key(**changes):
-        return toy(**changes).key
-
-    keys = [
-        key(),
-        key(config={**CONFIG, "train": {"lr": 0.6, "epochs": 2}}),
-        key(card=replace(CARD, fingerprint="e" * 64)),
-        key(device="cuda:0 (a card), bfloat16"),
-    ]
-    assert key() == keys[0]
-    monkeypatch.setattr(provenance, "versions", lambda: {"torch": "9"})
-    keys.append(key())
-    monkeypatch.undo()
-    monkeypatch.setattr(provenance, "code_hash", lambda _: "other code")
-    keys.append(key())
-    assert len(set(keys)) == len(keys)
+def test_a_damaged_record_is_set_aside_and_trained_again(store, capsys):
+    study, _ = run()
+    found = Store().run(runs("trial")["b/0"].info.run_id)
+    path = Path(found.artifacts, "record.safetensors")
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(bytes(content))
+    assert run()[1] == ["b/0"]
+    assert f"trial b/0: its record in run {found.id} is set aside" in capsys.readouterr().out
+    Path(Store().run(runs("trial")["a/1"].info.run_id).artifacts, "record.safetensors").unlink()
+    assert run()[1] == ["a/1"]
+    assert sorted(runs("trial")) == ["a/0", "a/1", "b/0", "b/1"]
 
 
-def test_checkpoints_of_groups_lie_apart(store):
-    with toy() as one, toy() as same, toy(device="cuda:0") as other:
-        places = {study.checkpoint(group) for study in (one, same, other) for group in GROUPS}
-    assert len(places) == 4
-    assert all(place.is_relative_to(store / "mlruns" / "checkpoints") for place in places)
+def test_only_one_program_is_trained_when_one_is_asked_for(store):
+    group = [Trial("b", 5), Trial("a", 5)]
+    token = module.ONLY.set(group)
+    trainer = Trainer()
+    try:
+        with pytest.raises(module.Repeated), toy() as study:
+            study.run(TRIALS, trainer)
+    finally:
+        module.ONLY.reset(token)
+    assert trainer.trained == ["b/5", "a/5"]
 
 
-def test_a_trials_own_params_win_over_the_options(store):
-    trial = Trial("a", 3, (("lr", 0.125), ("depth", 5)))
-    with toy() as study:
-        train(study, [[trial]])
-    (run,) = runs("trial")
-    assert run.data.params["lr"] == "0.125"
-    assert run.data.params["depth"] == "5"
-    assert trial.key == run.info.run_name == "a/3/lr=0.125/depth=5"
+def test_checkpoints_of_programs_and_studies_lie_apart_and_go_when_results_are_kept(store):
+    places = []
+
+    def train(job):
+        job.checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        job.checkpoint.touch()
+        places.append(job.checkpoint)
+        assert job.checkpoint.exists()
+        return [record(trial) for trial in job.trials]
+
+    run(trainer=train)
+    run(trainer=train, device="cuda")
+    assert len(set(places)) == 4
+    assert not any(place.exists() for place in places)
+    assert all(place.is_relative_to(store / "mlruns") for place in places)
 
 
-def test_results_come_back_bit_by_bit(tmp_path):
-    before = Result(
-        {"x": 0.1, "nan": math.nan, "inf": math.inf},
-        {"empty": np.zeros((0, 3), np.float32), "bytes": np.arange(5, dtype=np.uint8)},
-    )
-    before.save(tmp_path)
-    after = Result.load(tmp_path / "result.safetensors")
-    assert str(after.metrics) == str(before.metrics)
-    assert {name: array.tobytes() for name, array in after.arrays.items()} == {
-        name: array.tobytes() for name, array in before.arrays.items()
-    }
-    assert after.arrays["empty"].shape == (0, 3)
+def test_a_program_that_returns_too_few_records_is_an_error(store):
+    with pytest.raises(ValueError, match="zip"):
+        run(trainer=lambda job: [record(job.trials[0])])
+
+
+def test_a_store_that_is_away_at_the_start_is_one_line(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/file/mlflow.db")
+    with pytest.raises(UserError, match="MLflow store sqlite:") as caught, toy():
+        pass
+    assert "\n" not in str(caught.value)
