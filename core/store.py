@@ -264,7 +264,9 @@ class Store:
         """Return the content of an artifact. Raises FileNotFoundError where there is none."""
         if run.artifacts.startswith("file:"):
             return Path(url2pathname(urlparse(run.artifacts).path), artifact).read_bytes()
-        if not re.match(r"[a-z0-9+.-]+:", run.artifacts):  # a path; a hundred times as fast as MLflow's own copy
+        if not re.match(
+            r"[a-z0-9+.-]+:", run.artifacts
+        ):  # a path; a hundred times as fast as MLflow's own copy
             return Path(run.artifacts, artifact).read_bytes()
         with tempfile.TemporaryDirectory() as folder:
             path = self._client.download_artifacts(run.id, artifact, folder)

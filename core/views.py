@@ -1,8 +1,9 @@
 """The saved view of a study on the MLflow page, as the page itself would store it.
 
 MLflow opens on its LLM pages, shows ten runs and no column. A view saved as an experiment tag
-(since MLflow 3.15) opens on the trials of one study, grouped by arm. The format is MLflow's own
-and undocumented: `serializePersistedState` of its web page.
+(since MLflow 3.15) opens on the arms of one study. The page loads 100 runs: a view that grouped
+the trials would average those that are loaded, and lose the worst arms without a word. The format
+is MLflow's own and undocumented: `serializePersistedState` of its web page.
 """
 
 import base64
@@ -18,23 +19,21 @@ TAG = "mlflow.sharedViewState."
 
 
 def saved_view(
-    name: str, arm: str, columns: Sequence[str], parent: str, now: float | None = None
+    name: str, params: Sequence[str], columns: Sequence[str], key: str, now: float | None = None
 ) -> str:
-    """Return the value of the tag that shows the complete children of `parent`, grouped by `arm`.
+    """Return the value of the tag that shows the arms of the study `key`.
 
-    arm: name of a param. columns: names of metrics. now: seconds since 1970, else the present.
+    params: names of params. columns: names of metrics, each shown with its interval; the first
+    one sorts. now: seconds since 1970, else the present.
     """
     moment = int((now or time.time()) * 1000)
-    metrics = [f"metrics.`{column}`" for column in columns]
+    bounds = [f"metrics.`{column}{end}`" for column in columns for end in ("", "_low", "_high")]
     state = {
-        "searchFilter": f"tags.mlflow.parentRunId = '{parent}' AND tags.complete = 'true'",
-        "orderByKey": metrics[0],
+        "searchFilter": f"tags.role = 'arm' AND tags.study_key = '{key}'",
+        "orderByKey": f"metrics.`{columns[0]}`",
         "orderByAsc": False,
-        "groupBy": {
-            "aggregateFunction": "average",
-            "groupByKeys": [{"mode": "param", "groupByData": arm}],
-        },
-        "selectedColumns": [*(f"params.`{name}`" for name in (arm, "seed")), *metrics],
+        "groupBy": None,
+        "selectedColumns": [*(f"params.`{name}`" for name in params), *bounds, "metrics.`n`"],
         "runsHiddenMode": "SHOWALL",
     }
     packed = "deflate;" + base64.b64encode(zlib.compress(json.dumps(state).encode())).decode()

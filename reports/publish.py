@@ -60,10 +60,14 @@ def _describe(store: Store, experiment: str, study: Study) -> None:
         for name, entry in study.entries.items()
     )
     note = f"{lesson.question}\n\n{verdicts}\n\n{study.size}; `{study.facts['command']}`"
-    store.log(study.run.id, tags={"mlflow.note.content": note, "complete": "true"})
-    view = views.saved_view(f"{study.title}: arms", arm, lesson.columns, study.run.id)
+    name = ", ".join([study.data, *study.size.split(", ")[1:]])
+    tags = {"mlflow.note.content": note, "mlflow.runName": name, "complete": "true"}
+    store.log(study.run.id, tags=tags)
+    key = str(study.trials.attrs["key"])
+    factors = [str(dim) for dim in study.trials["trained"].dims if dim not in ("arm", "seed")]
+    view = views.saved_view(f"{study.title}: arms", (arm, *factors), lesson.columns, key)
     about = {"mlflow.note.content": lesson.question}
-    store.describe(experiment, {views.TAG + study.trials.attrs["key"]: view, **about})
+    store.describe(experiment, {views.TAG + key: view, **about})
 
 
 def _tell(store: Store, experiment: str, study: Study) -> None:

@@ -31,7 +31,7 @@ def main(config: Config) -> None:
     store = Store()
     found = studies.collect(store).studies
     if not found:
-        raise UserError(f"MLflow store {store.name}: no complete study to show; run one first")
+        raise UserError(f"MLflow store {store.name}: no study to show; run one first")
     lines = ledger.build(found)
     cited = {e.study.run.id: e.study for line in lines for e in line.evidence[:1]}.values()
     commands = {portable(s.facts["command"], config.data_root): s.seconds for s in cited}

@@ -116,7 +116,7 @@ def invent() -> Callable[..., "xr.Dataset"]:
     """
     from core import dataset
 
-    def make(name, trials, shared=None, *, settings=None, **card):
+    def make(experiment, trials, shared=None, /, *, settings=None, **card):
         from core.trials import Shared
 
         known = {
@@ -133,7 +133,7 @@ def invent() -> Callable[..., "xr.Dataset"]:
             "conflicts": [],
         }
         facts = {"settings": settings or {}, "device": "cpu", "code": "0", "arm": "arm"}
-        attrs = {"study": name, "card": {**known, **card}, "facts": facts, "left_out": []}
+        attrs = {"study": experiment, "card": {**known, **card}, "facts": facts, "left_out": []}
         attrs |= {"key": "0" * 16, "run": "0" * 32, "runs": {}, "groups": {}}
         return dataset.build(list(trials.items()), shared or Shared(), attrs)
 

@@ -36,7 +36,8 @@ def test_words_do_not_count():
 
 
 @pytest.mark.parametrize(
-    "change", [("x + 1", "x - 1"), ("x < 0", "x <= 0"), ("import os", "import sys"), ("def f", "def g")]
+    "change",
+    [("x + 1", "x - 1"), ("x < 0", "x <= 0"), ("import os", "import sys"), ("def f", "def g")],
 )
 def test_what_can_change_a_number_counts(change):
     assert essence(BASE) != essence(BASE.replace(*change))
@@ -48,7 +49,10 @@ def test_a_study_depends_on_no_test_no_caption_and_no_store(script):
     assert f"experiments/{script.name}" in names
     assert any(name.startswith("core/") for name in names)
     judging = ("intervals", "components", "comparisons", "power", "verdicts", "ranking")
-    forbidden = {f"core/evaluation/{name}.py" for name in judging} | {"core/store.py", "core/study.py"}
+    forbidden = {f"core/evaluation/{name}.py" for name in judging} | {
+        "core/store.py",
+        "core/study.py",
+    }
     assert not names & forbidden
     assert not any(name.startswith("reports/") for name in names)
 

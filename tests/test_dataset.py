@@ -82,7 +82,10 @@ def test_images_that_do_not_match_are_named():
 def test_labels_of_parts_are_joined_by_name():
     shared = Shared(
         {"image@cats": ("c1", "both"), "image@dogs": ("both", "d1")},
-        {"label@cats": (("image@cats",), np.array([0, 1])), "label@dogs": (("image@dogs",), np.array([1, 5]))},
+        {
+            "label@cats": (("image@cats",), np.array([0, 1])),
+            "label@dogs": (("image@dogs",), np.array([1, 5])),
+        },
     )
     trials = [
         (trial("a", 0, task="cats"), Record({}, {"hit": (("image@cats",), np.array([1, 0]))})),

@@ -7,7 +7,7 @@ import zlib
 from mlflow import MlflowClient
 
 from core import provenance, views
-from core.tracking import Store
+from core.store import Store
 
 
 def decoded(view):
@@ -15,31 +15,44 @@ def decoded(view):
     return json.loads(zlib.decompress(base64.b64decode(packed)))
 
 
+def view_of(key):
+    return views.saved_view(
+        "a name", ("scheme", "scale"), ["test/accuracy", "test/loss"], key, 12.0
+    )
+
+
 def test_the_saved_view_can_be_decoded():
-    view = views.saved_view("a name", "scheme", ["test/accuracy", "test/loss"], "p1", now=12.0)
+    view = view_of("k1")
     assert json.loads(view)["createdAt"] == 12_000
     state = decoded(view)
-    assert state["groupBy"]["groupByKeys"] == [{"mode": "param", "groupByData": "scheme"}]
+    assert state["groupBy"] is None
     assert state["selectedColumns"] == [
         "params.`scheme`",
-        "params.`seed`",
+        "params.`scale`",
         "metrics.`test/accuracy`",
+        "metrics.`test/accuracy_low`",
+        "metrics.`test/accuracy_high`",
         "metrics.`test/loss`",
+        "metrics.`test/loss_low`",
+        "metrics.`test/loss_high`",
+        "metrics.`n`",
     ]
     assert state["orderByKey"] == "metrics.`test/accuracy`"
-    assert state["searchFilter"] == "tags.mlflow.parentRunId = 'p1' AND tags.complete = 'true'"
     assert len(view) < 5000  # MLflow's limit of a tag's value
 
 
-def test_the_views_filter_is_one_that_mlflow_takes(store):
+def test_the_views_filter_shows_the_arms_of_one_study(store):
     one = Store()
     place = one.experiment("x")
-    parent = one.create(place, "parent", {})
-    trials = [one.create(place, "trial", {"mlflow.parentRunId": parent}) for _ in range(2)]
-    one.end(trials[0], "FINISHED")
-    query = decoded(views.saved_view("v", "scheme", ["a"], parent))["searchFilter"]
-    assert [run.info.run_id for run in MlflowClient().search_runs([place], query)] == trials[:1]
-    one.describe(place, {views.TAG + "key": views.saved_view("v", "scheme", ["a"], parent)})
+    made = {
+        (role, key): one.create(place, role, {"role": role, "study_key": key})
+        for role in ("study", "arm", "trial")
+        for key in ("k1", "k2")
+    }
+    query = decoded(view_of("k1"))["searchFilter"]
+    found = MlflowClient().search_runs([place], query)
+    assert [run.info.run_id for run in found] == [made["arm", "k1"]]
+    one.describe(place, {views.TAG + "key": view_of("k1")})
     tags = MlflowClient().get_experiment(place).tags
     assert decoded(tags["mlflow.sharedViewState.key"])["searchFilter"] == query
 

@@ -1,92 +1,107 @@
-"""The ledger takes the newest study that can say something, one a data set."""
+"""The ledger takes the strongest evidence, by a rule that no result enters; claims are complete."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
-from core.results import Run
+from core.evaluation.intervals import mean
+from core.evaluation.verdicts import superior
+from core.store import Run
 from reports import ledger
-from reports.studies import Shelf, Study
-from reports.verdicts import claims
+from reports.judge import Entry
+from reports.lessons import claims, lessons
+from reports.studies import Study
 
-PART = {"name": "rule - other", "unit": "points", "value": 0.02, "low": 0.01, "high": 0.03}
+DECISION = superior(mean(np.array([[0.5], [0.6], [0.7]])))
 
 
-def study(name, data, started, claim="W3", parts=(PART,), synthetic=False, verdict="supported"):
-    row = {
-        "claim": claim,
-        "verdict": verdict,
-        "needed": "",
-        "comment": "",
-        "same_data": claims()[claim].data == data,
-        "parts": list(parts),
-    }
-    page = {
-        "study": "init_schemes",
-        "verdicts": [row],
-        "data": {"name": data, "synthetic": synthetic},
-    }
-    return Study(Run(name, "FINISHED", {"study": "init_schemes"}, started), page)
+@dataclass(frozen=True)
+class Stored(Study):
+    """A study whose entries are given."""
+
+    entries: dict = None
+
+
+def study(name, data, started=1, claim="W3", *, tested=True, synthetic=False, seeds=3, **entry):
+    known = claims()[claim]
+    made = Entry(
+        claim=known,
+        decision=replace(DECISION, **entry) if tested else None,
+        lacking="" if tested else "No arm.",
+        same_data=known.data == data,
+        departures=entry.pop("departures", ()),
+    )
+    trials = SimpleNamespace(
+        attrs={"study": "init_schemes", "card": {"name": data, "synthetic": synthetic}},
+        sizes={"seed": seeds},
+    )
+    run = Run(name, "FINISHED", {"study": "init_schemes"}, started, "")
+    return Stored(run, trials, {claim: made})
 
 
 def lines(*studies):
-    newest_first = sorted(studies, key=lambda each: -each.run.started)
-    return {line.name: line for line in ledger.build(newest_first)}
+    return {line.claim.name: line for line in ledger.build(studies)}
+
+
+def ids(line):
+    return [evidence.study.run.id for evidence in line.evidence]
 
 
 def test_every_claim_has_a_line_and_says_what_runs_it():
     found = lines()
     assert list(found) == list(claims())
-    assert {line.verdict for line in found.values()} == {"not run"}
+    assert {line.verdict for line in found.values()} == {"not tested"}
     assert all(line.claim.command.startswith("python experiments/") for line in found.values())
 
 
-def test_the_newest_study_of_a_data_set_speaks():
-    found = lines(study("old", "digits", 1, verdict="refuted"), study("new", "digits", 2))
-    assert [entry.study.run.id for entry in found["W3"].entries] == ["new"]
-    assert found["W3"].verdict == "supported"
-    assert found["W1"].entries == []
+def test_more_seeds_outrank_a_later_run():
+    few, many = study("few", "digits", 9, seeds=2), study("many", "digits", 1, seeds=10)
+    assert ids(lines(few, many)["W3"]) == ["many", "few"]
+    assert ids(lines(many, few)["W3"]) == ["many", "few"]
+    assert ids(lines(study("old", "digits", 1), study("new", "digits", 2))["W3"]) == ["new", "old"]
 
 
-def test_a_study_that_left_the_arms_out_gives_way_to_an_older_one():
-    partial = study("new", "digits", 2, parts=(), verdict="undecided")
-    assert lines(partial)["W3"].verdict == "undecided"
-    assert lines(partial, study("old", "digits", 1))["W3"].verdict == "supported"
+def test_what_was_not_tested_gives_way():
+    lacks = study("lacks", "fashion-mnist", 9, tested=False)
+    assert lines(lacks)["W3"].verdict == "not tested"
+    assert lines(lacks)["W3"].lacking == "No arm."
+    assert ids(lines(lacks, study("has", "digits"))["W3"]) == ["has"]
 
 
-def test_what_was_not_measured_is_shown_only_where_nothing_was():
-    empty = [study(name, name, 1, parts=(), verdict="undecided") for name in ("digits", "mnist")]
-    (entry,) = lines(*empty)["W3"].entries
-    assert entry.row["verdict"] == "undecided"
-    found = lines(*empty, study("c", "cifar10", 1))["W3"].entries
-    assert [each.study.data for each in found] == ["cifar10"]
-
-
-def test_published_data_comes_first_and_synthetic_last():
-    made = study("a", "lesions", 9, synthetic=True)
-    found = lines(made, study("b", "digits", 5), study("c", "fashion-mnist", 1))
-    assert [entry.study.data for entry in found["W3"].entries] == [
-        "fashion-mnist",
-        "digits",
-        "lesions",
+def test_published_data_and_protocol_come_first_then_photographs_and_drawings_last():
+    made = [
+        study("drawn", "lesions", 9, synthetic=True, seeds=90),
+        study("toy", "digits", 5, seeds=50),
+        study("folder", "folder:clothes", 5, seeds=40),
+        study("other-protocol", "fashion-mnist", 5, seeds=30),
+        study("published", "fashion-mnist", 1, seeds=2),
     ]
+    made[3].entries["W3"] = replace(made[3].entries["W3"], departures=("15 of 2 epochs",))
+    found = lines(*made)["W3"]
+    assert ids(found) == ["published", "other-protocol", "folder", "toy", "drawn"]
+    assert found.as_published
+    assert found.evidence[1].caveats == ["15 of 2 epochs"]
+    assert found.evidence[4].caveats == ["synthetic", "not the published data"]
 
 
-def test_a_shelf_shows_the_newest_of_each_experiment_and_data_set():
-    old, new, other = (
-        study("old", "digits", 1),
-        study("new", "digits", 2),
-        study("x", "mnist", 1),
-    )
-    shelf = Shelf([new, old, other], {})
-    assert [each.run.id for each in shelf.newest()] == ["new", "x"]
+def test_the_headline_counts_what_was_trained_as_published_apart():
+    found = list(lines(study("a", "fashion-mnist"), study("b", "digits", claim="W4")).values())
+    published, elsewhere = (ledger.counts(found, as_published=side) for side in (True, False))
+    assert sum(published.values()) == 1
+    assert published[DECISION.verdict] == 1
+    assert elsewhere[DECISION.verdict] == 1
+    assert elsewhere["not tested"] == len(claims()) - 2
 
 
 def test_claims_are_complete():
+    assert sum(len(lesson.claims) for lesson in lessons()) == len(claims())
     for name, claim in claims().items():
         assert claim.statement.endswith("."), name
         assert claim.margin >= 0, name
-        assert not claim.test.endswith("."), name  # the page ends the sentence
+        assert claim.decided_by, name
+        assert not claim.decided_by.endswith("."), name  # the page ends the sentence
+        assert claim.published, name
         with pytest.raises(AttributeError):
-            claim.margin = 1  # type: ignore[misc]
-    assert replace(claims()["W1"], margin=0.5).margin == 0.5
+            claim.margin = 1

@@ -8,18 +8,24 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
+
+import reports
 
 from core.errors import UserError
 from core.provenance import ROOT
-from core.tracking import Store
+from core.store import Store
 from experiments.init_schemes import SMOKE
-from reports import page, studies
+from reports import ledger, page, pictures, studies
 from reports.__main__ import Config, main
-from reports.verdicts import claims
+from reports.lessons import Exhibit, claims
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
 CHECK = """<script>addEventListener("load", () => {
@@ -65,13 +71,16 @@ def test_json_is_the_study_unrounded(study_store, tmp_path):
     assert made["schema"] == page.SCHEMA
     assert [line["claim"] for line in made["ledger"]] == list(claims())
     (study,) = made["studies"]
-    assert study["config"]["seeds"] == SMOKE.seeds
+    assert study["provenance"]["settings"]["width"] == SMOKE.width
+    assert study["size"] == {"arm": 3, "seed": 2, "scale": 2}
     lines = {line["claim"]: line for line in made["ledger"]}
-    (entry,) = lines["W6"]["entries"]
+    (evidence,) = lines["W6"]["evidence"]
     (row,) = [row for row in study["verdicts"] if row["claim"] == "W6"]
-    assert entry["parts"] == row["parts"]
-    assert entry["run"] == study["run"]
+    assert evidence["decision"] == row["decision"]
+    assert evidence["run"] == study["run"]
     assert lines["W6"]["verdict"] == row["verdict"]
+    expected = reports.verdicts(reports.load("init_schemes"))["W6"]
+    assert row["decision"]["p_supported"] == expected.p_supported
 
 
 def test_markdown_has_whole_tables(study_store, tmp_path):
@@ -87,21 +96,55 @@ def test_markdown_has_whole_tables(study_store, tmp_path):
     assert len(schemes) == 2 * len(SMOKE.schemes)
 
 
-def test_an_incomplete_study_is_left_out_and_counted(study_store, store):
-    # `store` is the later fixture: an empty store, on which an unfinished study is begun.
+def test_what_cannot_be_read_is_named_and_stops_nothing(studied, tmp_path, monkeypatch, capsys):
+    """A study without trials, one of another schema, a run that bears our tags by chance."""
+    shutil.copytree(studied, tmp_path / "store")
+    copy = f"sqlite:///{tmp_path}/store/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", copy)
     one = Store()
-    tags = {"role": "study", "study": "init_schemes", "data": "digits"}
-    one.end(one.create(one.experiment("init_schemes"), "broken off", tags), "KILLED")
+    place = one.experiment("init_schemes")
+    tags = {"role": "study", "study": "init_schemes", "data": "digits", "schema": "2"}
+    names = {"empty": {**tags, "study_key": "0"}, "old": {"role": "study"}, "keyless": tags}
+    names["foreign"] = {**tags, "study": "somebody_elses"}
+    made = {name: one.create(place, name, given) for name, given in names.items()}
     shelf = studies.collect(one)
-    assert (shelf.studies, shelf.left_out) == ([], {"KILLED": 1})
-    with pytest.raises(UserError, match="1 are not complete"):
-        main(Config())
+    assert [study.name for study in shelf.studies] == ["init_schemes"]
+    assert len(shelf.left_out) == 4
+    assert all(any(run_id in line for line in shelf.left_out) for run_id in made.values())
+    main(Config(out=tmp_path / "r.html"))
+    assert "4 stored things were left out" in (tmp_path / "r.html").read_text()
+    assert capsys.readouterr().err.count("left out: study ") == 4
+
+
+def test_a_damaged_trial_is_named_and_left_out(studied, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{studied}/mlflow.db")
+    run = Store().runs("tags.role = 'trial'")[0]
+    honest = Store.read
+
+    def damaged(self, asked, artifact):
+        content = honest(self, asked, artifact)
+        return content[:-1] if (asked.id, artifact) == (run.id, "record.safetensors") else content
+
+    monkeypatch.setattr(Store, "read", damaged)
+    shelf = studies.collect(Store())
+    (study,) = shelf.studies
+    assert int(study.trials["trained"].sum()) == 9
+    assert [run.id in line for line in shelf.left_out] == [True]
+
+
+def test_two_studies_on_one_data_set_both_have_a_section(studied, tmp_path, monkeypatch):
+    """The newest once replaced all others of its experiment and data set."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{studied}/mlflow.db")
+    shelf = studies.collect(Store())
+    twice = studies.Shelf([*shelf.studies, *shelf.studies], [])
+    text = page.html(twice, ledger.build(twice.studies))
+    assert text.count('class="study"') == 2
 
 
 def test_filters_and_bad_options(study_store, tmp_path):
-    with pytest.raises(UserError, match="no complete study"):
+    with pytest.raises(UserError, match="no study to report"):
         main(Config(study=("autoencoders",)))
-    with pytest.raises(UserError, match="no complete study"):
+    with pytest.raises(UserError, match="no study to report"):
         main(Config(since="2999-01-01"))
     with pytest.raises(UserError, match="--since tomorrow: YYYY-MM-DD is wanted"):
         Config(since="tomorrow")
@@ -114,34 +157,70 @@ def test_text_is_escaped_and_backticks_are_code():
     assert page.code("run `a <b>` & go") == "run <code>a &lt;b&gt;</code> &amp; go"
 
 
-def test_photographs_are_embedded_with_losses_and_charts_are_not(tmp_path):
+def test_photographs_are_embedded_with_losses_and_charts_are_not():
     def embedded(pixels, kind):
-        Image.fromarray(pixels).save(tmp_path / "a.png")
+        content = io.BytesIO()
+        Image.fromarray(pixels).save(content, "png")
+        text = pictures.address(content.getvalue())
         start = f"data:image/{kind};base64,"
-        text = page.address(tmp_path / "a.png")
         assert text.startswith(start)
         data = base64.b64decode(text.removeprefix(start))
-        return data, np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(float)
+        seen = np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(float)
+        return content.getvalue(), data, seen
 
     y, x = np.mgrid[:500, :500] / 20
     scene = np.stack([np.sin(x + y), np.sin(x * y / 9), np.cos(y)], -1) * 90 + 128
     scene += np.random.default_rng(0).normal(0, 3, scene.shape)
-    data, seen = embedded(scene.clip(0, 255).astype(np.uint8), "webp")
-    assert len(data) < (tmp_path / "a.png").stat().st_size / 4
+    before, data, seen = embedded(scene.clip(0, 255).astype(np.uint8), "webp")
+    assert len(data) < len(before) / 4
     assert np.abs(seen - scene).mean() < 5
-    data, seen = embedded(np.full((400, 400, 3), 7, np.uint8), "png")
-    assert data == (tmp_path / "a.png").read_bytes()
+    before, data, _ = embedded(np.full((400, 400, 3), 7, np.uint8), "png")
+    assert data == before
+
+
+def draw(height, colour="red"):
+    drawn.append(height)
+    figure = Figure(figsize=(1, height))
+    figure.add_subplot().plot([1, 2], color=colour)
+    return figure
+
+
+drawn = []
+
+
+def test_a_figure_is_drawn_anew_only_when_what_it_shows_changes(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "KEPT", tmp_path)
+    monkeypatch.setattr(pictures, "_drawing_code", lambda module: "1")
+    frame = pd.DataFrame({"x": [1, 2]})
+
+    def shown(height=1, caption="a", frame=frame):
+        return pictures.png(Exhibit(caption=caption, table=frame, figure=partial(draw, height)))
+
+    drawn.clear()
+    assert shown() == shown(caption="another caption")
+    assert drawn == [1]
+    assert shown(2) != shown()
+    assert drawn == [1, 2]
+    monkeypatch.setattr(pictures, "_drawing_code", lambda module: "2")
+    shown()
+    assert drawn == [1, 2, 1]
 
 
 def test_an_interval_is_drawn_to_scale_with_its_margins():
-    part = {"value": 0.0, "low": -1.0, "high": 1.0, "margin": 0.5, "target": 0.0}
-    same, more = ({**part, "test": test} for test in ("equivalent", "superior"))
-    (first, second) = page.forest({"parts": [same, more]}, width=216)
+    bounds = SimpleNamespace(value=0.0, low=-1.0, high=1.0)
+    same, more = (
+        SimpleNamespace(estimate=bounds, margin=0.5, target=0.0, test=test, parts={})
+        for test in ("equivalent", "superior")
+    )
+    whole = SimpleNamespace(decision=SimpleNamespace(parts={"a": same, "b": more}))
+    (first, second) = page.forest(whole, width=216)
     assert (first["low"], first["value"], first["high"]) == (8.0, 108.0, 208.0)
     assert first["marks"] == [58.0, 158.0]
     assert second["marks"] == [158.0]
-    (flat,) = page.forest({"parts": [{**more, "low": 0.0, "high": 0.0, "margin": 0.0}]})
-    assert flat["low"] == flat["value"] == flat["high"] == flat["marks"][0]
+    flat = SimpleNamespace(value=0.0, low=0.0, high=0.0)
+    more.estimate, more.margin = flat, 0.0
+    (point,) = page.forest(SimpleNamespace(decision=more))
+    assert point["low"] == point["value"] == point["high"] == point["marks"][0]
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
@@ -156,6 +235,18 @@ def test_a_phone_shows_the_page_whole(text, tmp_path):
     seen = json.loads(re.search(r"\{.*\}", found.stdout).group())
     assert seen == {"wide": 0, "images": 7, "broken": 0, "nameless": 0}
     assert "CONSOLE" not in found.stderr
+
+
+def test_reports_load_no_torch(study_store, tmp_path):
+    """Judging and drawing run no network."""
+    out = tmp_path / "r.html"
+    code = "import sys; sys.argv = ['reports', '--out', sys.argv[1]]; import runpy\n"
+    code += "try: runpy.run_module('reports', run_name='__main__')\nexcept SystemExit: pass\n"
+    code += "print([name for name in ('torch', 'torchvision') if name in sys.modules])"
+    command = [sys.executable, "-c", code, str(out)]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert out.exists(), found.stderr
+    assert found.stdout.rstrip().endswith("[]")
 
 
 def test_the_command_line_answers_at_once():

@@ -4,7 +4,7 @@ import pytest
 
 from core.errors import UserError
 from reports import readme
-from reports.verdicts import claims
+from reports.lessons import claims
 
 BEGIN, END = readme.MARKS
 
@@ -34,8 +34,8 @@ def test_the_ledger_has_a_row_for_every_claim(study_store, tmp_path):
     assert [row.split("**")[1] for row in rows] == list(claims())
     assert all(row.count(" | ") == 3 for row in rows)
     assert "2 seeds, 359 images" in rows[5]
-    assert "digits, not the published data" in rows[5]
-    assert "not run | `python experiments/autoencoders.py" in text
+    assert "digits, not the published data, 1 of 2 epochs" in rows[5]
+    assert "not tested | This study has no arm ones. `python experiments/init_schemes.py" in text
     assert text.startswith("# Title")
     assert text.endswith("\nend\n")
     readme.main(readme.Config(file=file))
@@ -50,7 +50,7 @@ def test_a_file_that_is_not_there_is_one_line(study_store, tmp_path):
 def test_an_empty_store_leaves_the_file_as_it_is(store, tmp_path):
     file = tmp_path / "README.md"
     file.write_text(BEGIN + "old\n" + END)
-    with pytest.raises(UserError, match="no complete study to show"):
+    with pytest.raises(UserError, match="no study to show"):
         readme.main(readme.Config(file=file))
     assert file.read_text() == BEGIN + "old\n" + END
 

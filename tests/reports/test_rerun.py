@@ -3,7 +3,7 @@
 import pytest
 
 from core.errors import UserError
-from core.tracking import Store
+from core.store import Store
 from experiments.init_schemes import SMOKE
 from reports import rerun
 
@@ -19,15 +19,15 @@ def repeat(run_id):
 
 
 def test_a_trial_is_repeated_to_the_bit(study_store, capfd):
-    assert repeat(trials()["uniform-rule/1"].id) == 0
+    assert repeat(trials()["uniform-rule/1/scale=course"].id) == 0
     shown = capfd.readouterr().out
-    assert "uniform-rule/1 of init_schemes.py" in shown
+    assert "uniform-rule/1/scale=course of init_schemes.py" in shown
     assert shown.rstrip().endswith("identical")
     assert len(trials()) == SMOKE.seeds * (len(SMOKE.schemes) + 2)  # the store is as it was
 
 
 def test_a_number_that_differs_is_named(study_store, capfd, monkeypatch):
-    run = trials()["uniform-rule/0"]
+    run = trials()["uniform-rule/0/scale=course"]
     honest = Store.metrics
 
     def touched(self, run_id):

@@ -2,9 +2,11 @@
 
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from core.evaluation.intervals import mean
 from reports import words
 
 
@@ -27,12 +29,16 @@ def test_a_number_has_its_unit(value, unit, shown):
     assert words.number(value, unit) == shown
 
 
-def test_a_part_names_value_interval_and_n():
-    part = {"name": "rule", "unit": "percent", "value": 0.85, "low": 0.846, "high": 0.859}
-    sizes = {"n_seeds": 5, "n_images": 10_000}
-    assert words.part({**part, **sizes}) == "rule: 85.0 % (84.6 to 85.9; 5 seeds, 10,000 images)"
-    assert words.size({"n_seeds": 5, "n_images": 1}) == "5 seeds"
-    assert words.size({"n_seeds": 1, "n_images": 1}) == "1 run"
+def test_an_estimate_names_value_interval_and_n():
+    hits = np.zeros((2, 400), bool)
+    hits[:, :340] = True
+    found = mean(hits)
+    low, high = 100 * found.low, 100 * found.high
+    assert (
+        words.estimate(found, "percent") == f"85.0 % ({low:.1f} to {high:.1f}; 2 seeds, 400 images)"
+    )
+    assert words.estimate(found, "percent", "pair").endswith("2 seeds, 400 pairs)")
+    assert words.size(mean(np.array([[1.0], [2.0]]))) == "2 seeds"
 
 
 def test_a_table_joins_a_number_and_its_bounds():
