@@ -41,8 +41,8 @@ class Config:
     """
 
     arms: tuple[str, ...] = ARMS
-    """random: from random weights; pretrained; its controls: statistics, weights drawn with the
-    pretrained layers' mean and variance, and shuffled, the pretrained values in random order"""
+    """weights to begin with: random, pretrained, or the controls statistics and shuffled, which
+    keep the scale of the pretrained layers and none of their features"""
     seeds: int = 5
     """paired repetitions: each seed draws its weights and its data order"""
     network: str = "cnn"
