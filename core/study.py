@@ -193,9 +193,10 @@ class Study:
             for group in groups:
                 self._train(group, train, bar)
                 bar.update(len(group))
+                done += len(group)
                 if bar.disable and time.monotonic() - told > TELL_SECONDS:
                     told = time.monotonic()
-                    print(f"{self.name}: {bar.n} of {len(wanted)} trials are done", flush=True)
+                    print(f"{self.name}: {done} of {len(wanted)} trials are done", flush=True)
         if only:
             raise Repeated
 
