@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.evaluation.verdicts import Decision, decide_family
+from core.evaluation.verdicts import Decision, Needed, decide_family
 
 NO_DATA = "none"
 """in place of a data set: the claim was published without numbers from any"""
@@ -70,7 +70,7 @@ def judge(findings: Mapping[str, Finding], data: str) -> list[dict[str, Any]]:
 
 def _row(name: str, finding: Finding, decision: Decision | None, data: str) -> dict[str, Any]:
     claim = claims()[name]
-    needed = decision.needed if decision else finding.lacking
+    needed = _advice(decision.needed) if decision else finding.lacking
     if decision and finding.images != "image":
         needed = needed.replace("images", f"{finding.images}s")
     row = {
@@ -86,7 +86,7 @@ def _row(name: str, finding: Finding, decision: Decision | None, data: str) -> d
         "parts": [],
     }
     if decision:
-        parts = decision.parts or (decision,)
+        parts = tuple(decision.parts.values()) or (decision,)
         row |= {"p_supported": decision.p_supported, "p_refuted": decision.p_refuted}
         row["parts"] = [
             {
@@ -105,3 +105,19 @@ def _row(name: str, finding: Finding, decision: Decision | None, data: str) -> d
             for label, part in zip(finding.names, parts, strict=True)
         ]
     return row
+
+
+def _advice(needed: Needed | None) -> str:
+    if needed is None:
+        return ""
+    options = []
+    if needed.seeds is not None:
+        options.append(f"{needed.seeds:,} seeds in all")
+    if needed.images is not None:
+        options.append(f"{needed.images:,} images in all")
+    if needed.together is not None:
+        options.append("{:,} seeds and {:,} images in all".format(*needed.together))
+    if not options:
+        return "More than 10,000 seeds or images: what was observed is too close to the margin."
+    plan = f"About {' or '.join(options)}, if the truth is what was observed"
+    return f"{plan} (power {needed.power:.0%})."

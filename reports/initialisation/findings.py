@@ -55,7 +55,7 @@ def _constants(results: Results, hits: Hits, card: Card) -> Finding:
         f"{arm} {seen[0]}" + (f" to {seen[-1]}" if seen[1:] else "") for arm, seen in span.items()
     )
     return Finding(
-        decision=all_of(decisions),
+        decision=all_of(dict(zip(arms, decisions, strict=True))),
         names=arms,
         unit="percent",
         comment=(
@@ -70,7 +70,7 @@ def _badly(hits: Hits) -> Finding:
     learns = superior(paired(hits["uniform-0-1"], hits["zeros"]))
     falls_short = superior(paired(hits["uniform-rule"], hits["uniform-0-1"]), margin)
     return Finding(
-        decision=all_of([learns, falls_short]),
+        decision=all_of({"U[0, 1) - zeros": learns, "rule - U[0, 1)": falls_short}),
         names=("U[0, 1) - zeros", "rule - U[0, 1)"),
     )
 
@@ -83,7 +83,7 @@ def _rule(hits: Hits, noisy: Hits) -> Finding:
         for other, name in others.items()
     ]
     return Finding(
-        decision=all_of(decisions),
+        decision=all_of(dict(zip(others.values(), decisions, strict=True))),
         names=tuple(others.values()),
         comment=f"With dropout left on at test, as the course recorded it: {'; '.join(left_on)}.",
     )
@@ -97,7 +97,7 @@ def _normal(hits: Hits) -> Finding:
     }
     decisions = [superior(paired(hits[arm], hits["uniform-rule"]), margin) for arm in arms]
     return Finding(
-        decision=all_of(decisions),
+        decision=all_of(dict(zip(arms.values(), decisions, strict=True))),
         names=tuple(arms.values()),
         comment="y = 1/sqrt(n). U(-y, y) has the standard deviation y/sqrt(3), N(0, y) has y: the "
         "published comparison changes scale and shape at once.",
