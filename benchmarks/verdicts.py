@@ -123,5 +123,5 @@ def _power(random: np.random.Generator, repeats: int, spread: tuple) -> str:
 
 def _quiet(judge: Callable[[Argument], Made], argument: Argument) -> Made:
     """Judge without the advice, which takes most of a verdict's time and changes no verdict."""
-    with mock.patch("core.evaluation.verdicts._advise", return_value=""):
+    with mock.patch("core.evaluation.decisions._needed", return_value=None):
         return judge(argument)

@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special
 
 from core.evaluation.components import Components
-from core.evaluation.intervals import Estimate, critical, wilson
+from core.evaluation.intervals import Estimate, wilson
+from core.evaluation.laws import Student
 
 BINS = 10
 RESAMPLES = 500
@@ -60,19 +61,14 @@ def calibration_error(
         draws[index] = np.mean([_error(row[chosen], truth[chosen], bins) for row in p])
     seeds = float(values.var(ddof=1)) if len(p) > 1 else 0.0
     parts = Components(seeds, float(draws.var(ddof=1)) * len(truth), 0.0, len(p), len(truth))
-    value, half = float(values.mean()), critical(confidence, parts.df) * parts.se
-    return Estimate(
-        value=value,
-        low=max(0.0, value - half),
-        high=min(1.0, value + half),
-        se=parts.se,
-        n_seeds=len(p),
-        n_images=len(truth),
-        df=parts.df,
+    value = float(values.mean())
+    return Estimate.of(
+        value,
+        parts,
+        Student(value, parts.parts),
+        f"bootstrap over {parts.units}",
         confidence=confidence,
-        method=f"bootstrap over {parts.units}",
-        var_seeds=parts.seeds,
-        var_images=parts.images,
+        bounds=(0.0, 1.0),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import special, stats
+from scipy import stats
 
 from core.evaluation.components import as_table
 from core.evaluation.intervals import Estimate, difference
@@ -39,22 +39,10 @@ def p_value(estimate: Estimate, null: float = 0.0, alternative: Alternative = "t
 
     alternative: what the test is to show of the true value against null. A two-sided p is below
     1 - confidence exactly where null lies outside the interval (before bounds clip it).
-
-    A standard error of zero has no t. All seeds then agree to the last digit, which often means
-    a coarse score; p is the sign test's 2^-n_seeds a side (the images' for one seed), and 1 if
-    the value is null. For a proportion it means a null of 0 or 1, which one image refutes: 0.
     """
-    gap, se = estimate.value - null, estimate.se_at(null)
-    if se == 0:
-        units = estimate.n_seeds if estimate.n_seeds > 1 else estimate.n_images
-        tail = 0.0 if estimate.n_effective is not None else 2.0**-units
-        below, above = (1 - tail, tail) if gap > 0 else (tail, 1 - tail)
-        below, above = (below, above) if gap else (1.0, 1.0)
-    else:
-        below, above = (float(special.stdtr(estimate.df, x)) for x in (gap / se, -gap / se))
     if alternative == "two-sided":
-        return min(1.0, 2 * min(below, above))
-    return above if alternative == "greater" else below
+        return min(1.0, 2 * min(estimate.p(null, "greater"), estimate.p(null, "less")))
+    return estimate.p(null, alternative)
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:

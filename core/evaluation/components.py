@@ -18,6 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from core.evaluation.laws import Floats, Part
+
 ROUNDING = 1e-12
 """of the largest score: a standard deviation below is none"""
 
@@ -26,11 +28,11 @@ ROUNDING = 1e-12
 class Components:
     """The variance components of a table of seeds by images."""
 
-    seeds: float
+    seeds: Floats
     """variance of one seed's mean over these images, its share of the residual included"""
-    images: float
+    images: Floats
     """variance of the image effect, the residual taken out, at least 0"""
-    residual: float
+    residual: Floats
     """variance of one score around its seed and its image"""
     n_seeds: int
     n_images: int
@@ -42,9 +44,19 @@ class Components:
         return Components(seeds, self.images, self.residual, n_seeds, n_images)
 
     @property
-    def se(self) -> float:
+    def parts(self) -> tuple[Part, ...]:
+        """The squared standard error of the grand mean, split by what is drawn anew."""
+        found = []
+        if self.n_seeds > 1:
+            found.append(Part(self.seeds / self.n_seeds, self.n_seeds - 1))
+        if self.n_images > 1:
+            found.append(Part(self.images / self.n_images, self.n_images - 1))
+        return tuple(found)
+
+    @property
+    def se(self) -> Floats:
         """Standard error of the grand mean."""
-        return float(np.sqrt(self.seeds / self.n_seeds + self.images / self.n_images))
+        return np.sqrt(self.seeds / self.n_seeds + self.images / self.n_images)
 
     @property
     def units(self) -> str:
@@ -52,24 +64,6 @@ class Components:
         if self.n_seeds == 1:
             return "images, of one seed"
         return "seeds and images" if self.n_images > 1 else "seeds"
-
-    @property
-    def df(self) -> float:
-        """Degrees of freedom of the squared standard error, at least n_seeds - 1.
-
-        The harmonic mean of n_seeds - 1 and n_images - 1, weighted by each term's share of the
-        variance. Satterthwaite (1946) squares the shares; as they rest on a few seeds, his 95 %
-        intervals cover 92.2 % at worst with 3 seeds, and these 94.2 to 96.3 % (in the limit of
-        many images, by numerical integration). With 2 seeds these cover 90 % at worst.
-        """
-        rows, columns = self.seeds / self.n_seeds, self.images / self.n_images
-        if rows + columns == 0 or self.n_seeds == 1:
-            return float(max(self.n_seeds, self.n_images) - 1)
-        share = rows / (rows + columns)
-        inverse = share / (self.n_seeds - 1)
-        if columns:
-            inverse += (1 - share) / (self.n_images - 1)
-        return 1 / inverse
 
 
 def as_table(values: ArrayLike, name: str) -> NDArray[np.float64]:
@@ -85,29 +79,32 @@ def as_table(values: ArrayLike, name: str) -> NDArray[np.float64]:
 def crossed(values: NDArray[np.float64]) -> Components:
     """Split the variance of a table into seeds and images.
 
-    values: (seeds, images) float64. With one seed, all variance goes to the images. Variances that
-    are rounding errors are zero. On few images, seeds that differ image by image can have the same
-    mean; the variance of the means is then what the residual alone would give them, not zero.
+    values: (..., seeds, images) float64; leading axes are studies, and the components then arrays
+    of them. With one seed, all variance goes to the images. Variances that are rounding errors are
+    zero. On few images, seeds that differ image by image can have the same mean; the variance of
+    the means is then what the residual alone would give them, not zero.
     """
-    n_seeds, n_images = values.shape
-    centred, least = values - values.mean(), (ROUNDING * float(np.abs(values).max())) ** 2
-    rows, columns = centred.mean(1), centred.mean(0)
+    n_seeds, n_images = values.shape[-2:]
+    centred = values - values.mean((-2, -1), keepdims=True)
+    least = (ROUNDING * np.abs(values).max((-2, -1))) ** 2
+    rows, columns = centred.mean(-1), centred.mean(-2)
     if n_seeds == 1:
         return Components(0.0, _variance(columns, least), 0.0, 1, n_images)
     seeds = _variance(rows, least)
     if n_images == 1:
         return Components(seeds, 0.0, 0.0, n_seeds, 1)
-    left = centred - rows[:, None] - columns
-    residual = float(np.vdot(left, left)) / ((n_seeds - 1) * (n_images - 1))
-    residual = residual if residual > least else 0.0
+    left = centred - rows[..., :, None] - columns[..., None, :]
+    residual = np.einsum("...ij,...ij->...", left, left) / ((n_seeds - 1) * (n_images - 1))
+    residual = np.where(residual > least, residual, 0.0)
     images = _variance(columns, least) - residual / n_seeds
-    images = images if images > least else 0.0
-    return Components(seeds or residual / n_images, images, residual, n_seeds, n_images)
+    images = np.where(images > least, images, 0.0)
+    seeds = np.where(seeds > 0, seeds, residual / n_images)
+    return Components(seeds[()], images[()], residual[()], n_seeds, n_images)
 
 
-def _variance(means: NDArray[np.float64], least: float) -> float:
-    variance = float(means.var(ddof=1))
-    return variance if variance > least else 0.0
+def _variance(means: NDArray[np.float64], least: NDArray[np.float64]) -> Floats:
+    variance = means.var(-1, ddof=1)
+    return np.where(variance > least, variance, 0.0)[()]
 
 
 def bootstrap(values: ArrayLike, resamples: int = 2000, seed: int = 0) -> NDArray[np.float64]:

@@ -1,17 +1,21 @@
 """Numbers with intervals: proportions, and means over seeds and images.
 
 An interval says where the number would fall with other seeds and other images. How the variance
-splits between the two is worked out in `components`.
+splits between the two is worked out in `components`; how far the number reaches, in `laws`.
 """
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from math import inf, isfinite
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from core.evaluation.components import Components, as_table, crossed
+from core.evaluation.laws import Constant, Exact, Law, Part, Score, Side, Student, tail
+
+Bounds = tuple[float, float]
+ANYWHERE: Bounds = (-inf, inf)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,57 +25,79 @@ class Estimate:
     value: float
     low: float
     high: float
-    se: float
-    """standard error of value"""
-    n_seeds: int
-    """independent trainings; 1 means that the interval covers new images only"""
-    n_images: int
-    """images (or other units) that all seeds share; 1 means one number a seed"""
-    df: float
-    """degrees of freedom of se; infinite where the normal law is used"""
     confidence: float
+    """of the interval, both sides together"""
+    components: Components
+    law: Law = field(repr=False)
+    """what gives the interval at any level"""
     method: str
-    var_seeds: float = 0.0
-    """variance of one seed's mean over these images; se^2 = var_seeds/n_seeds +
-    var_images/n_images"""
-    var_images: float = 0.0
-    """variance of the image effect, which more seeds do not reduce"""
-    var_residual: float = 0.0
-    """variance of one score around its seed and its image; var_seeds holds 1/n_images of it"""
-    n_effective: float | None = None
-    """of a proportion: the independent images that would give the same standard error"""
+    bounds: Bounds = ANYWHERE
+    """the range of the number, to which the interval is clipped"""
 
-    def se_at(self, null: float) -> float:
-        """Give the standard error if the true value were null: it differs for proportions."""
-        if self.n_effective is None:
-            return self.se
-        return float(np.sqrt(max(null * (1 - null), 0.0) / self.n_effective))
+    @classmethod
+    def of(
+        cls,
+        value: float,
+        components: Components,
+        law: Law,
+        method: str,
+        *,
+        confidence: float = 0.95,
+        bounds: Bounds = ANYWHERE,
+    ) -> Self:
+        """Make an estimate whose interval follows from its law."""
+        blank = cls(
+            value=float(value),
+            low=-inf,
+            high=inf,
+            confidence=confidence,
+            components=components,
+            law=law,
+            method=method,
+            bounds=bounds,
+        )
+        return blank.at(confidence)
+
+    def at(self, confidence: float) -> Self:
+        """Give the interval at another level; raises ValueError unless 0 < confidence < 1."""
+        if not 0 < confidence < 1:
+            raise ValueError(f"confidence: {confidence}, wanted a number between 0 and 1")
+        low, high = self.law.limits(np.float64((1 - confidence) / 2))
+        low, high = max(float(low), self.bounds[0]), min(float(high), self.bounds[1])
+        return replace(self, low=low, high=high, confidence=confidence)
+
+    def p(self, null: float, side: Side) -> float:
+        """Return the one-sided p value: below alpha exactly where .at(1 - 2 alpha) excludes null.
+
+        side: "greater" is the evidence that the true value exceeds null.
+        """
+        return float(tail(self.law, null, side))
+
+    @property
+    def n_seeds(self) -> int:
+        """Independent trainings; 1 means that the interval covers new images only."""
+        return self.components.n_seeds
+
+    @property
+    def n_images(self) -> int:
+        """Images (or other units) that all seeds share; 1 means one number a seed."""
+        return self.components.n_images
+
+    @property
+    def se(self) -> float:
+        """Standard error of value."""
+        return float(self.components.se)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields as a dict of plain Python values."""
-        return asdict(self)
-
-
-def critical(confidence: float, df: float) -> float:
-    """Return the two-sided critical value of Student's t.
-
-    confidence: in (0, 1); df: above 0, may be infinite. Raises ValueError outside.
-    """
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence: {confidence}, wanted a number between 0 and 1")
-    return float(special.stdtrit(df, (1 + confidence) / 2))
-
-
-def score_interval(share: float, n: float, t: float) -> tuple[float, float]:
-    """Invert the score test of a proportion: the shares that t does not reject.
-
-    share: observed, in [0, 1]; n: independent images, need not be whole; t: critical value.
-
-    Source: Wilson, JASA 22 (1927) 209-212.
-    """
-    centre = (share + t**2 / (2 * n)) / (1 + t**2 / n)
-    half = t / (1 + t**2 / n) * np.sqrt(share * (1 - share) / n + t**2 / (4 * n**2))
-    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+        """Return plain values; None for a limit that is not finite."""
+        numbers = {"value": self.value, "low": self.low, "high": self.high, "se": self.se}
+        return {name: x if isfinite(x) else None for name, x in numbers.items()} | {
+            "confidence": self.confidence,
+            "n_seeds": self.n_seeds,
+            "n_images": self.n_images,
+            "method": self.method,
+            "components": {name: float(x) for name, x in asdict(self.components).items()},
+        }
 
 
 def wilson(successes: int, n: int, confidence: float = 0.95) -> Estimate:
@@ -84,19 +110,10 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> Estimate:
     if not 0 <= successes <= n or n < 1:
         raise ValueError(f"successes, n: {successes}, {n}, wanted 0 <= successes <= n, n >= 1")
     share = successes / n
-    low, high = score_interval(share, n, critical(confidence, np.inf))
-    return Estimate(
-        value=share,
-        low=low,
-        high=high,
-        se=float(np.sqrt(share * (1 - share) / n)),
-        n_seeds=1,
-        n_images=n,
-        df=float("inf"),
-        confidence=confidence,
-        method="Wilson over images",
-        var_images=share * (1 - share),
-        n_effective=float(n),
+    parts = Components(0.0, share * (1 - share), 0.0, 1, n)
+    law = Score(share, (Part(1.0, inf),), n)
+    return Estimate.of(
+        share, parts, law, "Wilson over images", confidence=confidence, bounds=(0.0, 1.0)
     )
 
 
@@ -105,15 +122,13 @@ def are_hits(table: NDArray[np.float64]) -> bool:
     return table.shape[1] > 1 and bool(((table == 0) | (table == 1)).all())
 
 
-def mean(
-    values: ArrayLike, confidence: float = 0.95, bounds: tuple[float, float] | None = None
-) -> Estimate:
+def mean(values: ArrayLike, confidence: float = 0.95, bounds: Bounds | None = None) -> Estimate:
     """Estimate the mean score over new seeds and new images.
 
     values: (seeds, images) float or bool, each seed scored on the same images; (seeds, 1) for
-    one number a seed. bounds: the interval is clipped to them. One seed gives an interval over
-    new images only, and `method` says so. Raises ValueError if values are not finite, not a
-    table or fewer than 2.
+    one number a seed. bounds: the range of the scores, to which the interval is clipped. One seed
+    gives an interval over new images only, and `method` says so. Raises ValueError if values are
+    not finite, not a table or fewer than 2.
 
     Scores of 0 and 1 are a proportion: Wilson's interval with Student's t and the number of
     independent images that would give the same standard error (n_images if all are equal).
@@ -124,30 +139,17 @@ def mean(
     table = as_table(values, "values")
     parts, value = crossed(table), float(table.mean())
     if not are_hits(table):
-        return _symmetric(value, parts, confidence, bounds)
+        return symmetric(value, parts, confidence, bounds or ANYWHERE)
+    method = f"Wilson over {parts.units}"
     if parts.n_seeds == 1:
-        alone = wilson(int(table.sum()), table.size, confidence)
-        return replace(alone, method=f"Wilson over {parts.units}")
+        return replace(wilson(int(table.sum()), table.size, confidence), method=method)
     spread = value * (1 - value)
     if parts.se == 0:  # nothing to go by: the images, which the seeds share, are the least
         parts = replace(parts, images=spread)
     n = spread / parts.se**2 if spread else float(parts.n_images)
-    low, high = score_interval(value, n, critical(confidence, parts.df))
-    return Estimate(
-        value=value,
-        low=low,
-        high=high,
-        se=float(np.sqrt(spread / n)),
-        n_seeds=parts.n_seeds,
-        n_images=parts.n_images,
-        df=parts.df,
-        confidence=confidence,
-        method=f"Wilson over {parts.units}",
-        var_seeds=parts.seeds,
-        var_images=parts.images,
-        var_residual=parts.residual,
-        n_effective=float(n),
-    )
+    shares = parts.parts if spread else (Part(1.0, parts.n_images - 1),)
+    law = Score(value, shares, n)
+    return Estimate.of(value, parts, law, method, confidence=confidence, bounds=(0.0, 1.0))
 
 
 def difference(
@@ -162,29 +164,26 @@ def difference(
 
     Source: Agresti and Min, Statistics in Medicine 24 (2005) 729-740, for the added image.
     """
-    parts = crossed(a - b)
-    if parts.se == 0 and are_hits(a) and are_hits(b):
+    parts, both = crossed(a - b), are_hits(a) and are_hits(b)
+    if parts.se == 0 and both:
         parts = replace(parts, images=1 / parts.n_images)
-    bounds = (-1.0, 1.0) if are_hits(a) and are_hits(b) else None
-    return _symmetric(float((a - b).mean()), parts, confidence, bounds)
+    bounds = (-1.0, 1.0) if both else ANYWHERE
+    return symmetric(float((a - b).mean()), parts, confidence, bounds)
 
 
-def _symmetric(
-    value: float, parts: Components, confidence: float, bounds: tuple[float, float] | None
+def symmetric(
+    value: float, parts: Components, confidence: float = 0.95, bounds: Bounds = ANYWHERE
 ) -> Estimate:
-    half = critical(confidence, parts.df) * parts.se
-    lowest, highest = bounds or (-np.inf, np.inf)
-    return Estimate(
-        value=value,
-        low=max(value - half, lowest),
-        high=min(value + half, highest),
-        se=parts.se,
-        n_seeds=parts.n_seeds,
-        n_images=parts.n_images,
-        df=parts.df,
-        confidence=confidence,
-        method=f"t over {parts.units}",
-        var_seeds=parts.seeds,
-        var_images=parts.images,
-        var_residual=parts.residual,
-    )
+    """Estimate a mean by Student's law; without any variance, by how many scores were equal."""
+    law: Law = Student(value, parts.parts)
+    method = f"t over {parts.units}"
+    if parts.se == 0:
+        n = parts.n_seeds if parts.n_seeds > 1 else parts.n_images
+        law, method = Constant(value, n, bounds), f"all equal over {parts.units}"
+    return Estimate.of(value, parts, law, method, confidence=confidence, bounds=bounds)
+
+
+def arithmetic(value: float) -> Estimate:
+    """Give a number that holds no chance, such as a sum, the shape of an estimate."""
+    parts = Components(0.0, 0.0, 0.0, 1, 1)
+    return Estimate.of(value, parts, Exact(value), "exact", bounds=ANYWHERE)

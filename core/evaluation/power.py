@@ -9,20 +9,41 @@ likely than alpha.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import ceil, sqrt
 from typing import Literal, TypedDict, Unpack
 
 from scipy import stats
 
-from core.evaluation.components import Components
 from core.evaluation.intervals import Estimate
+from core.evaluation.laws import Score, stretched
 
-Test = Literal["superior", "equivalent"]
+Test = Literal["superior", "equivalent", "predicted", "exact"]
 
 ALPHA = 0.025
 """of each side, so that a verdict never contradicts the 95 % interval printed beside it"""
-LIMIT = 100_000
-"""as many seeds, or times as many images, are out of reach"""
+CHANCE = 0.8
+"""the power that is planned for"""
+BEYOND = 10_000
+"""more seeds or images than these are out of reach"""
+
+
+@dataclass(frozen=True)
+class Needed:
+    """What would decide a claim, were the truth what was observed. All None: more than BEYOND."""
+
+    seeds: int | None = None
+    """in all, on the images at hand"""
+    images: int | None = None
+    """in all, with the seeds at hand"""
+    together: tuple[int, int] | None = None
+    """seeds and images, where neither alone would"""
+    power: float = CHANCE
+    """the chance that so many decide"""
+    part: str = ""
+    """of a claim of several parts: the one furthest from a verdict, which this is about"""
+    parts: int = 1
+    """how many parts are undecided"""
 
 
 class Question(TypedDict, total=False):
@@ -54,22 +75,20 @@ def power(estimate: Estimate, n_seeds: int, n_images: int, **question: Unpack[Qu
     """
     margin, target = question.get("margin", 0.0), question.get("target", 0.0)
     value = question.get("effect", estimate.value)
-    parts = _components(estimate).resized(n_seeds, n_images)
+    parts, alpha = estimate.components.resized(n_seeds, n_images), question.get("alpha", ALPHA)
+    if parts.se == 0:
+        return 0.0
     # Beyond a million degrees of freedom t is normal, and its noncentral form unstable.
-    df = min(parts.df, 1e6)
-    threshold = stats.t.isf(question.get("alpha", ALPHA), df)
+    weighed = sum(part.variance / part.df for part in parts.parts)
+    df = min(parts.se**2 / weighed, 1e6)
+    threshold = float(stretched(parts.parts, alpha) / parts.se)
 
     def passes(bound: float) -> float:
-        gap, stretch = abs(value - bound), 1.0
-        if estimate.n_effective is not None:  # the score test's error is the bound's own
+        stretch = 1.0
+        if isinstance(estimate.law, Score):  # the score test's error is the bound's own
             allowed = max(bound * (1 - bound), 0.0)
-            if parts.se == 0:
-                return float(gap > threshold * sqrt(allowed / n_images))
             stretch = sqrt(allowed / (estimate.value * (1 - estimate.value)))
-        elif parts.se == 0:  # then comparisons.p_value is a sign test
-            units = n_seeds if n_seeds > 1 else n_images
-            return float(gap > 0 and 2.0**-units < question.get("alpha", ALPHA))
-        return float(stats.nct.sf(threshold * stretch, df, gap / parts.se))
+        return float(stats.nct.sf(threshold * stretch, df, abs(value - bound) / parts.se))
 
     if question.get("test", "superior") == "superior":
         return passes(margin)
@@ -79,41 +98,31 @@ def power(estimate: Estimate, n_seeds: int, n_images: int, **question: Unpack[Qu
     return passes(low if value <= low else high)
 
 
-def _components(estimate: Estimate) -> Components:
-    return Components(
-        seeds=estimate.var_seeds,
-        images=estimate.var_images,
-        residual=estimate.var_residual,
-        n_seeds=estimate.n_seeds,
-        n_images=estimate.n_images,
-    )
-
-
 def seeds_needed(
-    estimate: Estimate, chance: float = 0.8, **question: Unpack[Question]
+    estimate: Estimate, chance: float = CHANCE, **question: Unpack[Question]
 ) -> int | None:
     """Return how many seeds in all, on the images at hand, decide with this chance.
 
-    None if no number up to LIMIT does: the images are too few, or the effect sits on the
+    None if no number up to BEYOND does: the images are too few, or the effect sits on the
     margin. Arguments and source as `power`.
     """
 
     def decides(n_seeds: int) -> bool:
         return power(estimate, n_seeds, estimate.n_images, **question) >= chance
 
-    return _smallest(decides, 2, LIMIT)
+    return _smallest(decides, 2, BEYOND)
 
 
 def images_needed(
     estimate: Estimate,
-    chance: float = 0.8,
+    chance: float = CHANCE,
     *,
     with_seeds: bool = False,
     **question: Unpack[Question],
 ) -> int | None:
     """Return how many images in all, with the seeds at hand, decide with this chance.
 
-    with_seeds: the seeds grow in proportion. None if LIMIT times as many do not. Arguments and
+    with_seeds: the seeds grow in proportion. None if BEYOND do not. Arguments and
     source as `power`.
     """
     n_seeds, n_images = estimate.n_seeds, estimate.n_images
@@ -122,7 +131,7 @@ def images_needed(
         seeds = ceil(n_seeds * n / n_images) if with_seeds else n_seeds
         return power(estimate, seeds, n, **question) >= chance
 
-    return _smallest(decides, n_images, LIMIT * n_images)
+    return _smallest(decides, n_images, max(BEYOND, n_images))
 
 
 def _smallest(decides: Callable[[int], bool], start: int, limit: int) -> int | None:
@@ -137,3 +146,15 @@ def _smallest(decides: Callable[[int], bool], start: int, limit: int) -> int | N
         middle = (low + high) // 2
         low, high = (low, middle) if decides(middle) else (middle + 1, high)
     return high
+
+
+def needed(estimate: Estimate, **question: Unpack[Question]) -> Needed:
+    """Say what would decide, if the truth were what was observed. Arguments as `power`."""
+    seeds = seeds_needed(estimate, **question) if estimate.n_seeds > 1 else None
+    images = images_needed(estimate, **question) if estimate.n_images > 1 else None
+    together = None
+    if seeds is images is None and min(estimate.n_seeds, estimate.n_images) > 1:
+        both = images_needed(estimate, with_seeds=True, **question)
+        if both is not None:
+            together = (ceil(estimate.n_seeds * both / estimate.n_images), both)
+    return Needed(seeds, images, together)

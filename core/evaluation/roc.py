@@ -19,14 +19,17 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special, stats
+from scipy import stats
 
 from core.evaluation.comparisons import paired
 from core.evaluation.components import Components, crossed
-from core.evaluation.intervals import Estimate, critical, score_interval
+from core.evaluation.intervals import Estimate
+from core.evaluation.laws import Law, Logit, Part, Score, Student
 
 Floats = NDArray[np.float64]
 Scale = Literal["logit", "plain"]
+
+UNIT = (0.0, 1.0)
 
 
 def check_scores(scores: ArrayLike, labels: ArrayLike) -> tuple[Floats, NDArray[np.bool_]]:
@@ -108,42 +111,12 @@ def auc(
     table = auc_table(scores, labels)
     parts, value = crossed(table), float(np.clip(table.mean(), 0, 1))
     smaller = int(np.bincount(np.asarray(labels, dtype=np.int64)).min())
-    df = parts.df if parts.n_seeds > 1 else float("inf")
-    t = critical(confidence, df)
+    shares = parts.parts if parts.n_seeds > 1 else (Part(parts.se**2, np.inf),)
+    law: Law = Logit(value, shares) if scale == "logit" else Student(value, shares)
     if parts.se == 0 or value in (0, 1):
-        low, high = score_interval(value, smaller, t)
-    elif scale == "logit":
-        centre, half = special.logit(value), t * parts.se / (value * (1 - value))
-        low, high = special.expit([centre - half, centre + half]).tolist()
-    else:
-        low, high = max(0.0, value - t * parts.se), min(1.0, value + t * parts.se)
+        law = Score(value, (Part(1.0, np.inf),), smaller)
     over = f"DeLong over {parts.units}, {'logit scale' if scale == 'logit' else 'normal'}"
-    return _estimate(value, min(low, value), max(high, value), parts, df, confidence, over)
-
-
-def _estimate(
-    value: float,
-    low: float,
-    high: float,
-    parts: Components,
-    df: float,
-    confidence: float,
-    method: str,
-) -> Estimate:
-    return Estimate(
-        value=value,
-        low=low,
-        high=high,
-        se=parts.se,
-        n_seeds=parts.n_seeds,
-        n_images=parts.n_images,
-        df=df,
-        confidence=confidence,
-        method=method,
-        var_seeds=parts.seeds,
-        var_images=parts.images,
-        var_residual=parts.residual,
-    )
+    return Estimate.of(value, parts, law, over, confidence=confidence, bounds=UNIT)
 
 
 def auc_difference(
@@ -222,9 +195,9 @@ def bootstrapped(
     seeds = float(values.var(ddof=1)) if n_seeds > 1 else 0.0
     images = float(draws.mean(0).var(ddof=1)) * n_images
     parts = Components(seeds, images, 0.0, n_seeds, n_images)
-    value, half = float(values.mean()), critical(confidence, parts.df) * parts.se
-    bounds = max(0.0, value - half), min(1.0, value + half)
-    return _estimate(value, *bounds, parts, parts.df, confidence, f"bootstrap over {parts.units}")
+    value, law = float(values.mean()), Student(float(values.mean()), parts.parts)
+    over = f"bootstrap over {parts.units}"
+    return Estimate.of(value, parts, law, over, confidence=confidence, bounds=UNIT)
 
 
 def _resample(

@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from core.evaluation.components import Components
 from core.evaluation.intervals import Estimate, mean
+from core.evaluation.laws import Predictive
 from core.evaluation.roc import check_scores, roc_points
 
 Rule = Literal["sensitivity", "youden", "cost"]
@@ -63,34 +65,22 @@ def rates(
     called = table >= np.broadcast_to(np.asarray(thresholds, float), len(table))[:, None]
     hits = called[:, truth], ~called[:, ~truth]
     sensitivity, specificity = (mean(each, confidence) for each in hits)
-    wider = [mean(each, (1 + confidence) / 2) for each in hits]
-    limits = [(each.low, each.value, each.high) for each in wider]
-    values = {
-        "ppv": [_predictive(s, 1 - c, prevalence) for s, c in zip(*limits, strict=True)],
-        "npv": [_predictive(c, 1 - s, 1 - prevalence) for s, c in zip(*limits, strict=True)],
+    sides = {
+        "ppv": (sensitivity, specificity, prevalence),
+        "npv": (specificity, sensitivity, 1 - prevalence),
     }
-    method = f"from sensitivity and specificity at prevalence {prevalence:g}"
-    predictive = {
-        name: Estimate(
-            value=value,
-            low=low,
-            high=high,
-            se=(high - low) / 4,
-            n_seeds=len(table),
-            n_images=truth.size,
-            df=float("inf"),
+    predictive = {}
+    for name, (right, quiet, share) in sides.items():
+        law = Predictive(right.law, quiet.law, share)
+        predictive[name] = Estimate.of(
+            law.value,
+            Components(np.nan, np.nan, np.nan, len(table), truth.size),
+            law,
+            f"from sensitivity and specificity at prevalence {prevalence:g}",
             confidence=confidence,
-            method=method,
+            bounds=(0.0, 1.0),
         )
-        for name, (low, value, high) in values.items()
-    }
     return {"sensitivity": sensitivity, "specificity": specificity, **predictive}
-
-
-def _predictive(right: float, wrong: float, share: float) -> float:
-    """Return the share of true calls; right, wrong: chances of the call in the two classes."""
-    called = right * share + wrong * (1 - share)
-    return right * share / called if called else float("nan")
 
 
 def counts(scores: ArrayLike, labels: ArrayLike, threshold: float) -> NDArray[np.int64]:

@@ -3,52 +3,34 @@
 A claim is supported when the opposite is rejected, refuted when the claim itself is. Failing to
 reject either is no verdict. Each of the two errors, a false "supported" and a false "refuted",
 has a probability of alpha at most: by default 2.5 %, together 5 %, as a 95 % interval has.
+
+A decision carries the interval at the level its verdict was made with: in a family, or after a
+look, a wider one. The verdict is "supported" or "refuted" exactly where that interval says so.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from math import ceil
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from core.evaluation.comparisons import holm, mcnemar, p_value, paired
-from core.evaluation.intervals import Estimate
-from core.evaluation.power import ALPHA, Question, Test, images_needed, seeds_needed
+from core.evaluation.comparisons import holm, mcnemar, paired
+from core.evaluation.decisions import Decision, Levels, judge, outside, settle, withhold
+from core.evaluation.intervals import Estimate, arithmetic
+from core.evaluation.laws import Discordant
+from core.evaluation.power import ALPHA, Needed
 
-Verdict = Literal["supported", "refuted", "undecided"]
-
-CHANCE = 0.8
-"""the power that `Decision.needed` plans for"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decision:
-    """A verdict and what it rests on."""
-
-    verdict: Verdict = "undecided"
-    estimate: Estimate
-    margin: float
-    p_supported: float
-    """chance of evidence this strong for the claim, were it false"""
-    p_refuted: float
-    """chance of evidence this strong against the claim, were it true"""
-    needed: str = ""
-    """a sentence on what would decide it; empty if it is decided"""
-    test: Test
-    target: float = 0.0
-    """what "equivalent" compares the estimate with"""
-    comment: str = ""
-    parts: Mapping[str, "Decision"] = field(default_factory=dict)
-    """of a claim made of several; estimate, margin, test and target are then one part's"""
-
-
-def _as_dict(self):
-    return asdict(self)
-
-
-Decision.as_dict = _as_dict
+__all__ = [
+    "Decision",
+    "Needed",
+    "all_of",
+    "decide_family",
+    "equivalent",
+    "exact",
+    "more_often",
+    "superior",
+    "withheld",
+]
 
 
 def superior(estimate: Estimate, margin: float = 0.0, alpha: float = ALPHA) -> Decision:
@@ -60,29 +42,38 @@ def superior(estimate: Estimate, margin: float = 0.0, alpha: float = ALPHA) -> D
     decision = Decision(
         estimate=estimate,
         margin=margin,
-        p_supported=p_value(estimate, margin, "greater"),
-        p_refuted=p_value(estimate, margin, "less"),
+        p_supported=estimate.p(margin, "greater"),
+        p_refuted=estimate.p(margin, "less"),
         test="superior",
     )
-    return _judge(decision, alpha, alpha)
+    return judge(decision, alpha)
 
 
 def more_often(a: ArrayLike, b: ArrayLike, alpha: float = ALPHA) -> Decision:
     """Judge the claim that a is right on more images than b; both are fixed, so there is one seed.
 
-    a, b: (images,) bool, the same images. The p values are exact McNemar's; the interval and what
-    is needed rest on the normal law. Raises ValueError as `mcnemar` and `superior`.
+    a, b: (images,) bool, the same images. The p values are exact McNemar's, the interval is
+    consistent with them. Raises ValueError as `mcnemar` and `superior`.
     """
-    first, second = np.atleast_2d(a), np.atleast_2d(b)
-    estimate = paired(first, second, deterministic=True)
-    estimate = replace(estimate, low=max(-1.0, estimate.low), high=min(1.0, estimate.high))
-    decision = superior(estimate, alpha=alpha)
-    for_it, against_it = mcnemar(a, b, "greater"), mcnemar(a, b, "less")
-    return _judge(replace(decision, p_supported=for_it, p_refuted=against_it), alpha, alpha)
+    p_supported, p_refuted = mcnemar(a, b, "greater"), mcnemar(a, b, "less")
+    first, second = np.asarray(a, bool), np.asarray(b, bool)
+    law = Discordant(int((first & ~second).sum()), int((second & ~first).sum()), len(first))
+    parts = paired(first[None], second[None], deterministic=True).components
+    estimate = Estimate.of(
+        law.value,
+        parts,
+        law,
+        f"exact McNemar over {parts.units}",
+        bounds=(-1.0, 1.0),
+    )
+    decision = Decision(
+        estimate=estimate, p_supported=p_supported, p_refuted=p_refuted, test="superior"
+    )
+    return judge(decision, alpha)
 
 
 def equivalent(
-    estimate: Estimate, margin: float, alpha: float = ALPHA, target: float = 0.0
+    estimate: Estimate, margin: float, target: float = 0.0, alpha: float = ALPHA
 ) -> Decision:
     """Judge the claim that the true value lies less than margin from target.
 
@@ -95,21 +86,37 @@ def equivalent(
     if not margin > 0:
         raise ValueError(f"margin: {margin}, wanted a positive number")
     low, high = target - margin, target + margin
-    above_low, below_high = p_value(estimate, low, "greater"), p_value(estimate, high, "less")
-    below_low, above_high = p_value(estimate, low, "less"), p_value(estimate, high, "greater")
+    near, far = outside(estimate, target, margin)
     decision = Decision(
         estimate=estimate,
         margin=margin,
-        p_supported=max(above_low, below_high),
-        p_refuted=min(1.0, min(below_low, above_high) + min(above_low, below_high)),
+        p_supported=max(estimate.p(low, "greater"), estimate.p(high, "less")),
+        p_refuted=min(1.0, near + far),
         test="equivalent",
         target=target,
     )
-    return _judge(decision, alpha, alpha)
+    return judge(decision, alpha)
+
+
+def exact(value: float, target: float, tolerance: float) -> Decision:
+    """Judge arithmetic: whether value is at most tolerance from target. There is no chance in it.
+
+    It takes no part in a family's adjustment.
+    """
+    holds = abs(value - target) <= tolerance
+    return Decision(
+        verdict="supported" if holds else "refuted",
+        estimate=arithmetic(value),
+        margin=tolerance,
+        target=target,
+        p_supported=0.0 if holds else 1.0,
+        p_refuted=1.0 if holds else 0.0,
+        test="exact",
+    )
 
 
 def all_of(parts: Mapping[str, Decision], alpha: float = ALPHA) -> Decision:
-    """Judge a claim that holds only if all its parts do.
+    """Judge a claim that holds only if all its parts do. parts: what is measured -> its decision.
 
     Supported if every part is: the whole is false only if some part is, whose own test then errs
     with probability alpha, so nothing needs adjusting. Refuted if any part is after Holm over
@@ -118,17 +125,33 @@ def all_of(parts: Mapping[str, Decision], alpha: float = ALPHA) -> Decision:
 
     Source: Berger, Technometrics 24 (1982) 295-300 (intersection-union test).
     """
-    decisions = list(parts.values())
-    if not decisions:
-        raise ValueError("decisions: none, wanted at least 1")
-    p_supported = max(part.p_supported for part in decisions)
-    p_refuted = min(1.0, len(decisions) * min(part.p_refuted for part in decisions))
-    if p_refuted < alpha:
-        shown = min(decisions, key=lambda part: part.p_refuted)
-    else:
-        shown = max(decisions, key=lambda part: part.p_supported)
-    whole = replace(shown, p_supported=p_supported, p_refuted=p_refuted, parts=parts)
-    return _judge(whole, alpha, alpha)
+    if not parts:
+        raise ValueError("parts: none, wanted at least 1")
+    tested = sum(not part.is_arithmetic for part in parts.values())
+    whole = replace(
+        next(iter(parts.values())),
+        p_supported=max(part.p_supported for part in parts.values()),
+        p_refuted=min(1.0, max(tested, 1) * min(part.p_refuted for part in parts.values())),
+        parts=dict(parts),
+        looks={},
+        withheld="",
+        comment="",
+    )
+    return judge(whole, alpha)
+
+
+def withheld(decision: Decision, diverged_a: ArrayLike, diverged_b: ArrayLike) -> Decision:
+    """Withhold a verdict on means where one arm diverged on seeds on which the other did not.
+
+    diverged_a, diverged_b: (seeds,) bool. Divergence is an outcome of its own: a mean over the
+    seeds that are left compares what was selected. Where both arms diverged on the same seeds, or
+    none did, the decision stands as it is. Raises ValueError if the shapes differ.
+    """
+    first, second = np.asarray(diverged_a, bool), np.asarray(diverged_b, bool)
+    if first.shape != second.shape or first.ndim != 1:
+        seen = f"shapes {first.shape} and {second.shape}"
+        raise ValueError(f"diverged_a, diverged_b: {seen}, wanted (seeds,) twice")
+    return withhold(decision, "diverged") if (first != second).any() else decision
 
 
 def decide_family(
@@ -136,63 +159,38 @@ def decide_family(
 ) -> dict[str, Decision]:
     """Judge a lesson's claims together: p values and verdicts after Holm.
 
+    size: how many claims the lesson has as published, if some have no decision (arithmetic, which
+    takes no part, left out); a claim that was not tested counts as one with a p value of 1.
+
     Holm runs twice, over all claims' p_supported and over all their p_refuted. Either run keeps
     P(any false "supported") and P(any false "refuted") at alpha, whatever the claims share
     (seeds, images, arms). Of a claim, only one of the two can be false, and a run counts all
     claims that it has not rejected: in simulations P(any false verdict) stays at alpha too.
-    Give it each claim's own decision, not the output of another family.
+    Give it each claim's own decision, not the output of another family. Raises ValueError if size
+    is below the number of decisions that are tests.
     """
-    supported = holm([decision.p_supported for decision in decisions.values()])
-    refuted = holm([decision.p_refuted for decision in decisions.values()])
-    # A plan must reach Holm's first, hardest step: the other claims may stay undecided.
-    planned = alpha / max(len(decisions), 1)
-    return {
-        claim: _judge(
-            replace(decision, p_supported=float(for_it), p_refuted=float(against_it)),
-            alpha,
-            planned,
-        )
-        for (claim, decision), for_it, against_it in zip(
-            decisions.items(), supported, refuted, strict=True
-        )
-    }
+    tested = {name: each for name, each in decisions.items() if not each.is_arithmetic}
+    n = len(tested) if size is None else size
+    if n < len(tested):
+        raise ValueError(f"size: {n}, wanted {len(tested)} or more, the decisions that are tests")
+    for_it = _family([each.p_supported for each in tested.values()], n, alpha)
+    against = _family([each.p_refuted for each in tested.values()], n, alpha)
+    judged = dict(decisions)
+    for (name, decision), yes, no in zip(tested.items(), for_it, against, strict=True):
+        settled = settle(decision, Levels(alpha / yes[1], alpha / no[1]), alpha / max(n, 1))
+        judged[name] = replace(settled, p_supported=yes[0], p_refuted=no[0])
+    return judged
 
 
-def _judge(decision: Decision, alpha: float, planned: float) -> Decision:
-    if not 0 < alpha < 0.5:
-        raise ValueError(f"alpha: {alpha}, wanted a number between 0 and 0.5")
-    if decision.p_supported < alpha:
-        return replace(decision, verdict="supported", needed="")
-    if decision.p_refuted < alpha:
-        return replace(decision, verdict="refuted", needed="")
-    return replace(decision, verdict="undecided", needed=_advise(decision, planned))
+def _family(p: list[float], n: int, alpha: float) -> list[tuple[float, float]]:
+    """Return each claim's p after Holm, and by what its error was divided.
 
-
-def _advise(decision: Decision, alpha: float) -> str:
-    """Say what would decide, if the truth were what was observed."""
-    if decision.parts:
-        undecided = [part for part in decision.parts.values() if part.p_supported >= alpha]
-        advice = _advise(max(undecided, key=lambda part: part.p_supported), alpha)
-        if len(undecided) == 1:
-            return advice
-        return f"For the comparison furthest from it, of {len(undecided)}: {advice}"
-    estimate, options = decision.estimate, []
-    question = Question(
-        margin=decision.margin, alpha=alpha, test=decision.test, target=decision.target
-    )
-    seeds = seeds_needed(estimate, CHANCE, **question) if estimate.n_seeds > 1 else None
-    if seeds is not None:
-        options.append(f"{seeds:,} seeds in all ({seeds - estimate.n_seeds:,} more)")
-    images = images_needed(estimate, CHANCE, **question) if estimate.n_images > 1 else None
-    if images is not None:
-        held = f"the {estimate.n_seeds} seeds at hand" if estimate.n_seeds > 1 else "one seed"
-        options.append(f"{images:,} images in all on {held}")
-    if not options and min(estimate.n_seeds, estimate.n_images) > 1:
-        both = images_needed(estimate, CHANCE, with_seeds=True, **question)
-        if both is not None:
-            seeds = ceil(estimate.n_seeds * both / estimate.n_images)
-            options.append(f"{seeds:,} seeds and {both:,} images in all")
-    if not options:
-        return "No study within reach would: what was observed is too close to the margin."
-    plan = " or ".join(options)
-    return f"About {plan}, if the truth is what was observed (power {CHANCE:.0%})."
+    A rejected claim's divisor is that of its own step; the others share that of the first step
+    that failed, at which none of them would be rejected.
+    """
+    padded = [*p, *[1.0] * (n - len(p))]
+    adjusted = holm(padded)
+    rejected = int((adjusted < alpha).sum())
+    step = np.argsort(np.argsort(padded, kind="stable"), kind="stable")
+    divisors = n - np.minimum(step, min(rejected, n - 1))
+    return [(float(adjusted[i]), float(divisors[i])) for i in range(len(p))]

@@ -62,7 +62,7 @@ def _convolution(base: Results, errors: Scores, card: Card) -> Finding:
     decisions = [
         superior(paired(errors[a], errors[b]), claims()["A1"].margin) for a, b in run.values()
     ]
-    decision = all_of(decisions)
+    decision = all_of(dict(zip(run, decisions, strict=True)))
     if left_out and decision.verdict != "refuted":  # one part that fails is enough, two are not
         return _lacking(("linear", "linear-code", "transposed", "transposed-wide"), card)
     arms = dict.fromkeys(arm for pair in run.values() for arm in pair)
@@ -85,7 +85,7 @@ def _upsampling(errors: Scores) -> Finding:
         for arm in rivals.values()
     ]
     return Finding(
-        decision=all_of(decisions),
+        decision=all_of(dict(zip(rivals, decisions, strict=True))),
         names=tuple(f"transposed - upsampling, {how}" for how in rivals),
         unit=UNIT,
         comment="Above 0 upsampling is better. The published decoders differ in parameters (337 "
@@ -103,6 +103,7 @@ def _checkerboard(board: Scores, bare: Baselines) -> Finding:
         superior(paired(excess["transposed"], excess["upsampling"])),
         superior(paired(zero, excess["upsampling"]), -margin),
     ]
+    names = ("transposed - originals", "transposed - upsampling", "originals - upsampling")
     test = stats.wilcoxon(excess["transposed"].mean(0), excess["upsampling"].mean(0))
     comment = (
         f"Wilcoxon's test over {own.shape[1]:,} images (means over seeds), transposed against "
@@ -112,12 +113,8 @@ def _checkerboard(board: Scores, bare: Baselines) -> Finding:
         above = _say(mean(excess["transposed-k3"]), "dB")
         comment += f" Kernel 3, stride 2, above the originals: {above}."
     return Finding(
-        decision=all_of(decisions),
-        names=(
-            "transposed - originals",
-            "transposed - upsampling",
-            "originals - upsampling",
-        ),
+        decision=all_of(dict(zip(names, decisions, strict=True))),
+        names=names,
         unit="dB",
         comment=comment,
     )
@@ -132,7 +129,7 @@ def _denoising(errors: Scores, bare: Baselines) -> Finding:
     decisions = [superior(paired(table, own), claims()["A4"].margin) for table in rivals.values()]
     level = "; ".join(f"{name} {float(table.mean()):.4f}" for name, table in rivals.items())
     return Finding(
-        decision=all_of(decisions),
+        decision=all_of(dict(zip(rivals, decisions, strict=True))),
         names=tuple(f"{name} - network" for name in rivals),
         unit=UNIT,
         comment=f"Above 0 the network is better. Its own error is {_say(mean(own), UNIT)}; those "

@@ -67,7 +67,9 @@ def _works(called: Bools, strata: Strata) -> Finding:
     quiet = wilson(int((~called[plain]).sum()), int(plain.sum()))
     hard = wilson(int(called[strata.of == HARD].sum()), int((strata.of == HARD).sum()))
     return Finding(
-        decision=all_of([superior(found, 1 - margin), superior(quiet, 1 - margin)]),
+        decision=all_of(
+            {"found": superior(found, 1 - margin), "quiet": superior(quiet, 1 - margin)}
+        ),
         names=("dogs found", "people and other things left alone"),
         unit="percent",
         comment=f"Of {hard.n_images:,} wolves, foxes, cats and the like, {hard.value:.1%} "

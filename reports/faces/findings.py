@@ -67,7 +67,9 @@ def _more_false(sets: dict[str, dict[str, Outcome]]) -> Finding:
 def _finding(
     parts: dict[str, tuple[NDArray[np.bool_], NDArray[np.bool_]]], comment: str
 ) -> Finding:
-    decisions: list[Decision] = [more_often(mtcnn, haar) for mtcnn, haar in parts.values()]
+    decisions: dict[str, Decision] = {
+        name: more_often(mtcnn, haar) for name, (mtcnn, haar) in parts.items()
+    }
     counts = [
         f"{name}: {mtcnn.sum():,} and {haar.sum():,} of {len(mtcnn):,}, differing on "
         f"{(mtcnn & ~haar).sum():,} and {(haar & ~mtcnn).sum():,}"

@@ -9,7 +9,7 @@ Source: ISIC 2017 part 3, as the course's get_results.py scores it (which joins 
 import functools
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from core.errors import UserError
 from core.evaluation.components import crossed
-from core.evaluation.intervals import Estimate, critical
+from core.evaluation.intervals import Estimate
+from core.evaluation.laws import Part, Student
 from core.evaluation.roc import auc, auc_table
 from core.evaluation.thresholds import counts, rates
 
@@ -122,10 +123,9 @@ def _mean(
 ) -> Estimate:
     """Average the two areas; their pseudo-values per image carry the covariance."""
     table = np.mean([auc_table(columns[task], labels[task]) for task in TASKS], axis=0)
-    se, value = crossed(table).se, float(np.mean([each.value for each in areas.values()]))
-    half = critical(0.95, float("inf")) * se
-    low, high = max(0.0, value - half), min(1.0, value + half)
-    return replace(areas["melanoma"], value=value, low=low, high=high, se=se)
+    parts, value = crossed(table), float(np.mean([each.value for each in areas.values()]))
+    law = Student(value, (Part(parts.se**2, float("inf")),))
+    return Estimate.of(value, parts, law, areas["melanoma"].method, bounds=(0.0, 1.0))
 
 
 @functools.cache

@@ -116,7 +116,7 @@ def _control(
     closer = superior(mean(-slopes(decades, np.log10(left))), claims()["S3"].margin)
     farther = superior(mean(slopes(decades, np.log10(lost))), claims()["S3"].margin)
     return Finding(
-        decision=all_of([closer, farther]),
+        decision=all_of({"gap to the style, fall": closer, "content lost, growth": farther}),
         names=("gap to the style, fall", "content lost, growth"),
         unit="decades a decade of beta / alpha",
         images="pair",

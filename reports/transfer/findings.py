@@ -49,7 +49,7 @@ def _beats_scratch(hits: Mapping[tuple[str, str], Hits]) -> Finding:
     small = {cell: each for cell, each in hits.items() if cell[0] == "small"}
     gaps = {cell: paired(each["fine-tune"], each["scratch"]) for cell, each in small.items()}
     return Finding(
-        decision=all_of([superior(gap, margin) for gap in gaps.values()]),
+        decision=all_of({", ".join(cell): superior(gap, margin) for cell, gap in gaps.items()}),
         names=tuple(f"{', '.join(cell)}: fine-tune - scratch" for cell in gaps),
         comment="In the small cells, all weights trained.",
     )
@@ -65,7 +65,7 @@ def _table(hits: Mapping[tuple[str, str], Hits]) -> Finding:
                 names.append(f"{', '.join(cell)}: {choice} - {other}")
                 parts.append(superior(paired(hits[cell][choice], hits[cell][other]), -margin))
     return Finding(
-        decision=all_of(parts),
+        decision=all_of(dict(zip(names, parts, strict=True))),
         names=tuple(names),
         comment=f"Cells in which the course's choice is the best of the four: {_best(hits)}. For "
         "large and different the course allows fine-tuning as well as training from scratch.",
@@ -95,7 +95,9 @@ def _scale(hits: Mapping[tuple[str, str], Hits]) -> Finding:
     margin = claims()["T5"].margin
     gaps = {cell: paired(each["statistics"], each["scratch"]) for cell, each in hits.items()}
     shares = "; ".join(f"{', '.join(cell)}: {_share(each)}" for cell, each in hits.items())
-    parts: list[Decision] = [superior(gap, margin) for gap in gaps.values()]
+    parts: dict[str, Decision] = {
+        ", ".join(cell): superior(gap, margin) for cell, gap in gaps.items()
+    }
     return Finding(
         decision=all_of(parts),
         names=tuple(f"{', '.join(cell)}: mean and variance - scratch" for cell in gaps),

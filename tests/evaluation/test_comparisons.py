@@ -92,13 +92,14 @@ def test_p_of_a_proportion_is_the_score_test():
     assert p_value(wilson(30, 100), 1.0) == 0.0
 
 
-def test_no_spread_leaves_the_sign_test():
+def test_no_spread_says_only_how_many_were_alike():
     same = paired(np.full((5, 1), 0.3), np.full((5, 1), 0.1))
-    assert p_value(same, 0, "greater") == 2**-5
-    assert p_value(same) == 2**-4
-    assert p_value(same, 0, "less") == 1 - 2**-5
-    nothing = paired(np.full((5, 1), 0.3), np.full((5, 1), 0.3))
-    assert [p_value(nothing, 0, side) for side in ("two-sided", "greater", "less")] == [1, 1, 1]
+    assert (same.low, same.high) == (-np.inf, np.inf)
+    assert p_value(same) == 1
+    share = mean(np.full((5, 1), 0.3), bounds=(0, 1))  # five alike: 1 - .025^(1/5) may differ
+    assert (share.low, share.high) == pytest.approx((0.3 * 0.025**0.2, 1 - 0.7 * 0.025**0.2))
+    assert p_value(share, 0.2, "greater") == pytest.approx((2 / 3) ** 5)
+    assert p_value(share, 0.1, "greater") == pytest.approx((1 / 3) ** 5)
 
 
 def test_holm_equals_the_worked_example():

@@ -89,7 +89,7 @@ def test_verdicts_turn_with_the_numbers():
 
 def test_signs_say_who_is_better():
     parts = findings(study(), bare(), CARD)["A1"].decision.parts
-    values = [part.estimate.value for part in parts]
+    values = [part.estimate.value for part in parts.values()]
     assert values == pytest.approx([0.002, -0.004, 0.004], abs=2e-4)
 
 

@@ -49,7 +49,7 @@ def test_known_trends_are_found():
     assert found["S2"].decision.verdict == "refuted"  # deeper layers made larger artefacts
     assert found["S3"].decision.verdict == "supported"
     assert found["S2"].decision.estimate.value == pytest.approx(-0.5, abs=0.03)
-    assert [part.estimate.value for part in found["S3"].decision.parts] == pytest.approx(
+    assert [part.estimate.value for part in found["S3"].decision.parts.values()] == pytest.approx(
         [0.4, 0.4], abs=0.03
     )
     assert (found["S2"].decision.estimate.n_seeds, found["S2"].decision.estimate.n_images) == (3, 5)

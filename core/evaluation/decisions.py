@@ -1,0 +1,233 @@
+"""The form of a verdict, and how its levels of error reach its parts, its looks and its interval.
+
+A decision carries the interval at the level its verdict was made with: in a family, or after a
+look, a wider one. The verdict is "supported" or "refuted" exactly where that interval says so.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from math import sqrt
+from typing import Any, Literal
+
+from core.evaluation.intervals import Estimate
+from core.evaluation.power import ALPHA, Needed, Question, Test, needed
+
+Verdict = Literal["supported", "refuted", "undecided"]
+Withheld = Literal["", "few seeds", "few images", "diverged", "no look"]
+
+LEAST_SEEDS = 3
+"""with fewer there is no verdict: one difference is no variance"""
+LEAST_IMAGES = 5
+"""images, or pairs, with fewer of which there is no verdict"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """A verdict and what it rests on: the one form in which it reaches pages and files."""
+
+    verdict: Verdict = "undecided"
+    estimate: Estimate
+    """its interval is at the level of the verdict; of a claim of several parts, the part's that
+    decides or is furthest from it"""
+    test: Test
+    margin: float = 0.0
+    target: float = 0.0
+    """what "equivalent", "predicted" and "exact" compare the estimate with"""
+    p_supported: float
+    """chance of evidence this strong for the claim, were it false"""
+    p_refuted: float
+    """chance of evidence this strong against the claim, were it true"""
+    needed: Needed | None = None
+    """what would decide it; None if it is decided"""
+    parts: Mapping[str, "Decision"] = field(default_factory=dict)
+    """of a claim made of several: what is measured -> its own decision, at the whole's level"""
+    looks: Mapping[int, "Decision"] = field(default_factory=dict)
+    """seeds on the grid -> the decision on that many, each at its own share of the error"""
+    grid: tuple[int, ...] = ()
+    """seeds at which it may be asked for, the last the cap; empty for one look"""
+    withheld: Withheld = ""
+    """why there is no verdict whatever the numbers are; then both p are 1"""
+    comment: str = ""
+    """what else the claim has to say, in words"""
+
+    @property
+    def is_arithmetic(self) -> bool:
+        """Whether no chance is in it, so that a family need not count it."""
+        if self.parts:
+            return all(part.is_arithmetic for part in self.parts.values())
+        return self.test == "exact"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, parts and looks by name."""
+        plain = {name: getattr(self, name) for name in _PLAIN}
+        return plain | {
+            "estimate": self.estimate.as_dict(),
+            "needed": asdict(self.needed) if self.needed else None,
+            "grid": list(self.grid),
+            "parts": {name: part.as_dict() for name, part in self.parts.items()},
+            "looks": {str(n): look.as_dict() for n, look in self.looks.items()},
+        }
+
+
+_PLAIN = (
+    "verdict",
+    "test",
+    "margin",
+    "target",
+    "p_supported",
+    "p_refuted",
+    "withheld",
+    "comment",
+)
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The error that each of the two verdicts may have, before anything is adjusted."""
+
+    supported: float
+    refuted: float
+
+
+def judge(decision: Decision, alpha: float) -> Decision:
+    """Give the verdict at a level, or none where seeds or images are below the stated least."""
+    if not 0 < alpha < 0.5:
+        raise ValueError(f"alpha: {alpha}, wanted a number between 0 and 0.5")
+    estimate, single = decision.estimate, not decision.parts and not decision.looks
+    if single and 1 < estimate.n_seeds < LEAST_SEEDS:
+        return withhold(decision, "few seeds", Needed(seeds=LEAST_SEEDS))
+    if single and 1 < estimate.n_images < LEAST_IMAGES:
+        return withhold(decision, "few images", Needed(images=LEAST_IMAGES))
+    return settle(decision, Levels(alpha, alpha))
+
+
+def withhold(decision: Decision, why: Withheld, wanted: Needed | None = None) -> Decision:
+    """Take a verdict back, whatever the numbers are."""
+    return replace(
+        decision,
+        verdict="undecided",
+        estimate=decision.estimate.at(1 - 2 * ALPHA),
+        p_supported=1.0,
+        p_refuted=1.0,
+        withheld=why,
+        needed=wanted,
+    )
+
+
+def settle(decision: Decision, levels: Levels, planned: float | None = None) -> Decision:
+    """Give verdict and interval at levels that a family, a whole or a look leaves to this decision.
+
+    planned: the level to plan for, if another (Holm's first, hardest step).
+    """
+    planned = levels.supported if planned is None else planned
+    if decision.withheld:
+        return decision
+    if decision.looks:
+        return _settle_looks(decision, levels, planned)
+    if decision.parts:
+        return _settle_parts(decision, levels, planned)
+    if decision.is_arithmetic:
+        return decision
+    near = levels.refuted * _near(decision)
+    shown = {"supported": levels.supported, "refuted": near}
+    verdict = _verdict(decision, levels)
+    level = shown.get(verdict, min(shown.values()))
+    return replace(
+        decision,
+        verdict=verdict,
+        estimate=decision.estimate.at(1 - 2 * level),
+        needed=None if verdict != "undecided" else _needed(decision, planned),
+    )
+
+
+def _verdict(decision: Decision, levels: Levels) -> Verdict:
+    if decision.p_supported < levels.supported:
+        return "supported"
+    return "refuted" if decision.p_refuted < levels.refuted else "undecided"
+
+
+def _near(decision: Decision) -> float:
+    """Return which part of p_refuted is the tail that the interval's limit stands for."""
+    if decision.test == "predicted":
+        return 0.5
+    if decision.test != "equivalent":
+        return 1.0
+    near, far = outside(decision.estimate, decision.target, decision.margin)
+    return near / (near + far) if near else 1.0
+
+
+def outside(estimate: Estimate, target: float, margin: float) -> tuple[float, float]:
+    """Return the near and the far tail of the evidence that the truth is beyond the margin."""
+    low, high = target - margin, target + margin
+    near = min(estimate.p(low, "less"), estimate.p(high, "greater"))
+    return near, min(estimate.p(low, "greater"), estimate.p(high, "less"))
+
+
+def _settle_parts(decision: Decision, levels: Levels, planned: float) -> Decision:
+    tested = max(1, sum(not part.is_arithmetic for part in decision.parts.values()))
+    each = replace(levels, refuted=levels.refuted / tested)
+    parts = {name: settle(part, each, planned) for name, part in decision.parts.items()}
+    verdict = _verdict(decision, levels)
+    if verdict == "refuted":
+        name = min(parts, key=lambda part: decision.parts[part].p_refuted)
+    else:
+        name = max(parts, key=lambda part: decision.parts[part].p_supported)
+    unsettled = sum(part.verdict == "undecided" for part in parts.values())
+    shown, wanted = parts[name], parts[name].needed
+    return replace(
+        decision,
+        verdict=verdict,
+        estimate=shown.estimate,
+        test=shown.test,
+        margin=shown.margin,
+        target=shown.target,
+        parts=parts,
+        needed=replace(wanted, part=name, parts=unsettled)
+        if wanted and verdict == "undecided"
+        else None,
+    )
+
+
+def _settle_looks(decision: Decision, levels: Levels, planned: float) -> Decision:
+    """Judge look by look: the first verdict stays, and the interval is what all looks allow."""
+    spent, looks = shares(decision.grid), {}
+    verdict: Verdict = "undecided"
+    low, high = decision.estimate.bounds
+    for n_seeds, look in sorted(decision.looks.items()):
+        share = spent[n_seeds]
+        looks[n_seeds] = settle(look, Levels(levels.supported * share, levels.refuted * share))
+        verdict = looks[n_seeds].verdict if verdict == "undecided" else verdict
+        ends = max(low, looks[n_seeds].estimate.low), min(high, looks[n_seeds].estimate.high)
+        low, high = ends if ends[0] <= ends[1] else (low, high)
+    last = looks[max(looks)]
+    return replace(
+        decision,
+        verdict=verdict,
+        estimate=replace(last.estimate, low=low, high=high, confidence=1 - 2 * levels.supported),
+        looks=looks,
+        needed=None
+        if verdict != "undecided"
+        else _needed(last, planned * spent[decision.grid[-1]]),
+    )
+
+
+def shares(grid: tuple[int, ...]) -> dict[int, float]:
+    """Return seeds -> the share of the error that a look at so many may spend; together 1.
+
+    Source: square-root spending, docs/verdicts.md.
+    """
+    before = (0, *grid[:-1])
+    return {
+        now: sqrt(now / grid[-1]) - sqrt(then / grid[-1])
+        for then, now in zip(before, grid, strict=True)
+    }
+
+
+def _needed(decision: Decision, alpha: float) -> Needed:
+    question: Question = {
+        "margin": decision.margin,
+        "alpha": alpha,
+        "test": decision.test,
+        "target": decision.target,
+    }
+    return needed(decision.estimate, **question)

@@ -1,0 +1,96 @@
+"""One run instead of many: would it have printed what was published, would it have shown it?
+
+A published number is most often one run's, on one set of test images. Setting a mean over many
+seeds beside it asks the wrong question; what a single run prints spreads much wider.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from core.evaluation.components import Components, as_table
+from core.evaluation.decisions import Decision, judge
+from core.evaluation.intervals import Estimate, mean
+from core.evaluation.laws import Part, Student
+from core.evaluation.power import ALPHA
+
+WITHIN = 1.959964
+"""standard deviations of single runs that count as what one run would print: the middle 95 %"""
+
+
+def predicted(
+    hits: ArrayLike,
+    successes: int,
+    n: int,
+    *,
+    same_images: bool = False,
+    alpha: float = ALPHA,
+) -> Decision:
+    """Judge the claim that one run of ours would print what was published.
+
+    hits: (seeds, images) bool, ours; successes of n test images: the published run's. same_images:
+    the published run saw the very images that ours did. Refuted if the published share lies
+    outside the prediction interval for one run (one seed, n images) around our mean. Supported if
+    it lies in the middle 95 % of single runs even where our mean is only known so well: two
+    one-sided tests, the margin 1.96 standard deviations of one run. Raises ValueError as `mean`,
+    and unless 0 <= successes <= n.
+    """
+    if not 0 <= successes <= n or n < 1:
+        raise ValueError(f"successes, n: {successes}, {n}, wanted 0 <= successes <= n, n >= 1")
+    table, share = as_table(hits, "hits"), successes / n
+    ours = mean(table)
+    run = one_run(ours.components, n, same_images=same_images)
+    around = mean_parts(ours.components, same_images=same_images)
+    margin = WITHIN * float(np.sqrt(sum(part.variance for part in run)))
+    spread = tuple(
+        Part(one.variance + ours_.variance, one.df) for one, ours_ in zip(run, around, strict=True)
+    )
+    prediction = Estimate.of(
+        ours.value,
+        ours.components,
+        Student(ours.value, spread),
+        f"prediction of one run on {n} images, t over {ours.components.units}",
+        bounds=(0.0, 1.0),
+    )
+    known = replace(prediction, law=Student(ours.value, around))
+    decision = Decision(
+        estimate=prediction,
+        margin=margin,
+        target=share,
+        p_supported=max(known.p(share - margin, "greater"), known.p(share + margin, "less")),
+        p_refuted=2 * min(prediction.p(share, "greater"), prediction.p(share, "less")),
+        test="predicted",
+    )
+    return judge(decision, alpha)
+
+
+def one_run(parts: Components, n_images: int, *, same_images: bool = False) -> tuple[Part, ...]:
+    """Return the variance of what one seed prints on n images, by what is drawn anew."""
+    if same_images:
+        return (Part(parts.seeds, parts.n_seeds - 1),)
+    one = parts.resized(1, n_images)
+    found = [Part(one.seeds, parts.n_seeds - 1)] if parts.n_seeds > 1 else []
+    return (*found, Part(one.images / n_images, parts.n_images - 1))
+
+
+def mean_parts(parts: Components, *, same_images: bool = False) -> tuple[Part, ...]:
+    """Return the variance of our own mean, in the order of `one_run`."""
+    return parts.parts[:1] if same_images else parts.parts
+
+
+def shown_by_one_run(estimate: Estimate, n_images: int | None = None, null: float = 0.0) -> float:
+    """Return the chance that a single run prints a number on the same side of null as ours.
+
+    estimate: of a difference over seeds (and images). n_images: the single run's, ours if None.
+    0.5 where nothing is known either way; our own uncertainty is part of the chance.
+    """
+    parts = estimate.components
+    run = parts.resized(1, n_images or parts.n_images)
+    total = run.se**2 + parts.se**2
+    gap = abs(estimate.value - null)
+    if total == 0:
+        return 1.0 if gap else 0.5
+    df = min(part.df for part in parts.parts)
+    return float(stats.t.cdf(gap / np.sqrt(total), df))

@@ -1,0 +1,46 @@
+"""What one run prints: within the spread of single runs, or not."""
+
+import numpy as np
+import pytest
+
+from core.evaluation.comparisons import paired
+from core.evaluation.prediction import predicted, shown_by_one_run
+
+
+def hits(share, seeds=10, images=2000, spread=0.01, start=0):
+    random = np.random.default_rng(start)
+    return random.random((seeds, images)) < share + random.normal(0, spread, (seeds, 1))
+
+
+def test_a_published_run_among_ours_is_supported_and_one_far_off_refuted():
+    ours = hits(0.75, seeds=40, images=20_000)
+    near, far = predicted(ours, 403, 540), predicted(ours, 470, 540)
+    assert near.verdict == "supported"
+    assert far.verdict == "refuted"
+    assert near.estimate.low < 403 / 540 < near.estimate.high
+    assert far.estimate.high < 470 / 540
+    assert near.target == pytest.approx(403 / 540)
+
+
+def test_a_few_seeds_on_a_few_images_know_neither():
+    assert predicted(hits(0.75, seeds=3, images=60, spread=0.05), 403, 540).verdict == "undecided"
+
+
+def test_the_very_same_images_leave_only_the_seeds():
+    random = np.random.default_rng(1)
+    image = random.random((1, 500)) < 0.8  # most images are easy for all seeds, the others for none
+    ours = image ^ (random.random((20, 500)) < 0.02)
+    new, same = (predicted(ours, 390, 500, same_images=it) for it in (False, True))
+    assert same.estimate.high - same.estimate.low < (new.estimate.high - new.estimate.low) / 2
+    means = ours.mean(1)
+    assert same.margin == pytest.approx(1.959964 * means.std(ddof=1))
+
+
+def test_one_run_shows_a_large_effect_and_tosses_a_coin_on_none():
+    random = np.random.default_rng(2)
+    a, b = random.normal(0, 1, (2, 200, 1))
+    assert shown_by_one_run(paired(a - a.mean(), b - b.mean())) == pytest.approx(0.5)
+    half = paired(np.sqrt(2) * (a - a.mean()) / a.std() + 1, 0 * a)
+    assert shown_by_one_run(half) == pytest.approx(0.76, abs=0.005)  # normal law at 1 / sqrt(2)
+    with pytest.raises(ValueError, match="successes"):
+        predicted(hits(0.5), 5, 4)
