@@ -34,7 +34,7 @@ def load(name: str, data: str | None = None) -> "xr.Dataset":
 
 
 def verdicts(study: "xr.Dataset") -> "dict[str, Decision | None]":
-    """Judge the claims that a study tests: claim -> decision, None where it lacks what they need."""
+    """Judge a study's claims: claim -> decision, None where it lacks what that needs."""
     from reports.judge import judge
 
     return {name: entry.decision for name, entry in judge(study).items()}

@@ -1,11 +1,13 @@
 """From a stored study to the verdicts on its claims, and to its tables and figures."""
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import xarray as xr
 
+from core.evaluation.looks import grid_from, over_looks
 from core.evaluation.verdicts import Decision, decide_family
 from reports.lessons import NO_DATA, Claim, Exhibit, NotTestedError, lesson_of, lessons
 
@@ -66,10 +68,11 @@ def judge(study: xr.Dataset) -> dict[str, Entry]:
             if claim.study != study.attrs["study"]:
                 continue
             try:
-                decisions[name] = claim.decide(study)
+                decisions[name] = at_looks(claim, study)
             except NotTestedError as missing:
                 lacking[name] = str(missing)
-        judged = decide_family(decisions, size=len(lesson.claims))
+        size = len(lesson.claims) - sum(each.is_arithmetic for each in decisions.values())
+        judged = decide_family(decisions, size=size)
         for name, claim in lesson.claims.items():
             if name in judged or name in lacking:
                 entries[name] = Entry(
@@ -82,15 +85,39 @@ def judge(study: xr.Dataset) -> dict[str, Entry]:
     return entries
 
 
+def at_looks(claim: Claim, study: xr.Dataset) -> Decision:
+    """Decide a claim at every number of seeds at which it may be asked for, and that is stored.
+
+    A look at n seeds takes seeds 0 to n - 1, so that looks follow from what is stored alone.
+    """
+    if not claim.seeds:
+        return claim.decide(study)
+    grid, n = grid_from(claim.seeds), _seeds_from_zero(claim, study)
+    reached = [look for look in grid if look <= n] or [n]
+    first = {
+        look: study.sel(seed=[s for s in study["seed"].values if s < look]) for look in reached
+    }
+    return over_looks({look: claim.decide(part) for look, part in first.items()}, grid)
+
+
+def _seeds_from_zero(claim: Claim, study: xr.Dataset) -> int:
+    """Count the seeds 0, 1, 2, ... that every arm of the claim has."""
+    arms = [arm for arm in claim.arms if arm in study["arm"].values] or study["arm"].values
+    trained = study["trained"].sel(arm=arms)
+    factors = [dim for dim in trained.dims if dim not in ("arm", "seed")]
+    seeds = set(study["seed"].values[trained.any(factors).all("arm").values].tolist())
+    return next(n for n in itertools.count() if n not in seeds)
+
+
 def departures(protocol: Mapping[str, Any], study: xr.Dataset) -> Iterator[str]:
     """Say where a study's settings differ from a published protocol."""
     settings = dict(_flat(study.attrs["facts"]["settings"]))
     for name, wanted in protocol.items():
-        used = settings.get(name)
-        if used != wanted:
-            words = name.replace("_", " ")
-            number = isinstance(wanted, int) and not isinstance(wanted, bool)
-            yield f"{used} of {wanted} {words}" if number else f"{words} {used}, not {wanted}"
+        used, words = settings.get(name), name.replace("_", " ")
+        if name in ("epochs", "steps") and isinstance(used, int) and used < wanted:
+            yield f"{used} of {wanted} {words}"
+        elif used != wanted:
+            yield f"{words} {used}, not {wanted}"
 
 
 def _flat(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

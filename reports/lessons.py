@@ -14,6 +14,8 @@ from core.evaluation.verdicts import Decision
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+COMMON = ("source", "data", "protocol", "study", "options", "seeds")
+"""what the claims of a lesson share unless they say otherwise"""
 NO_DATA = "none"
 """in place of a data set: the claim was published without numbers from any"""
 PACKAGES = ("initialisation",)
@@ -54,6 +56,9 @@ class Claim:
     """points (a difference of shares), percent (a share), or the unit itself, such as dB"""
     images: str
     """what the decision's images are, in the singular"""
+    seeds: int
+    """seeds of the first look; verdicts are given at 1, 2, 4 and 8 times as many. 0: at any number,
+    for what is not trained by seeds"""
     test: Test
 
     @property
@@ -110,6 +115,8 @@ class Lesson:
     source: str
     options: str = ""
     protocol: Mapping[str, Any] = field(default_factory=dict)
+    seeds: int = 0
+    """of a claim's first look: what the experiment trains by default"""
     columns: tuple[str, ...] = ()
     """metrics that the MLflow page shows, the first one sorts"""
     scores: Mapping[str, str] = field(default_factory=dict)
@@ -131,14 +138,11 @@ class Lesson:
     ) -> Callable[[Test], Test]:
         """Register the decorated function as the test of a claim; its docstring is printed.
 
-        different: `source`, `data`, `protocol`, `study` or `options`, where not the lesson's.
+        different: those of `COMMON` that are not the lesson's.
         """
 
         def register(test: Test) -> Test:
-            common = {
-                key: getattr(self, key)
-                for key in ("source", "data", "protocol", "study", "options")
-            }
+            common = {key: getattr(self, key) for key in COMMON}
             self.claims[name] = Claim(
                 name=name,
                 statement=statement,

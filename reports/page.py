@@ -99,6 +99,7 @@ def environment(escape: bool) -> jinja2.Environment:
     made.filters |= {
         "parts": words.parts,
         "advice": words.advice,
+        "one_run": words.one_run,
         "forest": forest,
         "chance": words.chance,
         "code": code,
@@ -177,4 +178,6 @@ def _marks(part: Decision) -> list[float]:
     """Return what the interval is held against: a margin, or the two bounds of an equivalence."""
     if part.test == "superior":
         return [part.margin]
+    if part.test in ("predicted", "exact"):
+        return [part.target]
     return [part.target - part.margin, part.target + part.margin]

@@ -25,7 +25,6 @@ def main(config: Config) -> None:
     """Render the newest verdict on each claim, and the commands that they come from."""
     from core.outbox import write
     from core.store import Store
-
     from reports import ledger, page, studies
 
     store = Store()

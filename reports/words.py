@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from core.evaluation.decisions import LEAST_IMAGES, LEAST_SEEDS
 from core.evaluation.intervals import Estimate
+from core.evaluation.power import BEYOND
+from core.evaluation.prediction import shown_by_one_run
+from core.evaluation.verdicts import Decision
 
 if TYPE_CHECKING:
     from reports.judge import Entry
@@ -70,9 +74,56 @@ def parts(entry: "Entry") -> list[str]:
 
 def advice(entry: "Entry") -> str:
     """Say what would decide a claim, or what its test lacks; nothing if it is decided."""
-    if entry.decision is None:
-        return f"{entry.lacking} `{entry.claim.command}`"
-    return entry.decision.needed
+    decision, claim = entry.decision, entry.claim
+    if decision is None:
+        return f"{entry.lacking} `{claim.command}`"
+    if decision.verdict != "undecided":
+        return ""
+    if reason := _withheld(decision):
+        return reason
+    return _needed(decision, claim.images) if decision.needed else ""
+
+
+def _withheld(decision: Decision) -> str:
+    """Say why there is no verdict, whatever the numbers are."""
+    reasons = [part.withheld for part in decision.parts.values()]
+    why = decision.withheld or next((reason for reason in reasons if reason), "")
+    first = f"{decision.grid[0]} seeds" if decision.grid else ""
+    return {
+        "few seeds": f"Verdicts begin at {first or f'{LEAST_SEEDS} seeds'}; here are fewer.",
+        "no look": f"Verdicts begin at {first}; here are fewer.",
+        "few images": f"Verdicts begin at {LEAST_IMAGES} images; here are fewer.",
+        "diverged": "Some trainings diverged, not the same in each arm: means are not compared.",
+    }.get(why, "")
+
+
+def _needed(decision: Decision, images: str) -> str:
+    """Say how many seeds or images would decide, in one sentence."""
+    needed, found = decision.needed, decision.estimate
+    if needed is None:
+        return ""
+    options = []
+    if needed.seeds is not None:
+        more = f" ({needed.seeds - found.n_seeds:,} more)" if found.n_seeds > 1 else ""
+        options.append(f"{needed.seeds:,} seeds{more}")
+    if needed.images is not None:
+        options.append(f"{needed.images:,} {images}s")
+    if needed.together is not None:
+        options.append("{:,} seeds and {:,} {}s".format(*needed.together, images))
+    which = f", for {needed.part}" if needed.parts > 1 else ""
+    if not options:
+        return f"More than {BEYOND:,} seeds or {images}s would be needed{which}: a near tie."
+    plan = " or ".join(options)
+    return f"About {plan} would decide it{which}, if the truth is as observed."
+
+
+def one_run(entry: "Entry") -> str:
+    """Say how likely a single run is to show the same sign; nothing where there is none."""
+    decision = entry.decision
+    if decision is None or decision.test != "superior" or decision.estimate.n_seeds < 2:
+        return ""
+    chance_ = shown_by_one_run(decision.estimate, null=decision.margin)
+    return f"A single run would show it with a chance of {chance_:.0%}."
 
 
 def table(frame: pd.DataFrame, units: Mapping[str, str]) -> tuple[list[str], list[list[str]]]:

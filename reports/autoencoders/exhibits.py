@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from core.results import Exhibit
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
 from core.data.images import Splits
 from core.evaluation.intervals import mean
-from core.results import Exhibit
 from reports import tables
 from reports.autoencoders import COURSE_NOISE, figures
 from reports.autoencoders.baselines import Baselines

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from core.results import Result
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -11,7 +12,6 @@ from core.data.images import Images, Splits
 from core.device import generator
 from core.evaluation.image_quality import checkerboard, psnr, spectrum, squared_errors, ssim
 from core.models.autoencoders import Autoencoder, parameters
-from core.results import Result
 from core.training.objective import add_noise
 
 LEVELS = (0.0, 0.25, 0.5, 1.0)  # of test noise, on which every network of the denoiser's is tried

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from core.results import Exhibit, Result
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -9,7 +10,6 @@ from core.data.cases import Cases
 from core.detection.resemblance import KINDS, ORDERS, Answer, Resemblance
 from core.evaluation.intervals import wilson
 from core.evaluation.verdicts import superior
-from core.results import Exhibit, Result
 from reports.dogs import figures
 from reports.tables import Results, columns
 from reports.verdicts import Finding, claims

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import torch
+from core.results import Exhibit
 from numpy.typing import NDArray
 
 from core.data.card import Card
@@ -10,7 +11,6 @@ from core.data.images import Splits
 from core.evaluation.comparisons import compare_all
 from core.evaluation.intervals import mean
 from core.evaluation.metrics import confusion
-from core.results import Exhibit
 from reports import tables
 from reports.dogs import SCRATCH, figures
 from reports.dogs.transfer import CURVES

@@ -5,6 +5,7 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
+from core.results import Exhibit
 from numpy.typing import NDArray
 
 from core.data.strata import Strata
@@ -14,7 +15,6 @@ from core.evaluation.roc import auc, auc_difference, roc_points
 from core.evaluation.verdicts import all_of, superior
 from core.models.backbones import class_names
 from core.models.config import RANDOM
-from core.results import Exhibit
 from reports.dogs import figures
 from reports.dogs.halves import DOGS, HARD, crossed_threshold, thresholds
 from reports.tables import Results, columns

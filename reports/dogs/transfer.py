@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
+from core.results import Result
 from torch import Tensor
 
 from core.data.card import Card
@@ -12,7 +13,6 @@ from core.evaluation.intervals import Estimate, mean
 from core.evaluation.metrics import correct, cross_entropy, predict_classes
 from core.evaluation.verdicts import equivalent, superior
 from core.models.config import RANDOM
-from core.results import Result
 from core.training.loop import Epoch, stalled
 from reports import tables
 from reports.dogs import SCRATCH, drifting

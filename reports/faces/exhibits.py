@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from core.results import Exhibit, Result, Trial
 from numpy.typing import NDArray
 
 from core.data.pictures import Gallery
@@ -12,7 +13,6 @@ from core.evaluation.comparisons import holm, mcnemar
 from core.evaluation.intervals import mean, wilson
 from core.evaluation.power import ALPHA, images_needed
 from core.evaluation.verdicts import more_often
-from core.results import Exhibit, Result, Trial
 from reports.faces import figures, sheets
 from reports.faces.outcomes import CLEAN, OVERLAP, Outcome, pairs
 from reports.tables import columns

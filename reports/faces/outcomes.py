@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from core.results import Result, Trial
 from numpy.typing import NDArray
 
 from core.data.pictures import Gallery, Picture
 from core.detection.faces import Faces, iou, match
-from core.results import Result, Trial
 
 OVERLAP = 0.5
 """IoU from which a found box and a marked face are the same"""

@@ -5,6 +5,7 @@ from math import ceil
 
 import numpy as np
 import pandas as pd
+from core.results import Exhibit
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,7 +13,6 @@ from matplotlib.patches import Rectangle
 
 from core.data.pictures import NONE, Picture, Pixels
 from core.detection.faces import Faces
-from core.results import Exhibit
 from reports.faces.figures import COLOURS
 from reports.faces.outcomes import Outcome, judge
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from core.results import Result
 from torch import Tensor, nn
 
 from core.data.images import Images, InMemory, Splits
@@ -10,7 +11,6 @@ from core.evaluation.metrics import confusion, correct, cross_entropy
 from core.evaluation.roc import auc
 from core.models.backbones import Trunk
 from core.models.features import features
-from core.results import Result
 from core.training.single import predict
 from reports.skin import probes
 from reports.skin.tasks import POSITIVES, log_odds

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from core.results import Exhibit
 from sklearn.metrics import precision_recall_curve
 
 from core.data.images import Splits
@@ -17,7 +18,6 @@ from core.evaluation.comparisons import compare_all
 from core.evaluation.intervals import mean
 from core.evaluation.roc import auc, auc_table, bootstrapped, partial_auc, roc_points
 from core.evaluation.thresholds import net_benefit, rates
-from core.results import Exhibit
 from reports import tables
 from reports.skin import figures, looks
 from reports.skin.findings import subject

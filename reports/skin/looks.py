@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import torch
+from core.results import Exhibit
 
 from core.data.images import Images, Splits
 from core.evaluation.comparisons import paired
 from core.evaluation.intervals import Estimate, mean
 from core.evaluation.roc import auc
 from core.explain import can_explain
-from core.results import Exhibit
 from reports import tables
 from reports.skin import figures
 from reports.skin.tasks import Task, log_odds

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from core.results import Exhibit, Trial
 
 from core.evaluation.intervals import mean
-from core.results import Exhibit, Trial
 from core.style.config import StyleConfig
 from core.style.pictures import Pair, to_bytes
 from reports.style import figures

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pandas as pd
+from core.results import Exhibit
 
 from core.data.tasks import Task, Tasks
 from core.evaluation.comparisons import paired
 from core.evaluation.intervals import mean, wilson
 from core.evaluation.ranking import ranks
 from core.models.regimes import COURSE, STRATEGIES
-from core.results import Exhibit
 from reports import tables
 from reports.tables import Results, columns
 from reports.transfer import figures

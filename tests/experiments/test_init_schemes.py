@@ -116,7 +116,9 @@ def test_a_trial_keeps_what_judging_needs(study_store):
     assert (correct(logits, splits.test.labels).numpy() == seen["correct"].values).mean() > 0.99
     # Dropout left on at test: another pass than with it off, and worse on this barely trained net.
     assert 0.02 < (seen["correct"] != seen["correct_dropout"]).mean() < 0.7
-    assert float(seen["correct_dropout"].mean()) == pytest.approx(float(seen["test/accuracy_dropout"]))
+    assert float(seen["correct_dropout"].mean()) == pytest.approx(
+        float(seen["test/accuracy_dropout"])
+    )
 
 
 def test_more_seeds_and_arms_train_what_is_missing_and_give_one_fresh_runs_numbers(

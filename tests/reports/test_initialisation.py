@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from core.trials import Record, Shared, Trial
+from reports import words
 from reports.initialisation import claims as module
 from reports.initialisation import exhibits
-from reports.judge import judge
+from reports.judge import at_looks, judge
 
 SEEDS, IMAGES = 10, 10_000
 SETTINGS = {
@@ -181,7 +182,7 @@ def test_another_protocol_and_other_data_are_named(judged):
     settings = {**SETTINGS, "network": "cnn", "train": {**SETTINGS["train"], "epochs": 15}}
     entry = judged(AS_PUBLISHED, settings=settings, name="digits")["W3"]
     assert not entry.same_data
-    assert entry.departures == ("network cnn, not mlp", "15 of 2 epochs")
+    assert entry.departures == ("network cnn, not mlp", "epochs 15, not 2")
     assert not entry.as_published
 
 
@@ -189,7 +190,8 @@ def test_a_missing_claim_still_counts_in_the_family(invent):
     """Holm is over the lesson's claims as published: what was not run must not help the rest."""
     alone = {arm: AS_PUBLISHED[arm] for arm in ("uniform-rule", "default")}
     study = invent("init_schemes", trials(alone), SHARED, **CARD)
-    raw = module.lesson.claims["W5"].decide(study).p_supported
+    raw = at_looks(module.lesson.claims["W5"], study).p_supported
+    assert raw > 0
     assert judge(study)["W5"].decision.p_supported == pytest.approx(6 * raw)
 
 
@@ -230,3 +232,28 @@ def test_predictions_are_scored_against_what_happened(invent):
         "surprise": "no",
     }
     assert frame["seeds"].tolist() == [3] * 4
+
+
+@pytest.mark.parametrize(
+    ("seeds", "looks"), [(3, None), (9, None), (10, [10]), (19, [10]), (40, [10, 20, 40])]
+)
+def test_a_verdict_is_given_at_looks_and_never_between(invent, seeds, looks):
+    few = {arm: AS_PUBLISHED[arm] for arm in ("uniform-rule", "default")}
+    study = invent("init_schemes", trials(few, images=50, seeds=seeds), **CARD)
+    decision = at_looks(module.lesson.claims["W5"], study)
+    if looks is None:
+        assert decision.withheld == "no look"
+        assert decision.estimate.n_seeds == seeds
+        assert "Verdicts begin at 10 seeds" in words.advice(judge(study)["W5"])
+    else:
+        (part,) = decision.parts.values()
+        assert list(part.looks) == looks
+        assert part.estimate.n_seeds == looks[-1]
+
+
+def test_a_gap_in_the_seeds_ends_what_a_look_may_use(invent):
+    few = {arm: AS_PUBLISHED[arm] for arm in ("uniform-rule", "default")}
+    known = trials(few, images=50, seeds=20)
+    del known[Trial("default", 12, (("scale", "course"),))]
+    decision = at_looks(module.lesson.claims["W5"], invent("init_schemes", known, **CARD))
+    assert [list(part.looks) for part in decision.parts.values()] == [[10]]
