@@ -49,7 +49,7 @@ class Study:
         experiment's file. arm: the name of the param that holds a trial's arm.
         """
         self.name, self.config, self.card, self.device = name, config, card, device
-        self.script, self.arm = script, arm
+        self.script, self.arm = script.resolve(), arm  # relative under a profiler
         self.results: dict[Trial, Result] = {}
         self._runs: dict[Trial, str] = {}
         self._buffer: dict[Trial, list[tuple[str, float, int]]] = {}
@@ -82,10 +82,12 @@ class Study:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._bar.close()
+        with contextlib.suppress(OSError):  # a terminal that is gone
+            self._bar.close()
         if kind is None:
             return
-        status = "KILLED" if issubclass(kind, KeyboardInterrupt) else "FAILED"
+        stopped = issubclass(kind, (KeyboardInterrupt, BrokenPipeError))  # `| head` ends
+        status = "KILLED" if stopped else "FAILED"
         with contextlib.suppress(UserError):  # the first error is the one to show
             for run_id in [*self._runs.values(), self.run_id]:
                 self.store.end(run_id, status)

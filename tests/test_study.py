@@ -157,7 +157,8 @@ def test_a_number_that_is_not_finite_never_reaches_mlflow(store):
 
 
 @pytest.mark.parametrize(
-    ("error", "status"), [(KeyboardInterrupt, "KILLED"), (ZeroDivisionError, "FAILED")]
+    ("error", "status"),
+    [(KeyboardInterrupt, "KILLED"), (BrokenPipeError, "KILLED"), (ZeroDivisionError, "FAILED")],
 )
 def test_what_is_unfinished_ends_as_killed_or_failed(store, error, status):
     def stop():
