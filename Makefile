@@ -9,7 +9,7 @@ help: ## list the targets
 demo: .venv/installed ## install, run the study of weight initialisation, write the report
 	$(BIN)/python experiments/init_schemes.py
 	$(BIN)/python -m reports
-	@echo "MLflow: start \`$(BIN)/mlflow ui\` here and open the link above; the report opens in any browser."
+	@echo "MLflow: start the \`mlflow ui\` printed above ($(BIN)/mlflow) and open its link; the report opens in any browser."
 
 test: .venv/dev ## install with the dev extra, run the tests
 	$(BIN)/python -m pytest
@@ -23,7 +23,7 @@ check: .venv/dev ## format, lint and types
 replicate: .venv/installed ## a verdict on every claim; DATA_ROOT=folder WEIGHTS=file for real data (an hour)
 	@status=0; $(BIN)/python -m reports replicate --all \
 	  $(if $(DATA_ROOT),--data-root '$(DATA_ROOT)') $(if $(WEIGHTS),--weights '$(WEIGHTS)') \
-	  || status=$$?; test $$status = 130 || $(BIN)/python -m reports; exit $$status
+	  || status=$$?; test $$status -gt 128 || $(BIN)/python -m reports; exit $$status
 
 bench: .venv/installed ## measure speed, side by side (python -m benchmarks --help)
 	$(BIN)/python -m benchmarks

@@ -1,52 +1,103 @@
 """Run a script: options in, one line for what the user can put right, a clean stop on Ctrl-C."""
 
+import contextlib
 import errno
+import io
 import os
 import re
+import select
 import signal
+import stat
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import TypeVar
+from typing import Never, TypeVar
 
 import tyro
 
-from core.errors import UserError
+from core import refusals
+from core.errors import UserError, one_line
 
 Config = TypeVar("Config")
 
-UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
+UNUSABLE = {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO}  # paths
+SIGNALS = [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")]
+ONE_PRESS = 0.1  # seconds: `timeout` and schedulers send the same signal twice, people do not
 
 
 def run(main: Callable[[Config], None], config: type[Config], description: str) -> None:
     """Parse the command line into `config`, call `main`, and exit.
 
-    Options of nested dataclasses are flat: `--epochs`, not `--train.epochs`. Exit status: 0; 2
-    for a UserError and for a disk that cannot be written, printed as one line; 130 for Ctrl-C or
-    SIGTERM, after which the same command goes on. A second Ctrl-C ends the process at once.
+    Exit status: 0; 2 for a UserError, a disk that cannot be written and too little memory, printed
+    as one line; 128 + n for signal n (Ctrl-C is 130), after which the same command goes on, and
+    likewise, without a word, where nobody reads the output any more. A second signal ends the
+    process at once.
     """
+    _open_streams()
     try:
-        options = tyro.cli(
-            config,
-            prog=_program(),
-            # Each of these lines is a paragraph: tyro would join them.
-            description=re.sub(r"(?<!\n)\n(?=(Command|Expected|Source):)", "\n\n", description),
-            config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
-        )
-        for sign in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(sign, _interrupt)
-        main(options)
+        try:
+            options = parse(config, description, sys.argv[1:])
+            for sign in SIGNALS:
+                if sign != signal.SIGHUP or signal.getsignal(sign) != signal.SIG_IGN:  # nohup
+                    signal.signal(sign, _interrupt)
+            main(options)
+        finally:
+            sys.stdout.flush()  # not at exit, where a closed pipe would be a traceback
     except UserError as error:
         _stop(str(error), 2)
-    except BrokenPipeError:  # `--help | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        if error.errno not in UNWRITABLE:
+        if error.errno in (errno.EPIPE, errno.EIO) and _is_unread():  # `| head`
+            _stop("", 128 + signal.SIGPIPE)
+        if error.errno not in UNWRITABLE | UNUSABLE:
             raise
-        _stop(f"{error.filename or 'writing to disk'}: {error.strerror}", 2)
-    except KeyboardInterrupt:
-        _stop("interrupted: what is finished is kept; the same command goes on from there", 130)
+        _stop(one_line(f"{error.filename or 'writing to disk'}: {error.strerror}"), 2)
+    except KeyboardInterrupt as interrupt:
+        line = "interrupted: what is finished is kept; the same command goes on from there"
+        _stop(line, 128 + (interrupt.args or (signal.SIGINT,))[0])
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        wanted = "fewer or smaller networks, images or batches are wanted"
+        _stop(one_line(f"out of memory: {error}; {wanted}"), 2)
+
+
+def parse(config: type[Config], description: str, arguments: Sequence[str]) -> Config:
+    """Return the options as `config`; print the help and exit where it is asked for.
+
+    Options of nested dataclasses are flat: `--epochs`, not `--train.epochs`. Raises UserError for
+    whatever is refused, by tyro or by the dataclasses.
+    """
+    box, width = io.StringIO(), os.environ.get("COLUMNS")
+    if not {"-h", "--help"} & set(arguments):
+        os.environ["COLUMNS"] = "1000000"  # tyro wraps its refusals as it does its help
+    try:
+        with contextlib.redirect_stderr(box):
+            options = tyro.cli(
+                config,
+                args=arguments,
+                prog=_program(),
+                # Each of these lines is a paragraph: tyro would join them.
+                description=re.sub(r"(?<!\n)\n(?=(Command|Expected|Source):)", "\n\n", description),
+                config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
+            )
+    except SystemExit as end:
+        if not end.code:
+            raise
+        raise UserError(refusals.one_line(box.getvalue())) from None
+    except (AssertionError, OSError) as error:
+        if not arguments[0].startswith("--tyro"):  # its shell completions
+            raise
+        raise UserError(f"{' '.join(arguments[:3])}: {error}") from error
+    else:
+        sys.stderr.write(box.getvalue())  # warnings
+        return options
+    finally:
+        os.environ.pop("COLUMNS", None)
+        if width is not None:
+            os.environ["COLUMNS"] = width
 
 
 def _program() -> str:
@@ -58,21 +109,70 @@ def _program() -> str:
     return f"python {sys.argv[0]}"
 
 
+def _open_streams() -> None:
+    """Give /dev/null to what was closed: the next file opened would take its number.
+
+    What a stream cannot encode becomes an escape.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _is_unread() -> bool:
+    """Tell whether stdout or stderr is a pipe or a terminal that nobody reads any more."""
+    poll = select.poll()
+    for number in (1, 2):
+        poll.register(number, 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Tell what torch raises as another error, on the CPU and on an accelerator."""
+    words = ("not enough memory", "can't allocate memory", "out of memory")
+    return isinstance(error, MemoryError) or any(each in str(error) for each in words)
+
+
 def _interrupt(number: int, _: FrameType | None) -> None:
-    """Raise KeyboardInterrupt once (SIGTERM too: Slurm, timeout); leave at once the next time."""
-    for sign in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(sign, _leave)
-    raise KeyboardInterrupt
+    """Raise KeyboardInterrupt with the signal's number; leave at once the next time."""
+    start = time.monotonic()
+
+    def again(number: int, _: FrameType | None) -> None:
+        # A terminal that closes may say so twice: as the kernel and as the shell.
+        if number != signal.SIGHUP and time.monotonic() - start > ONE_PRESS:
+            _leave(number)
+
+    for sign in SIGNALS:
+        signal.signal(sign, again)
+    if number == signal.SIGHUP:  # writing to a terminal that is gone must not stop the closing
+        for stream in (1, 2):
+            if stat.S_ISCHR(os.fstat(stream).st_mode):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+    raise KeyboardInterrupt(number)
 
 
-def _leave(number: int, _: FrameType | None) -> None:
-    os.write(2, b"\ninterrupted twice: left at once; the same command goes on\n")
-    os._exit(130)
+def _leave(number: int) -> Never:
+    with contextlib.suppress(OSError):
+        os.write(2, b"\ninterrupted twice: left at once; the same command goes on\n")
+    os._exit(128 + number)
 
 
-def _stop(line: str, status: int) -> None:
-    print(f"\n{line}" if status == 130 else line, file=sys.stderr)
-    # Not sys.exit: a library's atexit hooks and worker threads must not add a traceback.
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status) if status == 130 else sys.exit(status)
+def _stop(line: str, status: int) -> Never:
+    """Print a line, if any, and end."""
+    with contextlib.suppress(OSError):
+        if line:
+            print(f"\n{line}" if status > 128 else line, file=sys.stderr, flush=True)
+    try:
+        sys.stdout.flush()
+    except OSError:  # Python would try again at exit, and say so in a traceback
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    if status > 128:  # not sys.exit: atexit hooks and worker threads must not add a traceback
+        os._exit(status)
+    sys.exit(status)

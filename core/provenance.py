@@ -2,7 +2,6 @@
 
 import functools
 import getpass
-import hashlib
 import os
 import platform
 import shlex
@@ -48,14 +47,6 @@ def all_versions() -> str:
     """Return every installed distribution as `name==version` lines, sorted."""
     found = {f"{d.metadata['Name']}=={d.version}" for d in metadata.distributions()}
     return "\n".join(sorted(found, key=str.lower)) + "\n"
-
-
-def code_hash(script: Path) -> str:
-    """Hash the sources a study runs: core, reports and its script (sha256, 16 hex digits)."""
-    digest = hashlib.sha256(script.read_bytes())
-    for path in sorted([*ROOT.glob("core/**/*.py"), *ROOT.glob("reports/**/*.py")]):
-        digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def command() -> str:

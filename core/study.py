@@ -119,7 +119,8 @@ class Study:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        interrupted = kind is not None and issubclass(kind, KeyboardInterrupt | Repeated)
+        stops = KeyboardInterrupt | Repeated | BrokenPipeError  # `| head` ends
+        interrupted = kind is not None and issubclass(kind, stops)
         status = "KILLED" if interrupted else "FAILED" if kind else "FINISHED"
         with contextlib.suppress(UserError):  # the first error is the one to show
             self._send(now=True)

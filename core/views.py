@@ -13,7 +13,7 @@ import time
 import zlib
 from collections.abc import Sequence
 
-from core.provenance import ROOT
+from core.errors import without_password
 
 TAG = "mlflow.sharedViewState."
 
@@ -44,15 +44,15 @@ def saved_view(
 def instructions(uri: str, experiment: str, key: str) -> str:
     """Return how to open a saved view in a browser.
 
-    uri: of the store. MLflow's page reads its own variable, not MLFLOW_TRACKING_URI.
+    uri: of the store, absolute where it is a file; a password in it is not shown. The address is
+    always given to MLflow's page: it does not read MLFLOW_TRACKING_URI, and prefers an old
+    ./mlruns to the database beside it.
     """
     served = uri.startswith("http")
-    base = uri.rstrip("/") if served else "http://127.0.0.1:5000"
+    base = without_password(uri).rstrip("/") if served else "http://127.0.0.1:5000"
     query = f"workflowType=machine_learning&viewStateShareKey={key}"
     address = f"{base}/#/experiments/{experiment}/runs?{query}"
     if served:
         return f"runs: {address}"
-    store = (
-        "" if uri == f"sqlite:///{ROOT}/mlflow.db" else f" --backend-store-uri {shlex.quote(uri)}"
-    )
-    return f"runs: start `mlflow ui{store}` in {ROOT}, then open\n  {address}"
+    store = shlex.quote(uri) if uri.startswith("sqlite") else '"$MLFLOW_TRACKING_URI"'
+    return f"runs: start `mlflow ui --backend-store-uri {store}`, then open\n  {address}"

@@ -7,6 +7,7 @@ Command:  python -m reports replicate W3      (on the published data)
 import contextlib
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from core import cli
 from core.config import UNSAID, Settled, check
 from core.data.config import default_root
 from core.errors import UserError
@@ -26,7 +28,7 @@ from reports.lessons import claims
 if TYPE_CHECKING:
     from core.store import Store
 
-INTERRUPTED = 130
+INTERRUPTED = {128 + sign for sign in (*cli.SIGNALS, signal.SIGPIPE)}
 PATIENCE = 3.0  # seconds
 
 
@@ -83,7 +85,7 @@ def main(config: Config) -> None:
         print(f"[{index}/{len(commands)}] {command}", flush=True)
         start = time.monotonic()
         status = run(command, config.root)
-        if status == INTERRUPTED:
+        if status in INTERRUPTED:
             sys.exit(status)
         print(f"  {'failed after' if status else 'took'} {time.monotonic() - start:.0f} s")
         failed += [command] if status else []

@@ -215,7 +215,8 @@ def test_a_number_that_is_not_finite_never_reaches_mlflow(store):
 
 
 @pytest.mark.parametrize(
-    ("error", "status"), [(KeyboardInterrupt, "KILLED"), (ZeroDivisionError, "FAILED")]
+    ("error", "status"),
+    [(KeyboardInterrupt, "KILLED"), (BrokenPipeError, "KILLED"), (ZeroDivisionError, "FAILED")],
 )
 def test_a_study_that_stops_keeps_what_is_done(store, error, status):
     def train(job):

@@ -6,7 +6,7 @@ import zlib
 
 from mlflow import MlflowClient
 
-from core import provenance, views
+from core import views
 from core.store import Store
 
 
@@ -58,9 +58,17 @@ def test_the_views_filter_shows_the_arms_of_one_study(store):
 
 
 def test_instructions_name_the_store_that_the_page_must_read():
-    own = views.instructions(f"sqlite:///{provenance.ROOT}/mlflow.db", "7", "key")
-    assert "`mlflow ui`" in own
+    own = views.instructions("sqlite:////repo/mlflow.db", "7", "key")
+    assert "`mlflow ui --backend-store-uri sqlite:////repo/mlflow.db`" in own
     other = views.instructions("sqlite:////tmp/a b.db", "7", "key")
     assert "`mlflow ui --backend-store-uri 'sqlite:////tmp/a b.db'`" in other
     served = views.instructions("http://host:5000/", "7", "key")
     assert served.startswith("runs: http://host:5000/#/experiments/7/runs?")
+
+
+def test_instructions_show_no_password():
+    served = views.instructions("https://me:s3cr@t@host/", "7", "key")
+    assert served.startswith("runs: https://***@host/#/experiments/7/runs?")
+    database = views.instructions("postgresql://me:secret@host/runs", "7", "key")
+    assert '`mlflow ui --backend-store-uri "$MLFLOW_TRACKING_URI"`' in database
+    assert "secret" not in database

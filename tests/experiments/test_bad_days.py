@@ -1,6 +1,8 @@
 """Bad days of a study: killed, fed with bad files, diverged. It ends with the same numbers."""
 
 import json
+import os
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,10 +11,12 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pandas as pd
+import pytest
 from mlflow import MlflowClient
 from PIL import Image
 
 from core import provenance
+from core.code import code_hash
 from core.config import TrainConfig
 from core.data.config import DataConfig
 from experiments.init_schemes import SMOKE, main
@@ -96,12 +100,29 @@ def read_tables(study, folder):
 
 def test_sigterm_ends_the_runs_as_killed(store):
     ended = killed("SIGTERM")
-    assert ended.returncode == 130, ended.stderr
+    assert ended.returncode == 143, ended.stderr
     assert ended.stderr.strip().splitlines()[-1].startswith("interrupted: what is finished is kept")
     assert [run.info.status for run in runs("study")] == ["KILLED"]
     trials = runs("trial")
     assert sum("complete" in run.data.tags for run in trials) == 6  # the program's, all sent
     assert not [run for run in trials if run.info.status in ("RUNNING", "FAILED")]
+
+
+@pytest.mark.slow
+def test_a_study_runs_under_a_profiler_and_from_elsewhere(store, tmp_path):
+    script = os.path.relpath(provenance.ROOT / "experiments" / "init_schemes.py", tmp_path)
+    options = shlex.split("--schemes zeros default --seeds 2 --epochs 1 --width 8 --no-larger")
+    command = [sys.executable, "-m", "cProfile", "-o", "profile", script, *options]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=240)
+    (study,) = runs("study")
+    assert study.data.tags["complete"] == "true"
+    page = json.loads(fetch(study, "report/study.json", tmp_path).read_text())
+    assert page["provenance"]["command"] == shlex.join(
+        ["python", "experiments/init_schemes.py", *options]
+    )
+    assert page["provenance"]["code"] == code_hash(
+        provenance.ROOT / "experiments" / "init_schemes.py"
+    )
 
 
 def test_a_folder_with_bad_files_finishes_with_them_listed(store, tmp_path, capsys):
