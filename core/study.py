@@ -115,11 +115,11 @@ class Study:
             "data.json": json.dumps(self.card.as_dict(), indent=2),
             "versions.txt": provenance.all_versions(),
             "changes.diff": changes,
-            self.script.name: self.script.read_text(),
+            self.script.name: self.script.read_text("utf-8"),
         }
         with tempfile.TemporaryDirectory() as folder:
             for name, text in texts.items():
-                Path(folder, name).write_text(text)
+                Path(folder, name).write_bytes(text.encode("utf-8", "surrogateescape"))
             self.store.upload(self.run_id, folder, "provenance")
         self.store.log_data(self.run_id, self.card.name, self.card.fingerprint, self.card.source)
         self.store.tag(self.run_id, "mlflow.source.git.dirty", str(bool(changes)).lower())

@@ -141,6 +141,16 @@ def test_all_that_made_the_numbers_is_kept(done, tmp_path):
     assert {"command", "commit", "versions", "device", "seconds"} <= page["provenance"].keys()
 
 
+def test_a_changed_file_that_is_not_in_utf_8_stops_no_study(store, monkeypatch, tmp_path):
+    monkeypatch.setattr(
+        provenance, "diff", lambda: b"+caf\xe9\r\n".decode("utf-8", "surrogateescape")
+    )
+    with toy() as study:
+        name = "provenance/changes.diff"
+        path = MlflowClient().download_artifacts(study.run_id, name, str(tmp_path))
+    assert Path(path).read_bytes() == b"+caf\xe9\r\n"
+
+
 @pytest.mark.filterwarnings("error")
 def test_a_number_that_is_not_finite_never_reaches_mlflow(store):
     with toy() as study:
