@@ -13,27 +13,43 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from core.errors import one_line, without_password
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "scikit-image", "mlflow")
 
 
+SETTINGS = ("color.ui=never", "core.fsmonitor=false", "safe.directory=*")
+DIFF = ("--no-ext-diff", "--no-textconv", "--no-color", "--src-prefix=a/", "--dst-prefix=b/")
+
+
 @functools.cache
 def _git(*arguments: str) -> str:
-    command = ["git", "-C", str(ROOT), *arguments]
+    """Return what git says, whatever the user's settings are; empty where it is absent or fails."""
+    settings = [part for setting in SETTINGS for part in ("-c", setting)]
+    command = ["git", "--no-pager", *settings, "-C", str(ROOT), *arguments]
+    # A hook's GIT_DIR would name another repo, and GIT_EXTERNAL_DIFF another language.
+    surroundings = {name: value for name, value in os.environ.items() if name[:4] != "GIT_"}
+    surroundings["GIT_OPTIONAL_LOCKS"] = "0"
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=20).stdout
+        ended = subprocess.run(command, capture_output=True, env=surroundings, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
         return ""  # no git, or none that answers: the code hash below still tells versions apart
+    return ended.stdout.decode("utf-8", "surrogateescape") if ended.returncode == 0 else ""
 
 
 def diff() -> str:
-    """Return what the working tree changes against the commit; empty if clean or without git."""
-    return _git("diff", "HEAD")
+    """Return what the working tree changes against the commit; empty if clean or without git.
+
+    Files need not be in UTF-8: encode it with `surrogateescape`, and it is the patch, bit for bit.
+    """
+    return _git("diff", *DIFF, "HEAD", "--", ".") if commit() else ""
 
 
 def commit() -> str:
-    """Return the commit checked out, or an empty string outside git."""
-    return _git("rev-parse", "HEAD").strip()
+    """Return the commit checked out; empty outside git, or where another project's repo is ours."""
+    is_ours = _git("ls-files", "--", "core/provenance.py")
+    return _git("rev-parse", "--verify", "HEAD").strip() if is_ours else ""
 
 
 def versions() -> dict[str, str]:
@@ -45,15 +61,19 @@ def versions() -> dict[str, str]:
 
 def all_versions() -> str:
     """Return every installed distribution as `name==version` lines, sorted."""
-    found = {f"{d.metadata['Name']}=={d.version}" for d in metadata.distributions()}
+    whole = (d for d in metadata.distributions() if d.metadata and d.metadata["Name"])  # not pip's
+    found = {f"{d.metadata['Name']}=={d.version}" for d in whole}  # leftovers of a broken install
     return "\n".join(sorted(found, key=str.lower)) + "\n"
 
 
 def command() -> str:
-    """Return the command that started this process, to be run from the repo's root."""
+    """Return the command that started this process, to be run from the repo's root.
+
+    A password in an address is not part of it.
+    """
     script = Path(sys.argv[0]).resolve()
     name = script.relative_to(ROOT) if script.is_relative_to(ROOT) else script.name
-    return shlex.join(["python", str(name), *sys.argv[1:]])
+    return shlex.join(["python", str(name), *map(without_password, sys.argv[1:])])
 
 
 def summary() -> dict[str, Any]:
@@ -84,16 +104,17 @@ def is_dead(tags: dict[str, str]) -> bool:
     try:
         process = psutil.Process(int(tags["pid"]))
         ended = process.status() == psutil.STATUS_ZOMBIE  # killed, and nobody asked for its status
-        started = process.create_time()
+        # A process of another age was given the same number.
+        return ended or abs(process.create_time() - float(tags["pid_started"])) > 1
     except psutil.NoSuchProcess:
         return True
-    # A process of another age was given the same number.
-    return ended or abs(started - float(tags["pid_started"])) > 1
+    except (psutil.AccessDenied, KeyError, ValueError):  # another user's, or tags of somebody else
+        return False
 
 
 def user() -> str:
-    """Return the name of the user, or `unknown` where the system has none."""
+    """Return the name of the user, in characters that can be shown, or `unknown`."""
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
+        return one_line(getpass.getuser())
+    except (ImportError, KeyError, OSError):  # a container's user id without a name
         return "unknown"

@@ -150,7 +150,7 @@ class Study:
             "changes.diff": changes,
             self.script.name: self.script.read_text(encoding="utf-8"),
         }
-        files = {name: text.encode(errors="backslashreplace") for name, text in texts.items()}
+        files = {name: text.encode("utf-8", "surrogateescape") for name, text in texts.items()}
         commit = {"mlflow.source.git.commit": provenance.commit()}
         self._made_by = {
             "mlflow.source.name": self.script.name,

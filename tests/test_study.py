@@ -197,6 +197,16 @@ def test_a_weight_file_replaced_under_a_killed_study_is_another_study(store):
     assert len(Store().runs("tags.role = 'study'")) == 2
 
 
+def test_a_changed_file_that_is_not_in_utf_8_stops_no_study(store, monkeypatch, tmp_path):
+    monkeypatch.setattr(
+        provenance, "diff", lambda: b"+caf\xe9\r\n".decode("utf-8", "surrogateescape")
+    )
+    with toy() as study:
+        name = "provenance/changes.diff"
+        path = MlflowClient().download_artifacts(study.run_id, name, str(tmp_path))
+    assert Path(path).read_bytes() == b"+caf\xe9\r\n"
+
+
 @pytest.mark.filterwarnings("error")
 def test_a_number_that_is_not_finite_never_reaches_mlflow(store):
     def train(job):
