@@ -28,9 +28,9 @@ class _Labels:
         self._named = {key: pd.Index(names, dtype=object) for key, names in shared.coords.items()}
         self.of: dict[str, pd.Index] = {}
         self._places: dict[tuple[str, int], NDArray[np.intp]] = {}
-        for key, size in dict.fromkeys(
-            pair for dims, values in arrays for pair in zip(dims, values.shape, strict=True)
-        ):
+        pairs = [(key, len(names)) for key, names in shared.coords.items()]
+        pairs += [p for dims, values in arrays for p in zip(dims, values.shape, strict=True)]
+        for key, size in dict.fromkeys(pairs):
             name, labels = dimension(key), self._labels(key, size)
             known = self.of.get(name, labels)
             longer = max(known, labels, key=len)  # of numbered ones, the shorter is part of it

@@ -9,6 +9,7 @@ Source:   the course's dog project: a dog is an image whose most probable class 
 
 import sys
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from core.data.strata import Strata
     from core.device import Device
     from core.models.backbones import Backbone
-    from core.results import Result
+    from core.study import Job
+    from core.trials import Array, Record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,37 +69,68 @@ SMOKE = Config(
 
 
 def main(config: Config) -> None:
-    """Run the study: show every image to every network once, judge the claims, log it all."""
+    """Show every image to every network once, keep what it sees, publish what is known."""
     from core.detection.dogs import check_classes
     from core.device import pick
+    from core.models import weights
     from core.models.backbones import load
-    from core.results import Trial
     from core.study import Study
-    from reports.dogs.detectors import exhibits, findings, summary
-    from reports.verdicts import judge
+    from core.trials import Shared, Trial
+    from reports.publish import publish
 
     device, strata = pick(config.device), read(config)
     print(f"device: {device}\ndata: {strata.card}")
     for line in strata.card.warnings:
         print(f"note: {line}")
-    backbones = {name: load(name, weights) for name, weights in config.backbone.pairs.items()}
+    pairs = config.backbone.pairs
+    backbones = {name: load(name, source) for name, source in pairs.items()}
     for name, backbone in backbones.items():
         check_classes(backbone.classes, name)
+    shared = Shared(
+        {
+            "image": tuple(item.name for item in strata.items),
+            "kind": strata.names,
+            "folder": tuple(dict.fromkeys(item.folder for item in strata.items)),
+            "class": next(iter(backbones.values())).classes,
+        },
+        facts_of(strata),
+        {"arm": tuple(pairs)},
+    )
     with Study(
-        "dog_detectors", asdict(config), strata.card, str(device), Path(__file__), "backbone"
+        "dog_detectors",
+        asdict(config),
+        strata.card,
+        script=__file__,
+        device=device.kind,
+        arm="backbone",
+        selection=("backbone",),
+        shared=shared,
+        weights={name: weights.fingerprint(source, name) for name, source in pairs.items()},
     ) as study:
-        trials = [Trial(name, 0) for name in backbones]
-        for group in study.missing([[trial] for trial in trials]):
-            study.finish(group, [detect(backbones[group[0].arm], strata, device)])
-        results = {trial: study.results[trial] for trial in trials}
-        # Not among a trial's numbers: those must come out alike when it is run again.
-        speeds = {name: speed(backbone, device) for name, backbone in backbones.items()}
-        study.conclude(
-            exhibits(results, strata, speeds),
-            judge(findings(results, strata, config.backbone.named), strata.card.name),
-            summary(config.backbone.named, strata),
-            columns=("test/sensitivity", "test/false_alarms", "test/auc"),
-        )
+        study.run([Trial(name, 0) for name in pairs], partial(train, backbones, strata, device))
+    publish(study.store, study.key)
+
+
+def facts_of(strata: "Strata") -> "dict[str, Array]":
+    """Return the kind, the half and the folder of every image."""
+    import numpy as np
+
+    folders = list(dict.fromkeys(item.folder for item in strata.items))
+    place = np.array([folders.index(item.folder) for item in strata.items])
+    return {
+        "of": (("image",), strata.of),
+        "half": (("image",), strata.half),
+        "in": (("image",), place),
+    }
+
+
+def train(
+    backbones: "dict[str, Backbone]", strata: "Strata", device: "Device", job: "Job"
+) -> "list[Record]":
+    """Show every image to one network; nothing is trained."""
+    from core.measures.dogs import detect
+
+    return [detect(backbones[trial.arm], strata, device) for trial in job.trials]
 
 
 def read(config: Config) -> "Strata":
@@ -110,52 +143,6 @@ def read(config: Config) -> "Strata":
 
     name = "dog-folders"
     return strata.read(config.folders, config.data_root, config.limit, config.data_seed, name, kind)
-
-
-def detect(backbone: "Backbone", strata: "Strata", device: "Device") -> "Result":
-    """Show every image to a network; return what it takes for a dog, by rule and by probability."""
-    import torch
-
-    from core.detection.dogs import dog_mass, is_dog
-    from core.evaluation.metrics import predict_classes
-    from core.evaluation.roc import auc
-    from core.models.features import passing
-    from core.results import Result
-    from core.training.single import predict
-
-    images = strata.images(backbone.preparation)
-    backbone.to(device.torch).to(memory_format=torch.channels_last)
-    logits = predict(backbone, images, device, passing(device))
-    mass = dog_mass(logits).numpy()
-    called, dogs = is_dog(logits), torch.from_numpy(strata.of == 0)
-    metrics = {
-        "test/sensitivity": float(called[dogs].float().mean()),
-        "test/false_alarms": float(called[~dogs].float().mean()),
-        "test/auc": auc(mass, strata.of == 0).value,
-    }
-    arrays = {
-        "called": called.to(torch.uint8).numpy(),
-        "mass": mass,
-        "top": predict_classes(logits).numpy(),
-    }
-    return Result(metrics, arrays)
-
-
-def speed(backbone: "Backbone", device: "Device") -> float:
-    """Return images a second of the network alone, the median of 5 batches of 4."""
-    import statistics
-    import time
-
-    import torch
-
-    batch, seconds = torch.rand(4, *backbone.preparation.shape, device=device.torch), []
-    with torch.no_grad():
-        for _ in range(5):
-            start = time.perf_counter()
-            with device.autocast():
-                backbone(batch).sum().item()  # waits for the device
-            seconds.append(time.perf_counter() - start)
-    return 4 / statistics.median(seconds)
 
 
 if __name__ == "__main__":

@@ -25,49 +25,6 @@ def breed(name: str) -> str:
     return re.sub(r"^(n\d{8}|\d+)[-._ ]+", "", name).replace("_", " ")
 
 
-def roc(frame: pd.DataFrame, legends: Mapping[tuple[str, str], str]) -> Figure:
-    """Draw ROC curves, whole and near the corner.
-
-    frame: backbone, against, false alarms, dogs found; legends: (backbone, against) -> text.
-    """
-    sides, arms = (list(dict.fromkeys(frame[name])) for name in ("against", "backbone"))
-    figure, axes = plt.subplots(
-        len(sides), 2, figsize=(10, 3.6 * len(sides)), squeeze=False, layout="constrained"
-    )
-    colours = dict(zip(arms, sns.color_palette("colorblind", len(arms)), strict=True))
-    for row, side in zip(axes, sides, strict=True):
-        for axis in row:
-            for arm in arms:
-                own = frame[(frame["backbone"] == arm) & (frame["against"] == side)]
-                x, y = own["false alarms"], own["dogs found"]
-                axis.plot(x, y, color=colours[arm], label=legends[arm, side], linewidth=1.5)
-            axis.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1)
-            axis.set_xlabel(f"taken for dogs: {side}")
-            axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=None))
-            axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
-        row[0].set_ylabel("dogs found")
-        row[0].set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
-        row[1].set(xlim=(-0.002, 0.2), ylim=(0.8, 1.005))
-        row[0].legend(title="area (95 % interval)", loc="lower right", fontsize=8)
-        row[1].set_title("near the corner", fontsize=9)
-    return figure
-
-
-def mistakes(frame: pd.DataFrame, paths: Sequence[Path]) -> Figure:
-    """Draw misjudged images: what they are, what the network sees, how probable a dog is.
-
-    frame: kind, most probable class, probability of a dog; paths: of the images, in its order.
-    """
-    pictures = [scale(decode(path), (SIDE, SIDE)) for path in paths]
-    captions = [
-        f"{kind}, p(dog) {p:.3f}\n{top[:26]}"
-        for kind, top, p in zip(
-            frame["kind"], frame["most probable class"], frame["probability of a dog"], strict=True
-        )
-    ]
-    return contact_sheet(pictures, captions)
-
-
 def curves(frame: pd.DataFrame) -> Figure:
     """Draw training and validation loss by epoch, a panel an arm.
 

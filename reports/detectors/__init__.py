@@ -1,0 +1,1 @@
+"""The lesson on dog detectors, claims D3 and D4."""

@@ -1,0 +1,88 @@
+"""What the lesson on dog detectors claims, and what tests it."""
+
+from dataclasses import replace
+
+import numpy as np
+import xarray as xr
+
+from core.evaluation.comparisons import mcnemar
+from core.evaluation.intervals import wilson
+from core.evaluation.verdicts import Decision, all_of, more_often, superior
+from core.models.config import RANDOM
+from reports import words
+from reports.lessons import Lesson, NotTestedError
+
+lesson = Lesson(
+    title="dog detectors",
+    question="How well do ImageNet networks tell dogs from people, other things and wolves?",
+    study="dog_detectors",
+    data="folder:dogImages",
+    source="the course's dog project and three student solutions",
+    columns=("test/sensitivity", "test/false_alarms", "test/auc"),
+)
+
+
+def kind(study: xr.Dataset, name: str) -> np.ndarray:
+    """Tell which images are dogs, people, others or hard, (image,) bool."""
+    return study["of"].values == study["kind"].values.tolist().index(name)
+
+
+def plain(study: xr.Dataset) -> np.ndarray:
+    """Tell which images count: not wolves, foxes, cats and the like, (image,) bool."""
+    return ~kind(study, "hard")
+
+
+def called(study: xr.Dataset, backbone: str) -> np.ndarray:
+    """Tell which images a network takes for a dog, (image,) bool. Raises NotTestedError."""
+    weights = study.attrs["facts"]["weights"].get(backbone, RANDOM)
+    if backbone not in study["arm"].values or weights == RANDOM:
+        raise NotTestedError(
+            f"ImageNet weights of {backbone} were not available here; with a network the command "
+            "downloads them."
+        )
+    return study["called"].sel(arm=backbone).values[0] > 0
+
+
+@lesson.claim(
+    "D3",
+    "VGG16 and the rule `most probable class in 151..268` detect dogs well.",
+    published="99 to 100 of 100 dogs found, 0 to 2 of 100 people taken for dogs (three students)",
+    margin=0.05,
+    unit="percent",
+)
+def vgg16_works(study: xr.Dataset, margin: float) -> Decision:
+    """More than 95 % of dogs found, fewer than 5 % of people and other things taken for dogs."""
+    calls, dogs, hard = called(study, "vgg16"), kind(study, "dogs"), kind(study, "hard")
+    others = plain(study) & ~dogs
+    found = wilson(int(calls[dogs].sum()), int(dogs.sum()))
+    quiet = wilson(int((~calls[others]).sum()), int(others.sum()))
+    nearly = wilson(int(calls[hard].sum()), int(hard.sum()))
+    return replace(
+        all_of(
+            {
+                "dogs found": superior(found, 1 - margin),
+                "people and other things left alone": superior(quiet, 1 - margin),
+            }
+        ),
+        comment="Of wolves, foxes, cats and the like "
+        f"{words.estimate(nearly, 'percent')} are taken for dogs; they do not count here.",
+    )
+
+
+@lesson.claim(
+    "D4",
+    "ResNet-18 detects dogs even better than VGG16.",
+    published="figures only",
+    source="the blog post's account of the dog project",
+)
+def resnet18_is_better(study: xr.Dataset, margin: float) -> Decision:
+    """ResNet-18 judges more images right than VGG16: exact McNemar on the same images."""
+    counted, dogs = plain(study), kind(study, "dogs")
+    resnet, vgg = ((called(study, name) == dogs)[counted] for name in ("resnet18", "vgg16"))
+    alone = [int((a & ~b).sum()) for a, b in ((resnet, vgg), (vgg, resnet))]
+    return replace(
+        all_of({"ResNet-18 - VGG16, images judged right": more_often(resnet, vgg)}),
+        comment=f"Right alone: ResNet-18 on {alone[0]}, VGG16 on {alone[1]} images; exact McNemar "
+        f"p {words.chance(mcnemar(resnet, vgg))}. With 100 images, 5 that all go one way would "
+        "not do.",
+    )
