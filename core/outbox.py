@@ -19,6 +19,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from core.errors import UserError
 from core.store import Run, Store, StoreError
 from core.trials import SCHEMA, Record, Trial
 
@@ -181,3 +182,17 @@ def kept(store: Store, key: str, experiment: str | None = None) -> list[Run]:
     for run in runs:
         first.setdefault(run.tags["trial"], run)
     return list(first.values())
+
+
+def main() -> None:
+    """Send what waits for the store that MLFLOW_TRACKING_URI names, and say how much."""
+    store = Store()
+    sent, waiting = send_all(store)
+    print(f"{store.name}: {sent} trials sent, {waiting} still wait in {outbox(store)}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except UserError as error:
+        raise SystemExit(str(error)) from None

@@ -361,3 +361,17 @@ def test_a_store_that_is_away_at_the_start_is_one_line(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="MLflow store sqlite:") as caught, toy():
         pass
     assert "\n" not in str(caught.value)
+
+
+def test_what_waits_is_sent_by_a_command(store, monkeypatch, capsys):
+    with monkeypatch.context() as patch:
+
+        def leaves(job):
+            patch.setattr(Store, "create", away)
+            return Trainer()(job)
+
+        run(trainer=leaves)
+    capsys.readouterr()
+    outbox.main()
+    assert "4 trials sent, 0 still wait in" in capsys.readouterr().out
+    assert len(runs("trial")) == 4
