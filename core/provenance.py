@@ -61,8 +61,9 @@ def versions() -> dict[str, str]:
 
 def all_versions() -> str:
     """Return every installed distribution as `name==version` lines, sorted."""
-    whole = (d for d in metadata.distributions() if d.metadata and d.metadata["Name"])  # not pip's
-    found = {f"{d.metadata['Name']}=={d.version}" for d in whole}  # leftovers of a broken install
+    # A broken install leaves folders without a card.
+    whole = (d for d in metadata.distributions() if d.read_text("METADATA"))
+    found = {f"{d.metadata['Name']}=={d.version}" for d in whole}
     return "\n".join(sorted(found, key=str.lower)) + "\n"
 
 
