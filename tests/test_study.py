@@ -202,7 +202,7 @@ def test_a_changed_file_that_is_not_in_utf_8_stops_no_study(store, monkeypatch, 
         provenance, "diff", lambda: b"+caf\xe9\r\n".decode("utf-8", "surrogateescape")
     )
     with toy() as study:
-        name = "provenance/changes.diff"
+        name = "study/changes.diff"
         path = MlflowClient().download_artifacts(study.run_id, name, str(tmp_path))
     assert Path(path).read_bytes() == b"+caf\xe9\r\n"
 
