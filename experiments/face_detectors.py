@@ -8,7 +8,9 @@ Source:   the course's dog project; of each detector, core/detection
 """
 
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,16 +21,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from anywher
 from core import cli
 from core.config import DeviceConfig, Settled, check
 from core.data.config import default_root
+from core.detection.config import CLEAN, DETECTORS, UNITS
 
 if TYPE_CHECKING:
     from core.data.pictures import Gallery
     from core.detection.faces import Detector
-    from core.device import Device
-    from core.results import Result, Trial
-    from core.study import Study
-
-DETECTORS = ("haar-alt", "mtcnn", "haar-default", "haar-alt2", "haar-profile")
-STEPS = ("size", "blur", "noise", "rotation", "brightness", "occlusion")
+    from core.study import Job
+    from core.trials import Record, Trial
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +51,7 @@ class Config:
     """where folders and tables are looked for too; the default is DATA_ROOT, else ./data"""
     limit: Settled[int] = None
     """pictures of a set to use, as many with a face and without: a seeded sample (default: all)"""
-    steps: tuple[str, ...] = STEPS
+    steps: tuple[str, ...] = tuple(UNITS)
     """how to make pictures harder: size, blur, noise, rotation, brightness, occlusion"""
     degrade: int = 50
     """pictures of a set, all with a face, to make harder: a seeded sample; 0 for none"""
@@ -65,7 +64,7 @@ class Config:
     def __post_init__(self) -> None:
         for name, seen, known in (
             ("detectors", self.detectors, DETECTORS),
-            ("steps", self.steps, STEPS),
+            ("steps", self.steps, tuple(UNITS)),
         ):
             unknown = [each for each in seen if each not in known]
             check(name, " ".join(unknown), not unknown, f"one or more of {', '.join(known)}")
@@ -85,61 +84,50 @@ SMOKE = Config(limit=2, degrade=1, steps=("blur",), device=DeviceConfig(device="
 
 
 def main(config: Config) -> None:
-    """Run the study: detect, judge the claims, log tables and figures; or draw own pictures."""
+    """Run the study: detect, keep what is found, publish what is known; or draw own pictures."""
     from core.data.pictures import describe
+    from core.detection.registry import open_detector
     from core.device import pick
-    from core.results import Trial
+    from core.measures.faces import shared
     from core.study import Study
-    from reports.faces.exhibits import exhibits, summary
-    from reports.faces.findings import findings
-    from reports.faces.outcomes import CLEAN, outcomes
-    from reports.faces.own import own_pictures
-    from reports.verdicts import judge
+    from reports.publish import publish
 
     device = pick(config.device)
     galleries, others = ([], []) if config.images else gather(config)  # fails before models load
-    detectors = {name: open_detector(name, config, device) for name in config.detectors}
+    detectors = {
+        name: open_detector(name, device.torch, config.min_face) for name in config.detectors
+    }
     if config.images:
+        from reports.faces.own import own_pictures
+
         own_pictures(config.images, detectors, config.output)
         return
     card = describe(galleries)
     print(f"device: {device}\ndata: {card}")
-    steps = (CLEAN, *(config.steps if config.degrade else ()))
-    trials = [
-        Trial(name, config.seed, (("set", gallery.name), ("step", step)))
-        for gallery in galleries
-        for step in steps
-        for name in config.detectors
-        if step == CLEAN or any(picture.face for picture in gallery.pictures)
-    ]
-    by_name = {gallery.name: gallery for gallery in galleries}
     with Study(
-        "face_detectors", asdict(config), card, str(device), Path(__file__), "detector"
+        "face_detectors",
+        asdict(config),
+        card,
+        script=__file__,
+        device=device.kind,
+        arm="detector",
+        selection=("detectors", "people", "others", "boxes", "images", "output", "steps"),
+        shared=shared(galleries, others, config.degrade, config.seed),
     ) as study:
-        for (trial,) in study.missing([[trial] for trial in trials]):
-            params = dict(trial.params)
-            gallery, step = by_name[str(params["set"])], str(params["step"])
-            if step == CLEAN:
-                result = as_they_are(detectors[trial.arm], gallery)
-            else:
-                result = made_harder(detectors[trial.arm], gallery, step, config, study, trial)
-            study.finish([trial], [result])
-        results = {trial: study.results[trial] for trial in trials}
-        found = outcomes(results, galleries)
-        study.conclude(
-            exhibits(results, found, galleries),
-            judge(findings(found, others), card.name),
-            summary(galleries),
-            columns=("faces/detected", "others/fired", "faces/recall", "faces/harder", "seconds"),
-        )
+        study.run(grid(config, galleries), partial(train, config, galleries, detectors))
+    publish(study.store, study.key)
 
 
-def open_detector(name: str, config: Config, device: "Device") -> "Detector":
-    """Load a detector by its name."""
-    from core.detection.haar import Haar
-    from core.detection.mtcnn import MTCNN
+def grid(config: Config, galleries: "list[Gallery]") -> "Iterator[Trial]":
+    """Yield the trials: every detector on every set, as it is and made harder in each way."""
+    from core.trials import Trial
 
-    return MTCNN(device.torch, config.min_face) if name == "mtcnn" else Haar(name)
+    steps = (CLEAN, *(config.steps if config.degrade else ()))
+    for gallery in galleries:
+        for step in steps:
+            if step == CLEAN or any(picture.face for picture in gallery.pictures):
+                for name in config.detectors:
+                    yield Trial(name, config.seed, (("set", gallery.name), ("step", step)))
 
 
 def gather(config: Config) -> tuple[list["Gallery"], list[str]]:
@@ -153,40 +141,22 @@ def gather(config: Config) -> tuple[list["Gallery"], list[str]]:
     return found, others
 
 
-def as_they_are(detector: "Detector", gallery: "Gallery") -> "Result":
-    """Detect on pictures one at a time, which is how they are timed."""
-    from core.results import Result
-    from reports.faces.outcomes import metrics, pack
+def train(
+    config: Config, galleries: "list[Gallery]", detectors: "dict[str, Detector]", job: "Job"
+) -> "list[Record]":
+    """Let a detector look at a set; nothing is trained."""
+    from core.measures.faces import as_they_are, made_harder
 
-    detector.detect([gallery.pictures[0].load()])  # the first call pays for what is lazy
-    found = [detector.detect([picture.load()])[0] for picture in gallery.pictures]
-    return Result(metrics(found, gallery), pack(found))
-
-
-def made_harder(
-    detector: "Detector",
-    gallery: "Gallery",
-    step: str,
-    config: Config,
-    study: "Study",
-    trial: "Trial",
-) -> "Result":
-    """Detect on a sample of the pictures with a face, and log the rate level by level."""
-    import numpy as np
-
-    from core.detection.degrade import detected
-    from core.results import Result
-    from core.training.loop import Epoch
-
-    sample = gallery.sample(config.degrade, config.seed).pictures
-    faces = [picture for picture in sample if picture.face]
-    rows = []
-    for level, hits in enumerate(detected(detector, faces, step, config.seed)):
-        rate = {"faces/detected_by_level": np.array([hits.mean()])}
-        study.epoch([trial], Epoch(level, level, rate, np.empty((0, 1, 1))))
-        rows.append(hits)
-    hits = np.stack(rows)
-    return Result({"faces/harder": float(hits.mean())}, {"hits": hits.astype(np.uint8)})
+    by_name = {gallery.name: gallery for gallery in galleries}
+    records = []
+    for trial in job.trials:
+        gallery, step = by_name[str(trial.levels["set"])], str(trial.levels["step"])
+        records.append(
+            as_they_are(detectors[trial.arm], gallery)
+            if step == CLEAN
+            else made_harder(detectors[trial.arm], gallery, step, config.degrade, config.seed)
+        )
+    return records
 
 
 if __name__ == "__main__":

@@ -26,7 +26,6 @@ class Kind:
     """from nothing to the hardest; brightness: from darkest to brightest, 1 is nothing"""
     neutral: float
     """the level that changes nothing"""
-    unit: str
     apply: Callable[[Pixels, float, np.random.Generator], Pixels]
 
 
@@ -67,12 +66,12 @@ def _occlusion(image: Pixels, level: float, random: np.random.Generator) -> Pixe
 
 
 KINDS = {
-    "size": Kind((1, 0.5, 0.35, 0.25, 0.18), 1, "share of the side", _size),
-    "blur": Kind((0, 2, 4, 6, 9), 0, "standard deviation, pixels", _blur),
-    "noise": Kind((0, 20, 40, 70, 110), 0, "standard deviation of 255", _noise),
-    "rotation": Kind((0, 15, 30, 45, 90), 0, "degrees", _rotation),
-    "brightness": Kind((0.03, 0.1, 0.3, 1, 2, 4), 1, "factor", _brightness),
-    "occlusion": Kind((0, 0.1, 0.2, 0.35, 0.5), 0, "share covered", _occlusion),
+    "size": Kind((1, 0.5, 0.35, 0.25, 0.18), 1, _size),
+    "blur": Kind((0, 2, 4, 6, 9), 0, _blur),
+    "noise": Kind((0, 20, 40, 70, 110), 0, _noise),
+    "rotation": Kind((0, 15, 30, 45, 90), 0, _rotation),
+    "brightness": Kind((0.03, 0.1, 0.3, 1, 2, 4), 1, _brightness),
+    "occlusion": Kind((0, 0.1, 0.2, 0.35, 0.5), 0, _occlusion),
 }
 
 

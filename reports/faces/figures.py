@@ -15,6 +15,13 @@ COLOURS = {
     "haar-alt2": "#CC79A7",
     "haar-profile": GREY,
 }
+
+
+def colour_of(detector: str) -> str:
+    """Return the colour of a detector; of one without a colour of its own, black."""
+    return COLOURS.get(detector, "black")
+
+
 LEAST = 10
 """pictures below which a band covers everything, and a set is not drawn"""
 
@@ -51,7 +58,7 @@ def rates(frame: pd.DataFrame) -> Figure:
                 fmt="o",
                 markersize=4,
                 capsize=3,
-                color=COLOURS[detector],
+                color=colour_of(detector),
                 label=detector,
             )
         n = own.groupby("set", sort=False)["pictures"].first()
@@ -89,7 +96,7 @@ def steps(frame: pd.DataFrame) -> Figure:
             part = drawn[(drawn["set"] == name) & (drawn["step"] == kind)]
             for detector, own in part.groupby("detector", sort=False):
                 places = range(len(own))
-                colour = COLOURS[str(detector)]
+                colour = colour_of(str(detector))
                 axis.plot(places, own["detected"], "o-", markersize=3, color=colour, label=detector)
                 axis.fill_between(
                     places, own["detected_low"], own["detected_high"], color=colour, alpha=0.2, lw=0

@@ -1,139 +1,129 @@
-"""What a detector found in a set of pictures, as arrays of a trial, and what that is worth."""
+"""What each detector found in each set of pictures, read from a stored study."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from core.results import Result, Trial
+import xarray as xr
 from numpy.typing import NDArray
 
-from core.data.pictures import Gallery, Picture
-from core.detection.faces import Faces, iou, match
+from core.detection.config import CLEAN
 
-OVERLAP = 0.5
-"""IoU from which a found box and a marked face are the same"""
-CLEAN = "none"
-"""the step of the trials on pictures as they are"""
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What is right and wrong about the faces found in one picture whose faces are marked."""
+class Picture:
+    """A picture in small, with what was found on it and what is marked, in its own pixels."""
 
-    face_found: NDArray[np.bool_]
-    """(marked faces,)"""
-    box_right: NDArray[np.bool_]
-    """(found boxes,), those at ignored places left out"""
-
-
-def pack(found: Sequence[Faces]) -> dict[str, np.ndarray]:
-    """Lay the faces of n pictures out as arrays, as `unpack` reads them."""
-    none = np.full((0, 5, 2), np.nan, dtype=np.float32)
-    landmarks = [
-        np.full((len(each), 5, 2), np.nan, np.float32) if each.landmarks is None else each.landmarks
-        for each in found
-    ]
-    return {
-        "counts": np.array([len(each) for each in found]),
-        "boxes": np.concatenate([np.empty((0, 4), np.float32), *(each.boxes for each in found)]),
-        "scores": np.concatenate([np.empty(0, np.float32), *(each.scores for each in found)]),
-        "landmarks": np.concatenate([none, *landmarks]),
-        "seconds": np.array([each.seconds for each in found]),
-    }
-
-
-def unpack(arrays: Mapping[str, np.ndarray]) -> list[Faces]:
-    """Read the faces of every picture back; landmarks that are NaN were none."""
-    ends = np.cumsum(arrays["counts"])[:-1]
-    parts = [np.split(arrays[name], ends) for name in ("boxes", "scores", "landmarks")]
-    return [
-        Faces(boxes, scores, None if np.isnan(points).any() else points, float(seconds))
-        for boxes, scores, points, seconds in zip(*parts, arrays["seconds"], strict=True)
-    ]
-
-
-def judge(faces: Faces, picture: Picture) -> Judged:
-    """Hold the faces found in a picture against its marked ones; raise ValueError without these."""
-    if picture.boxes is None:
-        raise ValueError(f"picture: the faces of {picture.name} are not marked")
-    paired = match(faces.boxes, picture.boxes, OVERLAP)
-    ignored = (iou(faces.boxes, picture.ignored) >= OVERLAP).any(1)
-    found = np.isin(np.arange(len(picture.boxes)), paired)
-    return Judged(found, (paired >= 0)[~(ignored & (paired < 0))])
-
-
-def fired(counts: NDArray[np.int64], gallery: Gallery, face: bool) -> NDArray[np.bool_]:
-    """Tell in which pictures with a face, or in which without, anything was found."""
-    return counts[[each.face is face for each in gallery.pictures]] > 0
-
-
-def metrics(found: Sequence[Faces], gallery: Gallery) -> dict[str, float]:
-    """Measure a clean trial; what a set cannot tell is left out.
-
-    faces/detected: share of the pictures with a face in which anything was found; faces/recall and
-    faces/precision: of marked faces at IoU 0.5; others/fired, others/alarms: share of the pictures
-    without a face in which anything was found, and boxes per such picture; seconds: per picture.
-    """
-    counts = np.array([len(each) for each in found])
-    others = np.array([not each.face for each in gallery.pictures])
-    marked = [judge(f, p) for f, p in zip(found, gallery.pictures, strict=True) if _is_marked(p)]
-    parts = {
-        "faces/detected": fired(counts, gallery, face=True),
-        "faces/recall": np.concatenate([np.empty(0), *(each.face_found for each in marked)]),
-        "faces/precision": np.concatenate([np.empty(0), *(each.box_right for each in marked)]),
-        "others/fired": fired(counts, gallery, face=False),
-        "others/alarms": counts[others],
-        "seconds": np.array([each.seconds for each in found]),
-    }
-    return {name: float(values.mean()) for name, values in parts.items() if len(values)}
-
-
-def _is_marked(picture: Picture) -> bool:
-    return picture.boxes is not None and picture.face
+    pixels: NDArray[np.uint8]
+    boxes: NDArray[np.float32]
+    landmarks: NDArray[np.float32] | None
+    marked: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What one detector found in one set of pictures as they are."""
 
-    gallery: Gallery
+    set: str
     detector: str
-    faces: list[Faces]
+    names: list[str]
+    face: Bools
+    """(pictures,) whether a face is on it"""
+    boxes: list[NDArray[np.float32]]
+    """of each picture (n, 4)"""
+    scores: list[NDArray[np.float32]]
+    landmarks: list[NDArray[np.float32]]
+    """of each picture (n, 5, 2), NaN without"""
+    box_right: NDArray[np.int8]
+    """of all boxes: 1 a marked face, 0 none, -1 not judged"""
+    face_found: Bools
+    """(marked faces,)"""
+    marked_on: NDArray[np.int64]
+    """(marked faces,) the picture of each"""
+    marked_boxes: NDArray[np.float32]
+    seconds: NDArray[np.float64]
+    small: dict[int, tuple[NDArray[np.uint8], float]]
+    """picture -> its pixels in small, and small by whole"""
 
     @property
     def counts(self) -> NDArray[np.int64]:
         """Return how many faces were found in each picture."""
-        return np.array([len(each) for each in self.faces])
+        return np.array([len(boxes) for boxes in self.boxes])
 
-    def fired(self, face: bool) -> NDArray[np.bool_]:
+    def fired(self, face: bool) -> Bools:
         """Tell in which pictures with a face, or in which without, anything was found."""
-        return fired(self.counts, self.gallery, face)
+        return self.counts[self.face == face] > 0
 
-    def judged(self) -> list[Judged]:
-        """Judge the pictures with marked faces."""
-        pairs = zip(self.faces, self.gallery.pictures, strict=True)
-        return [judge(found, picture) for found, picture in pairs if _is_marked(picture)]
+    def missed(self) -> NDArray[np.int64]:
+        """Count each picture's marked faces that were not found; 1 or 0 where none is marked."""
+        found = np.bincount(self.marked_on[~self.face_found], minlength=len(self.names))
+        is_marked = np.isin(np.arange(len(self.names)), self.marked_on)
+        return np.where(is_marked, found, self.counts == 0)
 
-    def recalled(self) -> NDArray[np.bool_]:
-        """Tell which of all marked faces were found."""
-        return np.concatenate([np.empty(0, bool), *(each.face_found for each in self.judged())])
+    def picture(self, index: int) -> Picture:
+        """Return a picture that was kept in small."""
+        pixels, shrink = self.small[index]
+        points = self.landmarks[index]
+        marks = None if np.isnan(points).any() else shrink * points
+        marked = shrink * self.marked_boxes[self.marked_on == index]
+        return Picture(pixels, shrink * self.boxes[index], marks, marked)
 
 
-def outcomes(results: Mapping[Trial, Result], galleries: Sequence[Gallery]) -> list[Outcome]:
-    """Read the clean trials back, set by set, detectors in the study's order."""
-    by_name = {gallery.name: gallery for gallery in galleries}
-    found = [
-        Outcome(by_name[str(params["set"])], trial.arm, unpack(result.arrays))
-        for trial, result in results.items()
-        if (params := dict(trial.params))["step"] == CLEAN
-    ]
-    order = list(by_name)
-    return sorted(found, key=lambda each: order.index(each.gallery.name))
+def outcomes(study: xr.Dataset) -> list[Outcome]:
+    """Read every detector on every set as it is, sets and detectors in their order."""
+    clean = study.sel(step=CLEAN).isel(seed=0)
+    found = []
+    for name in study["set"].values.tolist():
+        for detector in study["arm"].values.tolist():
+            trial = clean.sel(set=name, arm=detector)
+            if bool(trial["trained"]):
+                found.append(_outcome(trial, name, detector))
+    return found
+
+
+def _outcome(trial: xr.Dataset, name: str, detector: str) -> Outcome:
+    members = np.flatnonzero(np.isfinite(trial["counts"].values))
+    labels = trial["image"].values[members].tolist()
+    counts = trial["counts"].values[members].astype(int)
+    ends, total = np.cumsum(counts)[:-1], int(counts.sum())
+
+    def each(what: str) -> list[NDArray[np.float32]]:
+        return np.split(trial[what].values[:total], ends)
+
+    truth = np.flatnonzero(np.isfinite(trial["face_found"].values))
+    on = [label.rpartition("#")[0] for label in trial["marked"].values[truth].tolist()]
+    return Outcome(
+        set=name,
+        detector=detector,
+        names=[label.removeprefix(f"{name}/") for label in labels],
+        face=trial["face"].values[members] > 0,
+        boxes=each("boxes"),
+        scores=each("scores"),
+        landmarks=each("landmarks"),
+        box_right=trial["box_right"].values[:total].astype(np.int8),
+        face_found=trial["face_found"].values[truth] > 0,
+        marked_on=np.array([labels.index(label) for label in on], dtype=np.int64),
+        marked_boxes=trial["marked_box"].values[truth],
+        seconds=trial["seconds/picture"].values[members],
+        small=_small(trial),
+    )
+
+
+def _small(trial: xr.Dataset) -> dict[int, tuple[NDArray[np.uint8], float]]:
+    shown = trial["shown"].values
+    small = {}
+    for place in np.flatnonzero(np.isfinite(shown)):
+        height, width = trial["extent"].values[place].astype(int)
+        pixels = trial["picture"].values[place, :height, :width].astype(np.uint8)
+        small[int(shown[place])] = (pixels, float(trial["shrink"].values[place]))
+    return small
 
 
 def pairs(found: Sequence[Outcome]) -> Iterator[tuple[Outcome, Outcome]]:
     """Yield every two detectors on the same set."""
     for index, one in enumerate(found):
         for other in found[index + 1 :]:
-            if one.gallery.name == other.gallery.name:
+            if one.set == other.set:
                 yield one, other
