@@ -1,9 +1,9 @@
 """Two kinds of pretrained networks, and how the strategies of transfer train on them.
 
 `Small` is pretrained here, one network a seed. `Large` is torchvision's, the same for all seeds:
-frozen parts give cached features, and what is trained whole is trained alone, each strategy and
-seed at the learning rate that suits it: one that serves random weights undoes what pretrained ones
-have learnt (MobileNetV2 at 1e-3 falls to chance).
+what is trained whole is trained alone, each strategy and seed at the learning rate that suits it:
+one that serves random weights undoes what pretrained ones have learnt (MobileNetV2 at 1e-3 falls to
+chance). Heads on what is frozen train on cached features.
 """
 
 from collections.abc import Sequence
@@ -163,8 +163,7 @@ class Large:
         parts = train_test_split(
             range(len(labels)), test_size=HELD_OUT, stratify=labels, random_state=trials[0].seed
         )
-        train, held = (images.take(torch.as_tensor(part)) for part in parts)
-        split = train, held
+        split = (images.take(torch.as_tensor(parts[0])), images.take(torch.as_tensor(parts[1])))
         losses = [
             self._losses(trials, split, task, replace(config, lr=rate)) for rate in self.rates
         ]

@@ -17,6 +17,7 @@ lesson = Lesson(
     study="transfer_regimes",
     data=NO_DATA,
     source="the blog post's account of the lesson on transfer learning",
+    seeds=5,
     columns=("test/accuracy", "test/loss", "trained/parameters"),
     scores={"test/accuracy": "correct"},
 )
@@ -54,6 +55,17 @@ def cells(study: xr.Dataset) -> Iterator[tuple[tuple[str, str], xr.Dataset]]:
         yield (size, task), whole.sel(size=size, task=task)
 
 
+def _hits(study: xr.Dataset) -> xr.DataArray:
+    """Return the hits, (arm, seed, size, task, image); NotTestedError unless all seeds have all.
+
+    A look at so many seeds is one at all of them.
+    """
+    lacking = study.sizes["seed"] - complete(study).sizes["seed"]
+    if lacking:
+        raise NotTestedError(f"{lacking} of the seeds lack a cell.")
+    return study["correct"]
+
+
 def _table(cell: tuple[str, str]) -> Test:
     """Return the test of one cell of the course's table."""
 
@@ -62,7 +74,8 @@ def _table(cell: tuple[str, str]) -> Test:
 
         Accuracies, paired by seed and image; each seed draws its own small training set.
         """
-        hits, choice = dict(cells(study))[cell]["correct"], COURSE[cell]
+        (size, task), choice = cell, COURSE[cell]
+        hits = _hits(study).sel(size=size, task=task)
         decision = all_of(
             {
                 f"{choice} - {other}": superior(
@@ -100,7 +113,7 @@ def last_layer_suffices(study: xr.Dataset, margin: float) -> Decision:
 
     In the small, similar cell, paired by seed and image; each seed draws its own training set.
     """
-    hits = dict(cells(study))["small", "similar"]["correct"]
+    hits = _hits(study).sel(size="small", task="similar")
     gap = paired(hits.sel(arm="head"), hits.sel(arm="fine-tune"))
     return all_of({"small, similar: head - fine-tune": superior(gap, -margin)})
 
@@ -117,7 +130,8 @@ def scale_is_part_of_it(study: xr.Dataset, margin: float) -> Decision:
 
     Accuracies over the four cells, each of equal weight, paired by seed and image.
     """
-    hits = {arm: over_cells(study, arm) for arm in ("fine-tune", "statistics", "scratch")}
+    arms = ("fine-tune", "statistics", "scratch")
+    hits = {arm: over_cells(_hits(study).sel(arm=arm)) for arm in arms}
     gains = {arm: paired(hits[arm], hits["scratch"]) for arm in ("fine-tune", "statistics")}
     decision = all_of(
         {
@@ -133,13 +147,12 @@ def scale_is_part_of_it(study: xr.Dataset, margin: float) -> Decision:
     return replace(decision, comment=f"Mean and variance - scratch by cell: {shown}.")
 
 
-def over_cells(study: xr.Dataset, arm: str) -> xr.DataArray:
+def over_cells(hits: xr.DataArray) -> xr.DataArray:
     """Pool an arm's hits over the four cells, which count alike: (seed, image), of both tasks.
 
-    A value for each image: its hits, averaged over small and large, and weighted so that the mean
-    over images is the mean of the cells' means.
+    hits: (seed, size, task, image). A value for each image: its hits, averaged over small and
+    large, and weighted so that the mean over images is the mean of the cells' means.
     """
-    hits = complete(study)["correct"].sel(arm=arm).astype(float)
     images = hits.notnull().any(["seed", "size"]).sum("image")
     weights = images.sum() / (images.sizes["task"] * images)
-    return (hits.mean("size") * weights).sum("task", min_count=1)
+    return (hits.astype(float).mean("size") * weights).sum("task", min_count=1)

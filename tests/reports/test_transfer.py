@@ -133,7 +133,7 @@ def test_t5_pools_the_cells_and_does_not_ask_for_each(world):
 
 def test_both_tasks_count_alike_whatever_their_images(world):
     study = world(lambda size, task, arm: 0.8 if task == "similar" else 0.4, noise=0)
-    pooled = over_cells(study, "scratch")
+    pooled = over_cells(study["correct"].sel(arm="scratch"))
     assert set(pooled.dims) == {"seed", "image"}
     assert pooled.sizes["image"] == sum(IMAGES.values())
     assert pooled.mean("image").values == pytest.approx([0.6] * SEEDS)
@@ -142,8 +142,12 @@ def test_both_tasks_count_alike_whatever_their_images(world):
 def test_seeds_that_lack_a_cell_do_not_count_and_two_are_needed(invent):
     made = trials(as_the_course_says, seeds=3)
     lost = Trial("cut", 2, (("size", "large"), ("task", "different")))
-    study = invent("transfer_regimes", {t: r for t, r in made.items() if t != lost}, SHARED)
+    study = invent(
+        "transfer_regimes", {t: r for t, r in made.items() if t != lost}, SHARED, counts=COUNTS
+    )
     assert complete(study)["seed"].values.tolist() == [0, 1]
+    assert judge(study)["T2a"].lacking == "1 of the seeds lack a cell."  # no look at 3 seeds
+    assert exhibits(study)["accuracies"].frame()["seeds"].eq(2).all()
     few = {t: r for t, r in made.items() if t.seed == 0 or t.levels["size"] == "small"}
     broken = invent("transfer_regimes", few, SHARED)
     with pytest.raises(NotTestedError, match="1 seeds have all four cells"):
