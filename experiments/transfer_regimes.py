@@ -11,8 +11,10 @@ Source:   the course's table of four transfer regimes; controls from Raghu et al
 
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Hashable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,17 +26,19 @@ from core.data.config import DataConfig, default_root
 from core.models.config import IMAGENET, RANDOM
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from core.data.tasks import Task, Tasks
+    from core.data.tasks import Tasks
     from core.device import Device
-    from core.models.advisor import Advice
-    from core.results import Result, Trial
-    from core.study import Study
+    from core.study import Job
     from core.training.transfer import Bench
+    from core.trials import Record, Trial
 
 BATCH = 16  # images a step, in every training
 LR = 3e-3
+SHARED = (
+    "All seeds share one pretrained {} and the large training sets: intervals do not say what "
+    "others would give."
+)
+SIZES, TASKS = ("small", "large"), ("similar", "different")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +46,8 @@ class Config:
     """Train every strategy of transfer in all four cells, paired by seed."""
 
     seeds: int = 5
-    """paired repetitions: each seed pretrains its own network, and draws heads and data order"""
+    """paired repetitions: each seed pretrains its own network and draws its small training set,
+    heads and data order"""
     per_class: int = 10
     """training images a class where the task is small; large takes all there are"""
     network: str = "cnn"
@@ -61,9 +66,9 @@ class Config:
     """epochs on the first half of the digits' classes"""
     lr: Settled[float] = None
     """learning rate of every training, Adam (default: 3e-3, but where a torchvision network is
-    trained whole the better of 1e-3 and 1e-4, by a held-out fifth of the training images)"""
+    trained whole the better of 1e-3 and 1e-4, by a held-out fifth of its training images)"""
     split_seed: int = 0
-    """seed of the data split and of the small tasks"""
+    """seed of the data split"""
     data_root: Path = field(default_factory=default_root)
     """where real data sets lie; the default is the environment's DATA_ROOT, else ./data"""
     device: DeviceConfig = field(default_factory=DeviceConfig)
@@ -87,51 +92,56 @@ SMOKE = Config(seeds=2, steps=4, pretraining=1, device=DeviceConfig(device="cpu"
 
 
 def main(config: Config) -> None:
-    """Run the study: pretrain, train what is missing, judge the claims, log it all."""
+    """Train what is missing, keep it, publish what is known."""
     from core.device import pick
+    from core.models.strategies import STRATEGIES
+    from core.models.weights import fingerprint
     from core.study import Study
-    from reports.transfer.exhibits import exhibits
-    from reports.transfer.findings import findings, summary
-    from reports.verdicts import judge
+    from reports.publish import publish
 
-    device = pick(config.device)
+    device, embedded = pick(config.device), config.network == "cnn"
+    lr = config.lr or (LR if embedded else None)  # None: each training has its own
+    config = replace(config, side=config.side or (16 if embedded else 96), lr=lr)
     bench, data = prepare(config, device)
     print(f"device: {device}\ndata: {data.card.source}")
     for line in data.card.warnings:
         print(f"note: {line}")
-    groups = list(grid(config, data))
+    named = {} if embedded else {config.network: fingerprint(config.weights, config.network)}
+    order = {"arm": tuple(STRATEGIES), "size": SIZES, "task": TASKS}
     with Study(
-        "transfer_regimes", asdict(config), data.card, str(device), Path(__file__), "strategy"
+        "transfer_regimes",
+        asdict(config),
+        data.card,
+        script=__file__,
+        device=device.kind,
+        arm="strategy",
+        selection=("seeds", "similar", "different"),  # the card's fingerprint knows the data
+        shared=data.shared(order),
+        weights=named,
     ) as study:
-        for group in study.missing(groups):
-            cell(study, group, bench(), data, config)
-        results = {trial: study.results[trial] for group in groups for trial in group}
-        study.conclude(
-            exhibits(results, data),
-            judge(findings(results), data.card.name),
-            summary(results),
-            columns=("test/accuracy", "test/loss", "trained/parameters"),
-        )
+        study.run(grid(config), partial(train, config, bench, data), alike)
+    publish(study.store, study.key)
 
 
-def grid(config: Config, data: "Tasks") -> Iterator[list["Trial"]]:
-    """Yield the groups that train as one program: strategies that train the same parameters."""
-    from core.models.regimes import STRATEGIES
-    from core.results import Trial
+def grid(config: Config) -> "Iterator[Trial]":
+    """Yield the trials: every strategy in every cell, seed by seed."""
+    from core.models.strategies import STRATEGIES
+    from core.trials import Trial
 
-    alike: dict[tuple[int, bool], list[str]] = {}
-    for name, strategy in STRATEGIES.items():
-        alike.setdefault((strategy.stages, strategy.frozen), []).append(name)
-    for task in data.cells:
-        params = (("size", task.size), ("task", task.similarity))
-        for arms in alike.values():
-            yield [Trial(arm, seed, params) for seed in range(config.seeds) for arm in arms]
+    for seed, size, task in product(range(config.seeds), SIZES, TASKS):
+        yield from (Trial(arm, seed, (("size", size), ("task", task))) for arm in STRATEGIES)
 
 
-def prepare(config: Config, device: "Device") -> "tuple[Callable[[], Bench], Tasks]":
-    """Load the data; return how to get the pretrained network, which a finished study needs not."""
-    import functools
+def alike(trial: "Trial") -> Hashable:
+    """Return what trials of a program share: seed, cell, and which parameters are trained."""
+    from core.models.strategies import STRATEGIES
 
+    strategy = STRATEGIES[trial.arm]
+    return trial.seed, trial.factors, strategy.stages, strategy.frozen
+
+
+def prepare(config: Config, device: "Device") -> "tuple[Bench, Tasks]":
+    """Load the pretrained network, or what it is to be pretrained on, and the data."""
     from core.data.overlap import overlap_warnings
     from core.data.tasks import folder_tasks, tasks
     from core.training.transfer import RATES, Large, Small
@@ -139,9 +149,8 @@ def prepare(config: Config, device: "Device") -> "tuple[Callable[[], Bench], Tas
     if config.network == "cnn":
         data = tasks(config.side or 16, config.per_class, config.split_seed)
         settings = TrainConfig(epochs=config.pretraining, batch_size=BATCH, lr=config.lr or LR)
-        source = data.source
-        assert source is not None
-        return functools.cache(lambda: Small(source, config.seeds, settings, device)), data
+        assert data.source is not None
+        return Small(data.source, settings, device), data
     rates = (config.lr,) if config.lr else RATES
     large = Large(config.network, config.weights, config.side or 96, device, rates)
     similar, different = (
@@ -149,61 +158,28 @@ def prepare(config: Config, device: "Device") -> "tuple[Callable[[], Bench], Tas
         for name in (config.similar, config.different)
     )
     data = folder_tasks(similar, different, large.preparation, config.per_class)
+    data.card.warnings.append(SHARED.format(config.network))
     if config.weights != RANDOM:
         data.card.warnings.extend(overlap_warnings(data.card.classes, large.backbone.classes))
-    return (lambda: large), data
+    return large, data
 
 
-def cell(
-    study: "Study", group: "Sequence[Trial]", bench: "Bench", data: "Tasks", config: Config
-) -> None:
-    """Train a group's strategies in one cell and score them on its test images."""
-    task = data.find(dict(group[0].params))
-    batch = min(BATCH, len(task.train))
-    epochs = math.ceil(config.steps / math.ceil(len(task.train) / batch))
+def train(config: Config, bench: "Bench", data: "Tasks", job: "Job") -> "list[Record]":
+    """Train strategies of one seed in one cell and score them on its test images."""
+    from core.measures.transfer import record
+
+    first = job.trials[0]
+    task, images = data.find(first.levels), data.find(first.levels).train(first.seed)
+    batch = min(BATCH, len(images))
+    epochs = math.ceil(config.steps / math.ceil(len(images) / batch))
     settings = TrainConfig(epochs=epochs, batch_size=batch, lr=config.lr or LR)
-    found = bench.train(group, task, settings, study.checkpoint(group))
-    study.finish(
-        group,
-        [
-            measure(
-                found.logits[index],
-                {
-                    "train/loss": found.losses[index],
-                    "trained/parameters": float(found.parameters[index]),
-                    "trained/lr": found.rates[index],
-                },
-                task,
-                bench.advise(task, trial.seed) if trial.arm == "head" else None,
-            )
-            for index, trial in enumerate(group)
-        ],
-    )
-
-
-def measure(
-    logits: "Tensor", trained: dict[str, float], task: "Task", advice: "Advice | None"
-) -> "Result":
-    """Return a trial's numbers: hits on the test images, and what the advisor saw before."""
-    import numpy as np
-    import torch
-
-    from core.evaluation.metrics import correct, cross_entropy
-    from core.models.regimes import STRATEGIES
-    from core.results import Result
-
-    hits, codes = correct(logits, task.test.labels), list(STRATEGIES)
-    metrics = {
-        "test/accuracy": float(hits.float().mean()),
-        "test/loss": float(cross_entropy(logits, task.test.labels)),
-        **trained,
-    }
-    arrays = {"correct": hits.to(torch.uint8).numpy()}
-    if advice is not None:
-        arrays["probes"] = np.array(advice.probes)
-        code = codes.index(advice.strategy)
-        arrays["advice"] = np.array([code, advice.distance, advice.per_class])
-    return Result(metrics, arrays)
+    trained = bench.train(job, images, task, settings)
+    seen = bench.look(images, first.seed) if first.arm == "head" else None
+    labels, name = task.test.labels, task.similarity
+    return [
+        record(logits, labels, name, {"trained/parameters": float(n), "trained/lr": rate}, seen)
+        for logits, n, rate in zip(trained.logits, trained.parameters, trained.rates, strict=True)
+    ]
 
 
 if __name__ == "__main__":

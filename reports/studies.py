@@ -65,7 +65,8 @@ class Study:
     @property
     def distance(self) -> int:
         """Rank its data by how far they are from photographs: 0 photographs, 1 toys, 2 drawn."""
-        return 2 if self.card["synthetic"] else int(self.data in TOYS)
+        sets = {name.strip() for name in self.data.split("+")}
+        return 2 if self.card["synthetic"] else int(sets <= set(TOYS))
 
     @property
     def seconds(self) -> float:

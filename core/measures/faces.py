@@ -85,9 +85,9 @@ def shared(galleries: Sequence[Gallery], others: Sequence[str], sample: int, see
 def as_they_are(detector: Detector, gallery: Gallery) -> Record:
     """Detect on pictures one at a time, which is how they are timed.
 
-    Arrays: `counts` (image), `boxes` (box, corner) and `scores`, `landmarks`, `box_right` (box, ...)
-    of all pictures one after the other, `face_found` (marked), `seconds/picture` (image), and some
-    pictures in small, see `_small`.
+    Arrays: `counts` (image); `boxes` (box, corner) and `scores`, `landmarks`, `box_right` (box,
+    ...) of all pictures one after the other; `face_found` (marked); `seconds/picture` (image); and
+    some pictures in small, see `_small`.
     """
     detector.detect([gallery.pictures[0].load()])  # the first call pays for what is lazy
     found = [detector.detect([picture.load()])[0] for picture in gallery.pictures]

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from core.device import seeded
 from core.errors import UserError
+from core.models.arms import begin
+from core.models.strategies import Strategy
 
 
 def mlp(
@@ -70,3 +73,24 @@ def staged_cnn(shape: Sequence[int], n_classes: int, stages: int = len(STAGES)) 
     pool = (nn.AdaptiveAvgPool2d(2), nn.Flatten())
     parts["head"] = nn.Sequential(*pool, nn.Linear(4 * channels, n_classes))
     return nn.Sequential(parts)
+
+
+def transferred(
+    strategy: Strategy, pretrained: nn.Sequential, shape: Sequence[int], n_classes: int, seed: int
+) -> nn.Sequential:
+    """Build a strategy's network for a new task: stages from where it says, the head new.
+
+    pretrained: a `staged_cnn`, left as it is. What is frozen asks for no gradient. Heads and
+    random weights follow from the seed: strategies of one seed that keep as many stages begin
+    with the same head.
+    """
+    with seeded(seed):
+        model = staged_cnn(shape, n_classes, strategy.stages)
+    source = begin(strategy.begin, pretrained, lambda: model, seed)
+    for index in range(1, strategy.stages + 1):
+        name = f"stage{index}"
+        model.get_submodule(name).load_state_dict(source.get_submodule(name).state_dict())
+    if strategy.frozen:
+        for name, value in model.named_parameters():
+            value.requires_grad_(name.startswith("head"))
+    return model

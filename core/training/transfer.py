@@ -1,16 +1,14 @@
 """Two kinds of pretrained networks, and how the strategies of transfer train on them.
 
-`Small` is pretrained here, one network a seed, and all seeds train as one program. `Large` is
-torchvision's: frozen parts give cached features, and what is trained whole is trained alone, each
-strategy at the learning rate that suits it: one that serves random weights undoes what pretrained
-ones have learnt (MobileNetV2 at 1e-3 falls to chance).
+`Small` is pretrained here, one network a seed. `Large` is torchvision's, the same for all seeds:
+what is trained whole is trained alone, each strategy and seed at the learning rate that suits it:
+one that serves random weights undoes what pretrained ones have learnt (MobileNetV2 at 1e-3 falls to
+chance). Heads on what is frozen train on cached features.
 """
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
@@ -21,18 +19,21 @@ from core.config import TrainConfig
 from core.data.images import Images, InMemory
 from core.data.tasks import Task
 from core.device import Device, seeded
+from core.measures.transfer import Look, look, stage_features
 from core.models import backbones
-from core.models.advisor import Advice, advise, measure
 from core.models.arms import begin
 from core.models.backbones import Trunk, trainable
 from core.models.config import RANDOM
 from core.models.features import features, passing
-from core.models.networks import mlp, staged_cnn
-from core.models.regimes import DEPTH, STRATEGIES, Strategy, build
-from core.results import Trial
+from core.models.networks import mlp, staged_cnn, transferred
+from core.models.strategies import DEPTH, STRATEGIES, Strategy
 from core.training.replicas import Replicas, fit_many, predict_many
 from core.training.seeds import fit_apart
-from core.training.single import predict
+from core.training.single import fit, predict
+
+if TYPE_CHECKING:
+    from core.study import Job
+    from core.trials import Trial
 
 RATES = (1e-3, 1e-4)
 """learning rates (Adam) to choose from where a torchvision network is trained whole"""
@@ -41,12 +42,10 @@ HELD_OUT = 0.2
 
 @dataclass(frozen=True)
 class Trained:
-    """What the trials of a group gave."""
+    """What the trials of a program gave."""
 
     logits: Tensor
     """(trials, n, classes) float32, on the test images"""
-    losses: list[float]
-    """mean training loss of the last epoch"""
     parameters: list[int]
     """how many values were trained"""
     rates: list[float]
@@ -56,47 +55,61 @@ class Trained:
 class Bench(Protocol):
     """A kind of pretrained network."""
 
-    def advise(self, task: Task, seed: int) -> Advice:
+    def look(self, images: Images, seed: int) -> Look:
         """Look at the training images of a task."""
         ...
 
-    def train(
-        self, group: Sequence[Trial], task: Task, config: TrainConfig, checkpoint: Path
-    ) -> Trained:
-        """Train a group's trials, which train the same parameters, and score them."""
+    def train(self, job: "Job", images: Images, task: Task, config: TrainConfig) -> Trained:
+        """Train the arms of a seed that train the same parameters, and score them.
+
+        images: the seed's training images of the task.
+        """
         ...
 
 
 class Small:
     """The staged CNN, pretrained on a source once a seed, each from its own weights."""
 
-    def __init__(self, source: Images, seeds: int, config: TrainConfig, device: Device) -> None:
-        """Pretrain all seeds as one program."""
-        self.source, self.device, self.networks = source, device, list[nn.Sequential]()
-        for seed in range(seeds):
+    def __init__(self, source: Images, config: TrainConfig, device: Device) -> None:
+        """Pretrain nothing yet. config: of the pretraining."""
+        self.source, self.config, self.device = source, config, device
+        self._networks: dict[int, nn.Sequential] = {}
+
+    def network(self, seed: int) -> nn.Sequential:
+        """Return the network of a seed, pretrained when first asked for; it is on the CPU."""
+        if seed not in self._networks:
             with seeded(seed):
-                self.networks.append(staged_cnn(source.shape, int(source.labels.max()) + 1))
-        replicas = Replicas([[each] for each in self.networks], range(seeds), device)
-        for _ in fit_many(replicas, source.to(device.torch), None, config):
-            pass
-        for index, network in enumerate(self.networks):
-            network.cpu().load_state_dict(replicas.weights(index))
+                network = staged_cnn(self.source.shape, int(self.source.labels.max()) + 1)
+            source = self.source.to(self.device.torch)
+            for _ in fit(network, source, None, self.config, seed, self.device):
+                pass
+            self._networks[seed] = network.cpu()
+        return self._networks[seed]
 
-    def advise(self, task: Task, seed: int) -> Advice:
+    def look(self, images: Images, seed: int) -> Look:
         """Look at the training images of a task with the network of a seed."""
-        return advise(self.networks[seed], self.source, task.train)
+        old, new = (stage_features(self.network(seed), part) for part in (self.source, images))
+        return look(new, images.labels.numpy(), old[-1])
 
-    def train(
-        self, group: Sequence[Trial], task: Task, config: TrainConfig, checkpoint: Path
-    ) -> Trained:
-        """Train all trials as one program."""
+    def train(self, job: "Job", images: Images, task: Task, config: TrainConfig) -> Trained:
+        """Train heads on the features of what is frozen, or whole networks, as one program."""
+        network, test = self.network(job.trials[0].seed), task.test
+        strategy = STRATEGIES[job.trials[0].arm]
         models = [
-            build(
-                STRATEGIES[t.arm], self.networks[t.seed], task.train.shape, task.n_classes, t.seed
-            )
-            for t in group
+            transferred(STRATEGIES[trial.arm], network, images.shape, task.n_classes, trial.seed)
+            for trial in job.trials
         ]
-        return _together(group, models, task.train, task.test, config, self.device, checkpoint)
+        if strategy.frozen:
+            images, test = (_pooled(network, strategy, part) for part in (images, test))
+            heads = (list(model.get_submodule("head").children())[1:] for model in models)
+            models = [nn.Sequential(*layers) for layers in heads]  # less the pooling
+        return _together(job, models, images, test, config, self.device)
+
+
+def _pooled(network: nn.Sequential, strategy: Strategy, images: Images) -> InMemory:
+    """Return the images with what a head sees of them in place of pixels, (n, width, 1, 1)."""
+    made = torch.from_numpy(stage_features(network, images)[strategy.stages - 1])
+    return InMemory(made[:, :, None, None], labels=images.labels, names=images.names)
 
 
 class Large:
@@ -113,64 +126,65 @@ class Large:
         self.preparation = replace(whole, resize=resize, crop=side)
         self.backbone.preparation = self.preparation
 
-    def advise(self, task: Task, seed: int) -> Advice:
+    def look(self, images: Images, seed: int) -> Look:
         """Look at the training images of a task; the source's are not to be had."""
-        made = [features(self._frozen(k), task.train, self.device) for k in range(1, DEPTH + 1)]
-        values = [each.pixels.flatten(1).numpy() for each in made]
-        return measure(values, task.train.labels.numpy(), None)
+        made = [features(self._frozen(k), images, self.device) for k in range(1, DEPTH + 1)]
+        return look([each.pixels.flatten(1).numpy() for each in made], images.labels.numpy())
 
-    def train(
-        self, group: Sequence[Trial], task: Task, config: TrainConfig, checkpoint: Path
-    ) -> Trained:
-        """Train heads on cached features, all seeds as one program; whole networks alone."""
-        strategy = STRATEGIES[group[0].arm]
+    def train(self, job: "Job", images: Images, task: Task, config: TrainConfig) -> Trained:
+        """Train heads on cached features as one program; whole networks alone."""
+        strategy, trials = STRATEGIES[job.trials[0].arm], job.trials
         if strategy.frozen:
             trunk = self._frozen(strategy.stages)
             train, test = _standardised(
-                *(features(trunk, part, self.device) for part in (task.train, task.test))
+                *(features(trunk, part, self.device) for part in (images, task.test))
             )
-            heads = [self._head(trunk.width, task, trial.seed) for trial in group]
-            return _together(group, heads, train, test, config, self.device, checkpoint)
-        chosen = self._rates(group, task, config)
-        models, rates = [self._whole(t, task) for t in group], [chosen[t.arm] for t in group]
-        configs = [replace(config, lr=rate) for rate in rates]
-        *_, last = fit_apart(
-            models, [t.seed for t in group], task.train, None, configs, self.device, checkpoint
-        )
+            heads = [self._head(trunk.width, task, trial.seed) for trial in trials]
+            return _together(job, heads, train, test, config, self.device)
+        rates = self._rates(trials, images, task, config)
+        models, configs = self._whole(trials, task), [replace(config, lr=rate) for rate in rates]
+        seeds = [trial.seed for trial in trials]
+        for epoch in fit_apart(models, seeds, images, None, configs, self.device, job.checkpoint):
+            job.epoch(epoch)
         logits = [predict(m, task.test, self.device, passing(self.device)) for m in models]
-        losses = last.metrics["train/loss"][:, 0].tolist()
-        return Trained(torch.stack(logits), losses, [_size(m) for m in models], rates)
+        return Trained(torch.stack(logits), [_size(m) for m in models], rates)
 
-    def _rates(self, group: Sequence[Trial], task: Task, config: TrainConfig) -> dict[str, float]:
-        """Choose the rate of every strategy, by its first seed.
+    def _rates(
+        self, trials: "Sequence[Trial]", images: Images, task: Task, config: TrainConfig
+    ) -> list[float]:
+        """Choose the rate of every trial.
 
-        It is the one with the lowest loss on a fifth of the training images, held out; test images
-        are not looked at. One at which a training diverges is out.
+        It is the one with the lowest loss on a fifth of the training images, held out by the seed;
+        test images are not looked at. One at which the training diverges is out.
         """
-        first: dict[str, Trial] = {}
-        for trial in group:
-            first.setdefault(trial.arm, trial)
         if len(self.rates) == 1:
-            return dict.fromkeys(first, self.rates[0])
-        trials, labels = list(first.values()), task.train.labels.cpu().numpy()
+            return list(self.rates) * len(trials)
+        labels = images.labels.cpu().numpy()
         parts = train_test_split(
-            np.arange(len(labels)), test_size=HELD_OUT, stratify=labels, random_state=0
+            range(len(labels)), test_size=HELD_OUT, stratify=labels, random_state=trials[0].seed
         )
-        train, held = (task.train.take(torch.as_tensor(part)) for part in parts)
-        losses = np.full((len(self.rates), len(trials)), np.inf)
-        for row, rate in zip(losses, self.rates, strict=True):
-            models, configs = [self._whole(t, task) for t in trials], [replace(config, lr=rate)]
-            with contextlib.suppress(FloatingPointError):
-                *_, last = fit_apart(
-                    models,
-                    [t.seed for t in trials],
-                    train,
-                    held,
-                    configs * len(models),
-                    self.device,
-                )
-                row[:] = last.metrics["val/loss"][:, 0]
-        return {t.arm: self.rates[i] for t, i in zip(trials, losses.argmin(0), strict=True)}
+        split = (images.take(torch.as_tensor(parts[0])), images.take(torch.as_tensor(parts[1])))
+        losses = [
+            self._losses(trials, split, task, replace(config, lr=rate)) for rate in self.rates
+        ]
+        return [self.rates[index] for index in np.argmin(losses, axis=0)]
+
+    def _losses(
+        self,
+        trials: "Sequence[Trial]",
+        split: tuple[Images, Images],
+        task: Task,
+        config: TrainConfig,
+    ) -> list[float]:
+        """Return the loss of every trial on the images held out, infinite where it diverges."""
+        models, seeds = self._whole(trials, task), [trial.seed for trial in trials]
+        try:
+            *_, last = fit_apart(models, seeds, *split, [config] * len(trials), self.device)
+        except FloatingPointError:  # of one of them, which must not count against the others
+            if len(trials) == 1:
+                return [np.inf]
+            return [self._losses([trial], split, task, config)[0] for trial in trials]
+        return last.metrics["val/loss"][:, 0].tolist()
 
     def _frozen(self, stages: int) -> Trunk:
         """Keep all stages, or as large a part of them as of the small network's."""
@@ -182,9 +196,12 @@ class Large:
         with seeded(seed):
             return mlp((width, 1, 1), task.n_classes, hidden=())
 
-    def _whole(self, trial: Trial, task: Task) -> nn.Sequential:
-        trunk = self._begin(STRATEGIES[trial.arm], trial.seed)
-        return nn.Sequential(trunk, *self._head(trunk.width, task, trial.seed))
+    def _whole(self, trials: "Sequence[Trial]", task: Task) -> list[nn.Module]:
+        trunks = [self._begin(STRATEGIES[trial.arm], trial.seed) for trial in trials]
+        return [
+            nn.Sequential(trunk, *self._head(trunk.width, task, trial.seed))
+            for trunk, trial in zip(trunks, trials, strict=True)
+        ]
 
     def _begin(self, strategy: Strategy, seed: int) -> Trunk:
         """Return the trunk that a strategy trains.
@@ -217,21 +234,17 @@ def _standardised(train: InMemory, test: InMemory) -> tuple[InMemory, InMemory]:
 
 
 def _together(
-    group: Sequence[Trial],
+    job: "Job",
     models: Sequence[nn.Module],
     train: Images,
     test: Images,
     config: TrainConfig,
     device: Device,
-    checkpoint: Path,
 ) -> Trained:
-    """Train models of one architecture as one program; seeds outside, arms inside."""
-    arms = len({trial.arm for trial in group})
-    rows = [models[start : start + arms] for start in range(0, len(models), arms)]
+    """Train the models of a seed, which have one architecture, as one program."""
     sizes = [_size(model) for model in models]
-    replicas = Replicas(rows, [trial.seed for trial in group][::arms], device)
-    losses: list[float] = []
-    for epoch in fit_many(replicas, train.to(device.torch), None, config, checkpoint):
-        losses = epoch.metrics["train/loss"].flatten().tolist()
+    replicas = Replicas([models], [job.trials[0].seed], device)
+    for epoch in fit_many(replicas, train.to(device.torch), None, config, job.checkpoint):
+        job.epoch(epoch)
     logits = predict_many(replicas, test.to(device.torch)).flatten(0, 1)
-    return Trained(logits, losses, sizes, [config.lr] * len(models))
+    return Trained(logits, sizes, [config.lr] * len(models))

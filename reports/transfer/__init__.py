@@ -1,1 +1,1 @@
-"""The four regimes of transfer: cells, ranks and regret, the advisor, verdicts T1 to T5."""
+"""The four regimes of transfer: cells, ranks and regret, the advisor; claims T2 to T5."""

@@ -1,128 +1,151 @@
 """Tables and figures of the study of transfer regimes."""
 
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+
 import numpy as np
 import pandas as pd
-from core.results import Exhibit
+import xarray as xr
 
-from core.data.tasks import Task, Tasks
-from core.evaluation.comparisons import paired
-from core.evaluation.intervals import mean, wilson
+from core import dataset
+from core.evaluation.intervals import wilson
 from core.evaluation.ranking import ranks
-from core.models.regimes import COURSE, STRATEGIES
-from reports import tables
-from reports.tables import Results, columns
+from core.models.strategies import STRATEGIES
+from reports import words
+from reports.lessons import Exhibit
+from reports.scores import by_arm, mean, paired
+from reports.tables import columns
 from reports.transfer import figures
-from reports.transfer.findings import FOUR, by_cell
+from reports.transfer.claims import COURSE, FOUR, cells, lesson
 
+LARGE = 50
+"""training images a class from which the advisor counts a set as large"""
 NEAR = 0.02
 """advice is right if what it recommends is at most this much worse than the best of the four"""
 SAID = {"statistics": "mean and variance"}
-GAINS = {
-    "fine-tune - scratch": ("fine-tune", "scratch"),
-    "mean and variance - scratch": ("statistics", "scratch"),
-    "shuffled - scratch": ("shuffled", "scratch"),
-    "fine-tune - mean and variance": ("fine-tune", "statistics"),
-}
+GAINS = (
+    ("fine-tune", "scratch"),
+    ("statistics", "scratch"),
+    ("shuffled", "scratch"),
+    ("fine-tune", "statistics"),
+)
 
 
-def exhibits(results: Results, data: Tasks) -> list[Exhibit]:
-    """Draw the tables and figures."""
-    cells = by_cell(results)
-    return [*_cells(cells, data), _depth(cells), _gains(cells), _advice(cells)]
+@lesson.exhibit
+def accuracies(study: xr.Dataset) -> Exhibit:
+    """Return the accuracy of every strategy and control in every cell."""
+    rows, dots, naive = [], [], {}
+    for cell, own in cells(study):
+        name = ", ".join(cell)
+        counts = study.attrs["card"]["counts"][f"{name}: test"]
+        naive[name] = max(counts) / sum(counts)
+        for arm, hits in by_arm(own["correct"]):
+            label, table = {"cell": name, "arm": SAID.get(arm, arm)}, dataset.table(hits)
+            dots += [{**label, "accuracy": float(value)} for value in table.values.mean(1)]
+            rates = dict.fromkeys(own["trained/lr"].sel(arm=arm).values.tolist())
+            row = {
+                **label,
+                **columns("accuracy", mean(hits)),
+                "course": "recommended" if COURSE[cell] == arm else "",
+                "learning rate": " or ".join(words.number(rate) for rate in sorted(rates)),
+                "diverged": int((~np.isfinite(own["test/loss"].sel(arm=arm))).sum()),
+            }
+            rows.append({**row, "seeds": table.sizes["seed"], "images": table.shape[1]})
+    frame = pd.DataFrame(rows)
+    shares = " and ".join(dict.fromkeys(words.number(p, "percent") for p in naive.values()))
+    return Exhibit(
+        caption="Test accuracy of every strategy and control in the four cells: mean, 95 % "
+        "interval over seeds and images. Grey: every seed; orange: the course's choice; dashed: "
+        f"the share of the largest class of the test images, {shares}.",
+        table=frame,
+        figure=partial(figures.cells, frame, pd.DataFrame(dots), naive),
+        units={"accuracy": "percent"},
+    )
 
 
-def _cells(cells: dict[tuple[str, str], Results], data: Tasks) -> list[Exhibit]:
-    naive = {task.name: _largest(task) for task in data.cells}
-    rows, places, dots = [], [], []
-    for cell, own in cells.items():
-        hits, rates = tables.scores(own, "correct"), tables.metric(own, "trained/lr")
-        for arm, table in hits.items():
-            name = {"cell": ", ".join(cell), "arm": SAID.get(arm, arm)}
-            dots += [{**name, "accuracy": float(value)} for value in table.mean(1)]
-            row = {**name, **columns("accuracy", mean(table))}
-            course = "recommended" if COURSE[cell] == arm else ""
-            row |= {"course": course, "learning rate": float(rates[arm][0])}
-            rows.append({**row, "seeds": len(table), "images": table.shape[1]})
-        ranked = ranks({arm: hits[arm] for arm in FOUR}).drop(columns="score")
+@lesson.exhibit
+def ranking(study: xr.Dataset) -> Exhibit:
+    """Return ranks and regret of the course's four strategies."""
+    places = []
+    for cell, own in cells(study):
+        tables = {arm: dataset.table(own["correct"].sel(arm=arm)).values for arm in FOUR}
+        ranked = ranks(tables).drop(columns="score")
         ranked.insert(0, "cell", ", ".join(cell))
         ranked["course"] = np.where(ranked["arm"] == COURSE[cell], "recommended", "")
         places.append(ranked)
-    frame, order = pd.DataFrame(rows), pd.concat(places, ignore_index=True)
-    seeds = int(frame["seeds"].max())
-    drawn = (
-        f"Test accuracy of every strategy and control in the four cells: mean over {seeds} seeds, "
-        "95 % interval over seeds and images. Grey: every seed; orange: the course's choice; "
-        "dashed: the share of the largest class of the test images, at "
-        f"{' and '.join(f'{share:.1%}' for share in dict.fromkeys(naive.values()))}."
+    return Exhibit(
+        caption="The course's four strategies: rank by mean accuracy (1 the best), and regret, "
+        "what a strategy lacks to the best of the others (negative: its lead). 95 % intervals over "
+        "seeds and images.",
+        table=pd.concat(places, ignore_index=True),
+        units={"regret": "points"},
     )
-    ranking = (
-        "The course's four strategies: rank by mean accuracy (1 the best), and regret, what a "
-        "strategy lacks to the best of the others (negative: its lead). 95 % intervals of a "
-        "bootstrap over seeds and images."
-    )
-    percent = {"accuracy": "percent"}
-    return [
-        Exhibit("cells", drawn, frame, figures.cells(frame, pd.DataFrame(dots), naive), percent),
-        Exhibit("ranks", ranking, order, units={"regret": "points"}),
+
+
+@lesson.exhibit
+def depth(study: xr.Dataset) -> Exhibit:
+    """Return accuracy over the stages that are kept."""
+    rows = [
+        {
+            "cell": ", ".join(cell),
+            "stages kept": STRATEGIES[arm].stages,
+            **columns("accuracy", mean(hits)),
+            "seeds": hits.sizes["seed"],
+        }
+        for cell, own in cells(study)
+        for arm, hits in by_arm(own["correct"])
+        if STRATEGIES[arm].frozen
     ]
-
-
-def _largest(task: Task) -> float:
-    """Return the largest class's share of the test images; training images may be balanced."""
-    return float(task.test.labels.bincount().max() / len(task.test))
-
-
-def _depth(cells: dict[tuple[str, str], Results]) -> Exhibit:
-    rows = []
-    for cell, own in cells.items():
-        for arm, table in tables.scores(own, "correct").items():
-            if STRATEGIES[arm].frozen:
-                row = {"cell": ", ".join(cell), "stages kept": STRATEGIES[arm].stages}
-                rows.append({**row, **columns("accuracy", mean(table)), "seeds": len(table)})
     frame = pd.DataFrame(rows).sort_values(["cell", "stages kept"], kind="stable")
-    caption = (
-        "Test accuracy of a new head on the first stages of the frozen network, by how many are "
-        "kept; 95 % interval over seeds and images."
+    return Exhibit(
+        caption="Test accuracy of a new head on the first stages of the frozen network, by how "
+        "many are kept; 95 % interval over seeds and images.",
+        table=frame,
+        figure=partial(figures.depth, frame),
+        units={"accuracy": "percent"},
     )
-    return Exhibit("depth", caption, frame, figures.depth(frame), {"accuracy": "percent"})
 
 
-def _gains(cells: dict[tuple[str, str], Results]) -> Exhibit:
+@lesson.exhibit
+def gains(study: xr.Dataset) -> Exhibit:
+    """Return what pretrained weights gain, and what of it needs no feature."""
     rows = []
-    for cell, own in cells.items():
-        hits = tables.scores(own, "correct")
-        for name, (a, b) in GAINS.items():
-            gap = paired(hits[a], hits[b])
+    for cell, own in cells(study):
+        for a, b in GAINS:
+            gap = paired(own["correct"].sel(arm=a), own["correct"].sel(arm=b))
+            name = f"{SAID.get(a, a)} - {SAID.get(b, b)}"
             row = {"cell": ", ".join(cell), "comparison": name, **columns("difference", gap)}
             rows.append({**row, "seeds": gap.n_seeds, "images": gap.n_images})
-    caption = (
-        "The gain of pretrained weights over random ones, and the part of it that their mean and "
-        "variance, or their values in random order, give without any feature: paired differences "
-        "of test accuracy, 95 % interval over seeds and images."
+    return Exhibit(
+        caption="The gain of pretrained weights over random ones, and the part of it that their "
+        "mean and variance, or their values in random order, give without any feature: paired "
+        "differences of test accuracy, 95 % interval over seeds and images.",
+        table=pd.DataFrame(rows),
+        units={"difference": "points"},
     )
-    points = dict.fromkeys(("difference", "difference_low", "difference_high"), "points")
-    return Exhibit("gains", caption, pd.DataFrame(rows), units=points)
 
 
-def _advice(cells: dict[tuple[str, str], Results]) -> Exhibit:
-    """Set the advice of every cell and seed beside what happened there."""
+@lesson.exhibit
+def advice(study: xr.Dataset) -> Exhibit:
+    """Return the advice on every cell beside what happened there."""
     rows, right, n = [], 0, 0
-    for cell, own in cells.items():
-        accuracy = {a: v.mean() for a, v in tables.scores(own, "correct").items() if a in FOUR}
-        best = max(accuracy.values())
-        heads = {trial: result for trial, result in own.items() if trial.arm == "head"}
-        advice = tables.scores(heads, "advice")["head"]
-        names = [list(STRATEGIES)[int(code)] for code in advice[:, 0]]
-        hits = sum(bool(accuracy[name] >= best - NEAR) for name in names)
-        probes = tables.scores(heads, "probes")["head"].mean(0)
+    for cell, own in cells(study):
+        accuracy = {arm: float(own["test/accuracy"].sel(arm=arm).mean()) for arm in FOUR}
+        best = max(accuracy, key=accuracy.__getitem__)
+        seen = own.sel(arm="head")
+        probes, per_class = seen["probes"].values, seen["train/per_class"].values
+        names = [recommend(*each) for each in zip(probes, per_class, strict=True)]
+        hits = sum(accuracy[name] >= accuracy[best] - NEAR for name in names)
+        distance = seen["train/distance"].mean() if "train/distance" in seen else np.nan
         rows.append(
             {
                 "cell": ", ".join(cell),
-                "images a class": float(advice[0, 2]),
-                **{f"probe, stage {i}": float(p) for i, p in enumerate(probes, 1)},
-                "feature distance": float(advice[:, 1].mean()),
-                "advised": ", ".join(f"{a} x {names.count(a)}" for a in dict.fromkeys(names)),
-                "best of the four": max(accuracy, key=accuracy.__getitem__),
+                "images a class": float(per_class[0]),
+                **{f"probe, stage {i}": float(p) for i, p in enumerate(probes.mean(0), 1)},
+                "feature distance": float(distance),
+                "advised": ", ".join(f"{arm} x {times}" for arm, times in Counter(names).items()),
+                "best of the four": best,
                 "course": COURSE[cell],
                 **columns("advice right", wilson(hits, len(names))),
                 "seeds": len(names),
@@ -130,12 +153,23 @@ def _advice(cells: dict[tuple[str, str], Results]) -> Exhibit:
         )
         right, n = right + hits, n + len(names)
     share = wilson(right, n)
-    caption = (
-        "The advisor, from training images alone: cross-validated linear probes on each stage of "
-        "the pretrained network, distance of the mean deep feature in deviations of the source's. "
-        f"Its advice is right within {100 * NEAR:.0f} points of the best in {right} of {n} cases "
-        f"({share.value:.0%}, {share.low:.0%} to {share.high:.0%}, if cases were independent)."
+    shown = words.interval(share.value, share.low, share.high, "percent")
+    percent = [f"probe, stage {i}" for i in range(1, 4)]
+    return Exhibit(
+        caption="The advisor, from training images alone: cross-validated linear probes on each "
+        "stage of the pretrained network, distance of the mean deep feature in deviations of the "
+        f"source's. Its advice is right, within {100 * NEAR:g} points of the best, in {right} of "
+        f"{n} cases: {shown}, if cases were independent.",
+        table=pd.DataFrame(rows),
+        units=dict.fromkeys([*percent, "advice right"], "percent"),
     )
-    probes_ = {f"probe, stage {i}": "percent" for i in (1, 2, 3)}
-    shares = dict.fromkeys(("advice right", "advice right_low", "advice right_high"), "percent")
-    return Exhibit("advice", caption, pd.DataFrame(rows), units={**probes_, **shares})
+
+
+def recommend(probes: Sequence[float], per_class: float) -> str:
+    """Return what the course's table recommends for a task, from its training images.
+
+    probes: accuracy of a linear probe on each stage of the pretrained network. The task is similar
+    if its deep features serve at least as well as its first; large from `LARGE` images a class.
+    """
+    size = "large" if per_class >= LARGE else "small"
+    return COURSE[size, "similar" if probes[-1] >= probes[0] else "different"]

@@ -12,13 +12,15 @@ from reports.figures import BLUE, ORANGE
 
 
 def cells(frame: pd.DataFrame, seeds: pd.DataFrame, naive: Mapping[str, float]) -> Figure:
-    """Draw the accuracy of every arm in every cell.
+    """Draw the accuracy of every arm in every cell; small above large, each task on one scale.
 
     frame: cell, arm, accuracy, accuracy_low, accuracy_high, course. seeds: cell, arm, accuracy.
     naive: cell -> the largest class's share of the test images.
     """
     names, arms = (list(dict.fromkeys(frame[column])) for column in ("cell", "arm"))
-    figure, axes = plt.subplots(2, 2, figsize=(10, 6.4), sharey=True, layout="constrained")
+    figure, axes = plt.subplots(
+        2, 2, figsize=(10, 6.4), sharex="col", sharey=True, layout="constrained"
+    )
     for axis, name in zip(axes.flat, names, strict=True):
         axis.axvline(naive[name], color="grey", linestyle="--", linewidth=1)
         dots = seeds[seeds["cell"] == name]
@@ -59,6 +61,6 @@ def depth(frame: pd.DataFrame) -> Figure:
     axis.set_xlabel("stages of the frozen network that are kept")
     axis.set_ylabel("test accuracy")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
-    axis.legend(fontsize=8, loc="lower right")
+    axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    figure.legend(fontsize=8, loc="outside right center")
     return figure

@@ -47,17 +47,37 @@ def test_the_embedded_grid():
     ]
     assert torch.bincount(grid.source.labels).tolist() == [178, 182, 177, 183, 181]
     for cell in grid.cells:
-        assert cell.train.shape == (1, 16, 16)
+        assert cell.train(0).shape == (1, 16, 16)
         train, test = (
-            {p.numpy().tobytes() for p in part.pixels} for part in (cell.train, cell.test)
+            {p.numpy().tobytes() for p in part.pixels} for part in (cell.images, cell.test)
         )
         assert train.isdisjoint(test)
         assert cell.n_classes == len(cell.test.labels.unique())
     small, large = grid.cells[:2]
-    assert torch.bincount(small.train.labels).tolist() == [10] * 5
-    kept = {p.numpy().tobytes() for p in large.train.pixels}
-    assert {p.numpy().tobytes() for p in small.train.pixels} < kept
     assert torch.equal(small.test.pixels, large.test.pixels)
     assert grid.find({"size": "large", "task": "different"}) is grid.cells[3]
     assert sum(grid.card.counts["small, different: test"]) == len(grid.cells[2].test) == 80
     assert grid.card.fingerprint != tasks(side=16, per_class=10, split_seed=1).card.fingerprint
+
+
+def test_each_seed_draws_its_own_small_training_set():
+    small, large, *_ = tasks(side=16, per_class=10, split_seed=0).cells
+    drawn = [small.train(seed) for seed in (0, 1, 2)]
+    for part in drawn:
+        assert torch.bincount(part.labels).tolist() == [10] * 5
+        assert set(part.names) < set(large.images.names)
+    assert len({part.names for part in drawn}) == 3
+    assert small.train(1).names == drawn[1].names
+    assert large.train(0) is large.train(1) is large.images
+
+
+def test_test_images_are_named_by_their_task():
+    grid = tasks(side=16, per_class=10, split_seed=0)
+    shared = grid.shared({"size": ("small", "large")})
+    similar, different = (shared.coords[f"image@{task}"] for task in ("similar", "different"))
+    assert (len(similar), len(different)) == (359, 80)
+    assert set(similar).isdisjoint(different)
+    assert similar[0] == f"similar/{grid.cells[0].test.names[0]}"
+    dims, labels = shared.arrays["label@different"]
+    assert dims == ("image@different",)
+    assert labels.tolist() == grid.cells[2].test.labels.tolist()

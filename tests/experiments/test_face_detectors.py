@@ -1,6 +1,5 @@
 """The study of face detectors, end to end: results, resuming, refusals, own pictures, bad files."""
 
-import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,11 +11,13 @@ import tyro
 from mlflow import MlflowClient
 from PIL import Image
 
+import reports
 from core.config import DeviceConfig
 from core.data.photos import embedded
 from core.errors import UserError
 from experiments import face_detectors
 from experiments.face_detectors import SMOKE, Config, main
+from reports.judge import judge
 
 SCRIPT = Path(face_detectors.__file__)
 CPU = DeviceConfig(device="cpu")
@@ -26,11 +27,6 @@ def runs(role):
     client = MlflowClient()
     place = client.get_experiment_by_name("face_detectors").experiment_id
     return client.search_runs([place], f"tags.role = '{role}'")
-
-
-def page(study, folder):
-    report = MlflowClient().download_artifacts(study.info.run_id, "report", str(folder))
-    return Path(report), json.loads(Path(report, "study.json").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +46,8 @@ def faces(tmp_path_factory):
     return root
 
 
-def test_a_smoke_run_from_pictures_to_verdict(store, tmp_path, capsys):
+def test_a_smoke_run_from_pictures_to_verdict(store, capsys):
     main(SMOKE)
-    (study,) = runs("study")
     trials = {run.data.tags["trial"]: run for run in runs("trial")}
     assert len(trials) == 2 * 2 * 2
     clean = trials["mtcnn/0/set=photos/step=none"].data
@@ -65,38 +60,18 @@ def test_a_smoke_run_from_pictures_to_verdict(store, tmp_path, capsys):
     curve = MlflowClient().get_metric_history(
         trials["haar-alt/0/set=lfw-patches/step=blur"].info.run_id, "faces/detected_by_level"
     )
-    assert [each.step for each in curve] == [0, 1, 2, 3, 4]
+    assert [point.step for point in curve] == [1, 2, 3, 4, 5]
     assert curve[0].value == 1.0
-    report, found = page(study, tmp_path)
-    assert [row["claim"] for row in found["verdicts"]] == ["D1", "D2"]
-    assert any("Viola-Jones" in line for line in found["data"]["warnings"])
-    for exhibit in found["exhibits"]:
-        assert (report / f"{exhibit['name']}.csv").is_file()
-        assert (report / f"{exhibit['name']}.png").is_file() is exhibit["figure"]
-    assert "18 test" not in capsys.readouterr().err
+    study = reports.load("face_detectors")
+    assert any("Viola-Jones" in line for line in study.attrs["card"]["warnings"])
+    assert list(judge(study)) == ["D1", "D2"]
+    assert {"rates", "boxes", "steps", "hits"} <= set(reports.exhibits(study))
+    capsys.readouterr()
+    main(replace(SMOKE, detectors=("mtcnn", "haar-alt", "haar-default")))  # one more arm
+    assert "8 of 12 trials are in the store: 4 to train" in capsys.readouterr().out
 
 
-def test_a_killed_study_goes_on_with_what_is_missing(store, monkeypatch, capsys):
-    config = replace(SMOKE, steps=(), degrade=0, detectors=("mtcnn",))
-    calls, whole = [], face_detectors.as_they_are
-
-    def dies(*arguments):
-        calls.append(arguments)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return whole(*arguments)
-
-    monkeypatch.setattr(face_detectors, "as_they_are", dies)
-    with pytest.raises(KeyboardInterrupt):
-        main(config)
-    assert [run.info.status for run in runs("study")] == ["KILLED"]
-    main(config)
-    assert "resuming: 1 of 2 trials are done" in capsys.readouterr().out
-    assert len(calls) == 3
-    assert [run.data.tags["complete"] for run in runs("study")] == ["true"]
-
-
-def test_folders_boxes_and_quarantine(store, faces, tmp_path):
+def test_folders_boxes_and_quarantine(store, faces):
     main(
         Config(
             people=("folder:people",),
@@ -107,20 +82,21 @@ def test_folders_boxes_and_quarantine(store, faces, tmp_path):
             device=CPU,
         )
     )
-    (study,) = runs("study")
-    _, found = page(study, tmp_path)
-    (broken,) = found["data"]["quarantined"]
+    study = reports.load("face_detectors")
+    card = study.attrs["card"]
+    (broken,) = card["quarantined"]
     assert broken["path"].endswith("people/broken.jpg")
     # camera shows a person: the table takes it out of the pictures without one.
-    assert found["data"]["counts"] == {"test": [2, 2]}
-    assert any("left out: camera.png" in line for line in found["data"]["warnings"])
+    assert card["counts"] == {"test": [2, 2]}
+    assert any("left out: camera.png" in line for line in card["warnings"])
     trials = {run.data.tags["trial"]: run.data.metrics for run in runs("trial")}
     dogs = next(own for name, own in trials.items() if "mtcnn" in name and "dogs" in name)
     assert dogs.keys() == {"others/fired", "others/alarms", "seconds"}
     assert dogs["others/fired"] == 0.0
-    d1, d2 = found["verdicts"]
-    assert d1["verdict"] == d2["verdict"] == "undecided"
-    assert d2["parts"][0]["n_images"] == 2
+    entries = judge(study)
+    assert {entry.verdict for entry in entries.values()} == {"undecided"}
+    (part,) = entries["D2"].decision.parts.values()
+    assert part.estimate.n_images == 2
 
 
 def test_own_pictures_are_drawn_and_bad_ones_named(faces, tmp_path, capsys):
@@ -191,7 +167,7 @@ def test_detection_on_the_real_folders(real_data):
     from core.data.galleries import boxed, folder
     from core.detection.haar import Haar
     from core.detection.mtcnn import MTCNN
-    from reports.faces.outcomes import metrics
+    from core.measures.faces import metrics
 
     people = folder(real_data("lfw-sample"), "people", face=True).sample(100, 0)
     images = [each.load() for each in people.pictures]

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from core.errors import UserError
-from core.models.networks import mlp, scratch_cnn
+from core.models.backbones import digest, trainable
+from core.models.networks import STAGES, mlp, scratch_cnn, staged_cnn, transferred
+from core.models.strategies import DEPTH, STRATEGIES
 
 
 def size(model):
@@ -65,3 +67,38 @@ def test_cnn_shapes_follow_the_data(channels, height, width, n_classes):
 def test_images_too_small_for_three_poolings_are_refused(shape):
     with pytest.raises(UserError, match=r"--network cnn: images of .* 16x16 or more are wanted"):
         scratch_cnn(shape, 2)
+
+
+@pytest.fixture(scope="module")
+def pretrained():
+    torch.manual_seed(3)
+    return staged_cnn((1, 16, 16), 5)
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_a_strategy_keeps_what_it_says_and_trains_what_it_says(pretrained, name):
+    strategy, before = STRATEGIES[name], digest(pretrained)
+    model = transferred(strategy, pretrained, (1, 16, 16), 2, seed=1)
+    assert digest(pretrained) == before
+    stages = [child for child, _ in model.named_children()]
+    assert stages == [f"stage{i}" for i in range(1, strategy.stages + 1)] + ["head"]
+    trained = {key.split(".")[0] for key in trainable(model)}
+    assert trained == ({"head"} if strategy.frozen else set(stages))
+    ours, theirs = (net.stage1[0].weight.detach() for net in (model, pretrained))
+    assert torch.equal(ours, theirs) == (strategy.begin == "pretrained")
+    same_values = torch.equal(ours.flatten().sort()[0], theirs.flatten().sort()[0])
+    assert same_values == (strategy.begin in ("pretrained", "shuffled"))
+    assert model(torch.rand(3, 1, 16, 16)).shape == (3, 2)
+
+
+def test_strategies_of_a_seed_begin_with_the_same_head(pretrained):
+    whole = [name for name, strategy in STRATEGIES.items() if strategy.stages == DEPTH]
+    assert len(STAGES) == DEPTH
+    assert whole == ["head", "fine-tune", "scratch", "statistics", "shuffled"]
+    first, *others = (
+        transferred(STRATEGIES[name], pretrained, (1, 16, 16), 2, seed=1).head[-1].weight
+        for name in whole
+    )
+    assert all(torch.equal(head, first) for head in others)
+    other = transferred(STRATEGIES["head"], pretrained, (1, 16, 16), 2, seed=2).head[-1].weight
+    assert not torch.equal(other, first)

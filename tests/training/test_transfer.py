@@ -1,4 +1,6 @@
-"""Strategies on a torchvision trunk: what is trained, and which statistics move."""
+"""Strategies on both kinds of networks: what is trained, at which rate, which statistics move."""
+
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -7,18 +9,66 @@ from PIL import Image
 
 from core.config import TrainConfig
 from core.data.config import DataConfig
-from core.data.tasks import folder_tasks
+from core.data.tasks import Task, folder_tasks, tasks
 from core.device import Device
-from core.errors import UserError
 from core.models import features
 from core.models.backbones import digest
-from core.models.regimes import STRATEGIES
-from core.results import Trial
+from core.models.networks import transferred
+from core.models.strategies import STRATEGIES
 from core.training import loop, transfer
-from core.training.transfer import Large
-from experiments.transfer_regimes import Config
+from core.training.single import fit, predict
+from core.training.transfer import Large, Small
+from core.trials import Trial
 
 CPU = Device(torch.device("cpu"), bfloat16=False)
+WHOLE = ["fine-tune", "scratch", "statistics", "shuffled"]
+
+
+def job(arms, seed=0):
+    """Trials of one seed that train as one program, and what they told of their epochs."""
+    told = []
+    trials = tuple(Trial(arm, seed) for arm in arms)
+    return SimpleNamespace(trials=trials, checkpoint=None, told=told, epoch=told.append)
+
+
+@pytest.fixture(scope="module")
+def small():
+    grid = tasks(16, 10, 0)
+    return Small(grid.source, TrainConfig(epochs=2, batch_size=16, lr=3e-3), CPU), grid.cells[0]
+
+
+def test_a_network_is_pretrained_once_a_seed_whatever_else_is(small):
+    bench, _ = small
+    assert bench.network(3) is bench.network(3)
+    alone = Small(bench.source, bench.config, CPU)
+    assert digest(alone.network(3)) == digest(bench.network(3)) != digest(bench.network(4))
+
+
+@pytest.mark.parametrize("arms", [["head"], ["cut"], WHOLE])
+def test_small_networks_train_as_each_would_alone(small, arms):
+    """Heads see cached features: the same numbers as a frozen network that is run every step."""
+    bench, task = small
+    images, config = task.train(1), TrainConfig(epochs=8, batch_size=16, lr=0.01)
+    together = job(arms, seed=1)
+    found = bench.train(together, images, task, config)
+    assert len(together.told) == 8
+    assert together.told[0].metrics["train/loss"].size == len(arms)
+    for logits, arm, n in zip(found.logits, arms, found.parameters, strict=True):
+        model = transferred(STRATEGIES[arm], bench.network(1), images.shape, task.n_classes, 1)
+        before = digest(model.stage1)
+        for _ in fit(model, images, None, config, 1, CPU):
+            pass
+        assert (digest(model.stage1) == before) == STRATEGIES[arm].frozen
+        assert torch.allclose(logits, predict(model, task.test, CPU), atol=1e-3)
+        assert n == sum(p.numel() for p in model.parameters() if p.requires_grad)
+    assert found.rates == [0.01] * len(arms)
+
+
+def test_a_look_is_at_the_seeds_own_network_and_images(small):
+    bench, task = small
+    looks = [bench.look(task.train(seed), network) for seed, network in ((0, 0), (1, 0), (0, 1))]
+    assert len({seen.probes for seen in looks}) == 3
+    assert all(seen.per_class == 10 and seen.distance > 0 for seen in looks)
 
 
 @pytest.fixture
@@ -28,7 +78,7 @@ def large(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def tasks(large, tmp_path):
+def grid(large, tmp_path):
     configs = []
     for index, kind in enumerate(("near", "far")):
         for label in ("a", "b", "c")[: 3 - index]:
@@ -42,75 +92,92 @@ def tasks(large, tmp_path):
     return folder_tasks(*configs, large.preparation, per_class=5)
 
 
-def test_the_cells_share_their_test_images_and_no_training_image(tasks, large):
-    assert [(c.name, c.n_classes, len(c.train)) for c in tasks.cells] == [
+def test_the_cells_share_their_test_images_and_no_training_image(grid):
+    assert [(c.name, c.n_classes, len(c.train(0))) for c in grid.cells] == [
         ("small, similar", 3, 15),
-        ("large, similar", 3, len(tasks.cells[1].train)),
+        ("large, similar", 3, len(grid.cells[1].images)),
         ("small, different", 2, 10),
-        ("large, different", 2, len(tasks.cells[3].train)),
+        ("large, different", 2, len(grid.cells[3].images)),
     ]
-    assert torch.equal(tasks.cells[0].test.pixels, tasks.cells[1].test.pixels)
-    assert tasks.cells[0].train.shape == (3, 32, 32)
-    assert sum(tasks.card.counts["large, different: test"][3:]) == len(tasks.cells[3].test)
-    assert tasks.source is None
+    assert torch.equal(grid.cells[0].test.pixels, grid.cells[1].test.pixels)
+    assert set(grid.cells[0].images.names).isdisjoint(grid.cells[0].test.names)
+    assert grid.cells[0].images.shape == (3, 32, 32)
+    assert sum(grid.card.counts["large, different: test"][3:]) == len(grid.cells[3].test)
+    assert grid.source is None
 
 
-@pytest.mark.parametrize("arm", ["head", "cut", "fine-tune"])
-def test_a_group_gives_one_row_a_trial(tasks, large, tmp_path, arm):
-    before, task = digest(large.backbone), tasks.cells[0]
-    group = [Trial(arm, seed) for seed in (0, 1)]
-    config = TrainConfig(epochs=1, batch_size=8)
-    found = large.train(group, task, config, tmp_path / "c.pt")
-    assert found.logits.shape == (2, len(task.test), 3)
-    assert np.isfinite(found.losses).all()
+@pytest.mark.parametrize(("arms", "trained"), [(["head"], 512), (["cut"], 64), (WHOLE, 512)])
+def test_large_networks_train_heads_or_all(grid, large, arms, trained):
+    before, task = digest(large.backbone), grid.cells[0]
+    large.rates = (1e-3,)
+    told = job(arms)
+    found = large.train(told, task.train(0), task, TrainConfig(epochs=1, batch_size=8))
+    assert found.logits.shape == (len(arms), len(task.test), 3)
+    assert found.logits.isfinite().all()
+    assert len(told.told) == 1
     assert digest(large.backbone) == before
-    width = {"head": 512, "cut": 64, "fine-tune": 512}[arm]
-    trunk = 11_176_512 if arm == "fine-tune" else 0  # resnet18 without its head
-    assert found.parameters == [trunk + 3 * width + 3] * 2
+    trunk = 11_176_512 if arms == WHOLE else 0  # resnet18 without its head
+    assert found.parameters == [trunk + 3 * trained + 3] * len(arms)
+
+
+def pretended(losses, seen):
+    """Return a `fit_apart` that trains nothing and knows the loss of every arm at every rate."""
+
+    def pretend(models, seeds, train, val, configs, device, checkpoint=None):
+        rates = [config.lr for config in configs]
+        seen.append((list(seeds), len(train), rates))
+        rows = {"train/loss": np.full((len(models), 1), 0.25)}
+        if val is not None:
+            assert len(train) + len(val) == 15
+            assert not set(train.names) & set(val.names)
+            found = [losses[model, rate] for model, rate in zip(models, rates, strict=True)]
+            if any(loss is None for loss in found):
+                raise FloatingPointError("loss not finite in epoch 1")
+            rows = {"val/loss": np.array(found)[:, None]}
+        return [loop.Epoch(1, 1, rows, np.zeros((1, len(models), 1)))]
+
+    return pretend
 
 
 def test_each_strategy_trains_at_the_rate_with_the_lowest_loss_on_images_held_out(
-    tasks, large, tmp_path, monkeypatch
+    grid, large, monkeypatch
 ):
-    seen, losses = [], {("fine-tune", 1e-3): 2.0, ("fine-tune", 1e-4): 1.0, ("scratch", 1e-3): 0.5}
-    arms = ["fine-tune", "scratch"]
-
-    def pretend(models, seeds, train, val, configs, device, checkpoint=None):
-        seen.append((seeds, len(train), [config.lr for config in configs]))
-        if val is None:
-            rows = {"train/loss": np.full((len(models), 1), 0.25)}
-        else:
-            assert len(train) + len(val) == 15
-            rate = configs[0].lr
-            if rate == 1e-2:
-                raise FloatingPointError("loss not finite in epoch 1")
-            rows = {"val/loss": np.array([[losses.get((arm, rate), 9.0)] for arm in arms])}
-        return [loop.Epoch(1, 1, rows, np.zeros((1, len(models), 1)))]
-
-    monkeypatch.setattr(transfer, "fit_apart", pretend)
+    seen, task = [], grid.cells[0]
+    losses = {
+        ("fine-tune", 1e-2): None,  # diverges, which costs `scratch` nothing
+        ("fine-tune", 1e-3): 2.0,
+        ("fine-tune", 1e-4): 1.0,
+        ("scratch", 1e-2): 0.5,
+        ("scratch", 1e-3): 0.7,
+        ("scratch", 1e-4): 0.9,
+    }
+    monkeypatch.setattr(transfer, "fit_apart", pretended(losses, seen))
+    monkeypatch.setattr(large, "_whole", lambda trials, task: [trial.arm for trial in trials])
+    monkeypatch.setattr(transfer, "predict", lambda *rest: torch.zeros(2, 3))
+    monkeypatch.setattr(transfer, "_size", lambda model: 1)
     large.rates = (1e-2, 1e-3, 1e-4)
-    group = [Trial(arm, seed) for seed in (4, 7) for arm in arms]
-    found = large.train(group, tasks.cells[0], TrainConfig(epochs=1, batch_size=8), tmp_path / "c")
-    assert found.rates == [1e-4, 1e-3, 1e-4, 1e-3]
-    assert found.losses == [0.25] * 4
-    assert seen[:3] == [([4, 4], 12, [rate] * 2) for rate in (1e-2, 1e-3, 1e-4)]
-    assert seen[3:] == [([4, 4, 7, 7], 15, found.rates)]
+    config = TrainConfig(epochs=1, batch_size=8)
+    found = large.train(job(["fine-tune", "scratch"], 7), task.train(7), task, config)
+    assert found.rates == [1e-4, 1e-2]
+    assert [(seeds, n) for seeds, n, _ in seen] == [
+        ([7, 7], 12),
+        ([7], 12),
+        ([7], 12),
+        *[([7, 7], 12)] * 2,
+        ([7, 7], 15),
+    ]
+    assert seen[-1][2] == found.rates
 
 
-def test_one_rate_is_not_searched_for(tasks, large, tmp_path):
+def test_one_rate_is_not_searched_for(grid, large):
     large.rates = (5e-4,)
-    found = large.train(
-        [Trial("scratch", 0)],
-        tasks.cells[2],
-        TrainConfig(epochs=1, batch_size=8),
-        tmp_path / "c.pt",
-    )
-    assert found.rates == [5e-4]
+    task, config = grid.cells[2], TrainConfig(epochs=1, batch_size=8)
+    assert large.train(job(["scratch"]), task.train(0), task, config).rates == [5e-4]
 
 
 def test_only_random_weights_learn_statistics(large):
     moved = {}
-    for name in ("fine-tune", "scratch", "statistics", "shuffled"):
+    for name in WHOLE:
         trunk = large._begin(STRATEGIES[name], seed=1)
         before = trunk.state_dict()["network.bn1.running_mean"].clone()
         trunk.train()(torch.rand(4, 3, 32, 32))
@@ -119,15 +186,15 @@ def test_only_random_weights_learn_statistics(large):
     assert moved == {"fine-tune": False, "scratch": True, "statistics": False, "shuffled": False}
 
 
-def test_the_advice_needs_no_source(tasks, large):
-    advice = large.advise(tasks.cells[0], seed=0)
-    assert len(advice.probes) == 3
-    assert np.isnan(advice.distance)
-    assert advice.per_class == 5
+def test_the_look_of_a_large_network_needs_no_source(grid, large):
+    seen = large.look(grid.cells[0].train(0), seed=0)
+    assert len(seen.probes) == 3
+    assert seen.distance is None
+    assert seen.per_class == 5
 
 
-def test_data_sets_and_networks_go_together():
-    with pytest.raises(UserError, match=r"--similar \(none\): a data set with --network NAME"):
-        Config(network="resnet18")
-    with pytest.raises(UserError, match="--different digits: a data set with --network"):
-        Config(different="digits")
+def test_a_task_without_a_number_a_class_takes_all(grid):
+    whole = grid.cells[1]
+    assert isinstance(whole, Task)
+    assert whole.per_class is None
+    assert whole.train(3) is whole.images
