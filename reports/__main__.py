@@ -17,6 +17,7 @@ from typing import Literal
 from core import cli
 from core.config import Settled, check
 from core.errors import UserError
+from core.files import whole
 
 OUT = Path(__file__).parent / "out"
 COMMANDS = ("replicate", "rerun", "readme")
@@ -67,7 +68,8 @@ def main(config: Config) -> None:
     out = config.out or OUT / f"index.{config.format}"
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(text, encoding="utf-8")
+        with whole(out) as file:
+            file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UserError(
             f"--out {out}: a file that can be written is wanted ({error.strerror})"

@@ -12,7 +12,6 @@ Source: Zhang, Zhang, Li, Qiao, IEEE Signal Processing Letters 23 (2016) 1499-15
 import io
 import os
 import pickletools
-import tempfile
 from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
@@ -23,6 +22,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from core.errors import UserError
+from core.files import whole
 
 Arrays = dict[str, NDArray[np.float32]]
 
@@ -74,9 +74,8 @@ def _keep(arrays: Arrays, path: Path) -> None:
     """Write the converted weights; a cache that cannot be written is no error."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            save_file(arrays, Path(folder, path.name))
-            Path(folder, path.name).replace(path)
+        with whole(path) as file:
+            save_file(arrays, file)
     except OSError:
         pass
 

@@ -1,7 +1,6 @@
 """A trained head with all that it needs to be used: classes, preprocessing, trunk, neighbours."""
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core.errors import UserError
+from core.files import whole
 from core.models.backbones import Preparation, Trunk, digest
 
 FORMAT = "cnn-claims head 1"
@@ -73,9 +73,8 @@ class Bundle:
             "trunk_digest": self.trunk_digest,
         }
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name}.{os.getpid()}")
-        save_file(tensors, partial, metadata={"facts": json.dumps(facts)})
-        os.replace(partial, path)
+        with whole(path) as file:
+            save_file(tensors, file, metadata={"facts": json.dumps(facts)})
 
 
 def load(path: Path) -> Bundle:

@@ -5,7 +5,6 @@ preprocessing, the precision), in it files of features with the hash of each ima
 splits, seeds, heads and studies find them there; deleting the folder costs time only.
 """
 
-import os
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +18,7 @@ from tqdm import tqdm
 
 from core.data.images import Images, InMemory, sequential
 from core.device import Device
+from core.files import whole
 from core.models.backbones import Trunk, digest
 from core.provenance import ROOT
 
@@ -85,7 +85,7 @@ def _compute(trunk: Trunk, images: Images, device: Device, bar: tqdm) -> Tensor:
 def _read(folder: Path, wanted: set[bytes]) -> dict[bytes, Tensor]:
     """Return the features of the wanted images that are there."""
     found: dict[bytes, Tensor] = {}
-    for path in sorted(folder.glob("*.safetensors")):
+    for path in sorted(folder.glob("[!.]*.safetensors")):  # hidden: being written
         try:
             with safe_open(path, "pt") as file:
                 keys = [row.tobytes() for row in file.get_tensor("keys").numpy()]
@@ -103,7 +103,6 @@ def _write(folder: Path, keys: Sequence[bytes], rows: Tensor) -> None:
     """Write features, whole or not at all; two processes may do so at once."""
     folder.mkdir(parents=True, exist_ok=True)
     name = sha256(b"".join(keys)).hexdigest()[:16]
-    partial = folder / f"{name}.{os.getpid()}"
     packed = torch.frombuffer(bytearray(b"".join(keys)), dtype=torch.uint8).view(-1, KEY)
-    save_file({"keys": packed, "features": rows.contiguous()}, partial)
-    os.replace(partial, folder / f"{name}.safetensors")
+    with whole(folder / f"{name}.safetensors") as file:
+        save_file({"keys": packed, "features": rows.contiguous()}, file)

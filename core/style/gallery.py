@@ -6,6 +6,7 @@ from pathlib import Path
 
 from core.data.card import Card, Quarantined
 from core.errors import UserError
+from core.files import whole
 from core.models.config import RANDOM
 from core.provenance import ROOT
 from core.results import Result, Trial
@@ -64,17 +65,19 @@ def save(folder: Path | None, results: Mapping[Trial, Result]) -> None:
     """Write each picture and its animation, print where.
 
     folder: made if need be; None: <repo>/mlruns/pictures. A picture is called by its content, its
-    style, and its seed unless that is 0. Raises UserError where it cannot be written.
+    style, with their suffixes (beach.jpg and beach.png are two), and its seed unless that is 0.
+    Raises UserError where it cannot be written.
     """
     folder = folder or ROOT / "mlruns" / "pictures"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for trial, result in results.items():
-            content, style = (Path(str(name)).stem for _, name in trial.params)
+            content, style = (name for _, name in trial.params)
             name = f"{content}-as-{style}" + (f"-{trial.seed}" if trial.seed else "")
             frames = list(result.arrays["frames"])
-            (folder / f"{name}.png").write_bytes(png(frames[-1]))
-            (folder / f"{name}.gif").write_bytes(animation(frames))
+            for suffix, encoded in (("png", png(frames[-1])), ("gif", animation(frames))):
+                with whole(folder / f"{name}.{suffix}") as file:
+                    file.write_bytes(encoded)
             print(f"picture: {folder / name}.png, and how it came about: {name}.gif")
     except OSError as error:
         raise UserError(f"--out {folder}: a folder to write to is wanted: {error}") from error

@@ -11,9 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
+from core.data.card import readable
 from core.data.decode import UnreadableError, decode_named
 from core.detection.resemblance import Answer, Resemblance
 from core.errors import UserError
+from core.files import whole
 from core.models.bundle import Bundle
 from reports.dogs.figures import breed
 from reports.figures import BLUE, ORANGE
@@ -40,12 +42,17 @@ def readable_pictures(
 
 
 def drawings(names: Sequence[str], folder: Path) -> dict[str, Path]:
-    """Return the file that each picture's drawing goes to; pictures of one name are numbered."""
-    found: dict[str, Path] = {}
+    """Return the file that each picture's drawing goes to; pictures of one name are numbered.
+
+    It keeps the picture's suffix: beach.jpg and beach.png are two, in one call or in several. No
+    drawing goes to one of the pictures.
+    """
+    found, taken = {}, {Path(name).expanduser().resolve() for name in names}
     for name in names:
-        stem, number = Path(name).stem, 1
-        while (path := folder / f"{stem}{f'-{number}' * (number > 1)}.png") in found.values():
+        file, number = readable(Path(name).name), 1
+        while (path := folder / f"{file}{f'-{number}' * (number > 1)}.png").resolve() in taken:
             number += 1
+        taken.add(path.resolve())
         found[name] = path
     return found
 
@@ -60,7 +67,8 @@ def answer(name: str, image: Image.Image, eyes: Resemblance, path: Path) -> None
     figure = draw(image, found, eyes.bundle)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=110)
+        with whole(path) as file:
+            figure.savefig(file, dpi=110)
     except OSError as error:
         wanted = f"{error.strerror}; a folder is wanted"
         raise UserError(f"--output {path.parent}: {wanted}") from error

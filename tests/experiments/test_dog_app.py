@@ -135,7 +135,7 @@ def test_pictures_are_answered_and_the_head_is_trained_once(config, tmp_path, ca
     main(Config(images=pictures, **config))
     first = capsys.readouterr().out
     assert "head: trained and kept" in first
-    assert (tmp_path / "out" / "1.png").stat().st_size > 1000
+    assert (tmp_path / "out" / "1.png.png").stat().st_size > 1000
     main(Config(images=pictures, **config))
     again = capsys.readouterr().out
     assert "head: trained" not in again
@@ -170,6 +170,9 @@ def test_pictures_of_one_name_have_drawings_of_their_own(tmp_path):
     names = ["a/dog.jpg", "b/dog.png", "dog-2.gif", "c/dog.jpg", "cat.jpg"]
     found = drawings(names, tmp_path)
     assert [path.name for path in found.values()] == [
-        "dog.png", "dog-2.png", "dog-2-2.png", "dog-3.png", "cat.png"
+        "dog.jpg.png", "dog.png.png", "dog-2.gif.png", "dog.jpg-2.png", "cat.jpg.png"
     ]  # fmt: skip
     assert list(found) == names
+    names = [str(tmp_path / name) for name in ("a.jpg", "a.jpg.png")]
+    found = drawings(names, tmp_path)
+    assert [path.name for path in found.values()] == ["a.jpg-2.png", "a.jpg.png.png"]

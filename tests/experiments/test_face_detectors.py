@@ -119,6 +119,8 @@ def test_own_pictures_are_drawn_and_bad_ones_named(faces, tmp_path, capsys):
         UserError, match=r"^--images nowhere.jpg: there is no such file; a picture is"
     ):
         main(Config(images=("nowhere.jpg",), device=CPU))
+    with pytest.raises(UserError, match=r"dot.png: one of --images; another file is wanted$"):
+        main(Config(images=own, output=Path(own[1]), device=CPU))
     with pytest.raises(UserError, match=r"^--output \S+: "):
         main(Config(images=own[:1], output=tmp_path / "no" / "x.png", device=CPU))
 

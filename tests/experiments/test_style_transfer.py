@@ -65,12 +65,12 @@ def test_one_picture_is_painted_shown_and_kept(store, tmp_path, mode, size, caps
     pixels = np.random.default_rng(0).integers(0, 256, (*size[::-1], 4), np.uint8)
     Image.fromarray(pixels, "RGBA").convert(mode).save(tmp_path / "mine.png")
     main(replace(QUICK, content=str(tmp_path / "mine.png"), out=tmp_path / "out"))
-    assert str(tmp_path / "out/mine-as-gravel.png") in capsys.readouterr().out
-    with Image.open(tmp_path / "out/mine-as-gravel.png") as image:
+    assert str(tmp_path / "out/mine.png-as-gravel.png") in capsys.readouterr().out
+    with Image.open(tmp_path / "out/mine.png-as-gravel.png") as image:
         assert max(image.size) == 48
         assert image.size[0] < image.size[1] if size[0] < size[1] else image.size == (48, 38)
         last = np.asarray(image)
-    with Image.open(tmp_path / "out/mine-as-gravel.gif") as image:
+    with Image.open(tmp_path / "out/mine.png-as-gravel.gif") as image:
         assert 2 <= image.n_frames <= 4  # equal frames are shown as one
     (trial,) = runs("trial")
     client = MlflowClient()
@@ -93,8 +93,8 @@ def test_a_folder_is_painted_but_for_what_cannot_be_read(store, tmp_path):
     (folder / "broken.png").write_text("no picture")
     main(replace(QUICK, content=str(folder), out=tmp_path / "out"))
     assert sorted(p.name for p in (tmp_path / "out").glob("*.png")) == [
-        "a-as-gravel.png",
-        "b-as-gravel.png",
+        "a.png-as-gravel.png",
+        "b.png-as-gravel.png",
     ]
     (left_out,) = page(tmp_path)[0]["data"]["quarantined"]
     assert left_out["path"] == "broken.png"
