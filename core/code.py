@@ -12,7 +12,10 @@ from pathlib import Path
 
 from core.provenance import ROOT
 
-SILENT = ("cli", "code", "dataset", "errors", "outbox", "provenance", "store", "study", "views")
+SILENT = (
+    *("cli", "code", "dataset", "errors", "files"),
+    *("outbox", "provenance", "store", "study", "views"),
+)
 """modules of core that no number depends on"""
 
 

@@ -20,6 +20,7 @@ from typing import Any
 from filelock import FileLock
 
 from core.errors import UserError
+from core.files import whole
 from core.store import Run, Store, StoreError
 from core.trials import SCHEMA, Record, Trial
 
@@ -151,17 +152,10 @@ class StudyFolder:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all, with the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(draft, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with whole(path) as file:
+        file.write_bytes(content)
 
 
 def send_all(store: Store) -> tuple[int, int]:

@@ -8,7 +8,8 @@ Source:   the course's dog project
 """
 
 import sys
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -22,11 +23,14 @@ from core.data.config import DataConfig
 from core.models.config import IMAGENET
 
 if TYPE_CHECKING:
+    from core.data.cases import Cases
     from core.data.images import Splits
     from core.detection.resemblance import Resemblance
     from core.device import Device
     from core.models.backbones import Backbone
     from core.models.bundle import Bundle
+    from core.study import Job
+    from core.trials import Record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,20 +73,19 @@ class Config:
 def main(config: Config) -> None:
     """Answer for every picture, or evaluate."""
     from core.detection.dogs import check_classes
-    from core.detection.haar import Haar
-    from core.detection.mtcnn import MTCNN
+    from core.detection.registry import open_detector
     from core.detection.resemblance import Resemblance
     from core.device import pick
     from core.models.backbones import load
-    from reports.dogs.app import answer, drawings, readable_pictures
+    from reports.app.drawing import answer, drawings, readable_pictures, refuse
 
     pictures, bad = readable_pictures(config.images)
-    if bad and not pictures:
-        readable_pictures(config.images, strict=True)
+    if not pictures:
+        refuse(bad)
     device = pick(config.device)
     backbone = load(config.backbone, config.weights)
     check_classes(backbone.classes, config.backbone)
-    detector = MTCNN(device.torch) if config.detector == "mtcnn" else Haar(config.detector)
+    detector = open_detector(config.detector, device.torch)
     splits = breeds(config, backbone) if config.evaluate else None
     bundle = head(config, backbone, splits, device)
     eyes = Resemblance(backbone, bundle, detector, device, config.threshold)
@@ -91,8 +94,7 @@ def main(config: Config) -> None:
         answer(name, image, eyes, places[name])
     if splits is not None:
         evaluate(config, eyes, splits, device)
-    if bad:
-        readable_pictures(config.images, strict=True)
+    refuse(bad)
 
 
 def breeds(config: Config, backbone: "Backbone") -> "Splits":
@@ -115,13 +117,12 @@ def head(
     from core.data.folders import stamp
     from core.models import bundle
     from core.models.backbones import digest
-    from core.provenance import ROOT
 
     trunk = backbone.trunk().freeze()
     data = (stamp(config.data), config.data.split_seed, config.data.memory)
     facts = (digest(trunk), trunk.preparation, data, config.train)
     key = sha256(repr(facts).encode()).hexdigest()[:16]
-    path = ROOT / "mlruns" / "heads" / f"{key}.safetensors"
+    path = bundle.PLACE / f"{key}.safetensors"
     if not path.exists():
         made = train(config, backbone, splits or breeds(config, backbone), device)
         made.save(path)
@@ -162,38 +163,44 @@ def train(config: Config, backbone: "Backbone", splits: "Splits", device: "Devic
 
 
 def evaluate(config: Config, eyes: "Resemblance", splits: "Splits", device: "Device") -> None:
-    """Show every kind of picture to the algorithm; judge the claim, log it all."""
-    import tempfile
-
+    """Show every kind of picture to the algorithm, keep its answers, publish what is known."""
     from core.data.cases import cases
-    from core.detection.resemblance import ORDERS
-    from core.results import Trial
+    from core.detection.config import KINDS, ORDERS
+    from core.models import weights
     from core.study import Study
-    from reports.dogs.algorithm import exhibits, findings, look, summary
-    from reports.verdicts import judge
+    from core.trials import Shared, Trial
+    from reports.publish import publish
 
     folders = {"people": config.people, "neither": config.neither}
     shown = cases(splits, folders, config.data.data_root, config.limit, config.data.split_seed)
     print(f"device: {device}\ndata: {shown.card}")
     with Study(
-        "dog_app", asdict(config), shown.card, str(device), Path(__file__), "order"
+        "dog_app",
+        asdict(config),
+        shown.card,
+        script=__file__,
+        device=device.kind,
+        arm="order",
+        selection=("images", "output", "evaluate", "people", "neither", "limit"),
+        shared=Shared(
+            {"image": shown.names, "kind": KINDS},
+            {"of": (("image",), shown.kinds)},
+            {"arm": ORDERS},
+        ),
+        weights={config.backbone: weights.fingerprint(config.weights, config.backbone)},
     ) as study:
-        arms = [Trial(order, 0) for order in ORDERS]
-        for group in study.missing([arms]):
-            study.finish(group, look(shown, eyes))
-        with tempfile.TemporaryDirectory() as folder:
-            eyes.bundle.save(Path(folder, "head.safetensors"))
-            study.store.upload(study.run_id, folder, "model")
-        results = {trial: study.results[trial] for trial in arms}
-        drawn = exhibits(results, shown)
-        study.conclude(
-            drawn,
-            judge(findings(results, shown), shown.card.name),
-            summary(results),
-            columns=("test/accuracy", "test/kind", "test/breed"),
-        )
-    counts = drawn[1].frame.pivot_table("count", ["order", "shows"], "taken for", sort=False)
-    print(f"pictures by what they show and what they are taken for:\n{counts.astype(int)}")
+        trials = [Trial(order, 0) for order in ORDERS]
+        study.run(trials, partial(look, shown, eyes), lambda _: "all orders", len(ORDERS))
+    publish(study.store, study.key)
+
+
+def look(shown: "Cases", eyes: "Resemblance", job: "Job") -> "list[Record]":
+    """Look at every picture once, for all orders; keep the trained head with the first."""
+    from core.measures import algorithm
+
+    records = algorithm.look(shown, eyes, tuple(trial.arm for trial in job.trials))
+    head = {"head.safetensors": eyes.bundle.pack()}
+    return [replace(records[0], files=head), *records[1:]]
 
 
 if __name__ == "__main__":

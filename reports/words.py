@@ -1,6 +1,7 @@
 """Numbers as words: a value is printed with its interval and n, or not at all."""
 
 import math
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,11 @@ def number(value: float, unit: str = "", *, bare: bool = False) -> str:
     else:
         text = f"{factor * value:{sign}.{decimals}f}"
     return text if bare else text + suffix
+
+
+def breed(name: str) -> str:
+    """Return a breed's name without the number in front and without underscores."""
+    return re.sub(r"^(n\d{8}|\d+)[-._ ]+", "", name).replace("_", " ")
 
 
 def chance(p: float) -> str:

@@ -15,7 +15,7 @@ from core.data import strata
 from core.data.card import Card
 from core.data.decode import decode
 from core.data.images import Images, Splits
-from core.detection.resemblance import KINDS
+from core.detection.config import KINDS
 from core.device import derive
 
 SEEN_TOO = (
@@ -63,6 +63,11 @@ class Cases:
 
     cases: tuple[Case, ...]
     card: Card
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return a name for every picture: its kind and a number."""
+        return tuple(f"{case.kind}-{number:04d}" for number, case in enumerate(self.cases))
 
     @property
     def kinds(self) -> NDArray[np.int64]:

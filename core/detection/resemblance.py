@@ -6,15 +6,12 @@ import numpy as np
 import torch
 from PIL import Image
 
+from core.detection.config import ORDERS
 from core.detection.dogs import dog_mass
 from core.detection.faces import Detector, Faces
 from core.device import Device
 from core.models.backbones import Backbone
 from core.models.bundle import Bundle
-
-KINDS = ("dog", "human", "both", "neither")
-ORDERS = ("both", "dog-first", "face-first")
-"""both: says so where a dog and a face are found; the course's dog-first stops at a dog"""
 
 
 @dataclass(frozen=True)

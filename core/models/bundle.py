@@ -6,15 +6,17 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional as F
 
 from core.errors import UserError
 from core.files import whole
 from core.models.backbones import Preparation, Trunk, digest
+from core.provenance import ROOT
 
 FORMAT = "cnn-claims head 1"
+PLACE = ROOT / "mlruns" / "heads"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +61,8 @@ class Bundle:
         if digest(trunk) != self.trunk_digest or trunk.preparation != self.preparation:
             raise ValueError(f"trunk: {trunk.name}, wanted the one that the head was trained on")
 
-    def save(self, path: Path) -> None:
-        """Write one safetensors file, whole or not at all."""
+    def pack(self) -> bytes:
+        """Return one safetensors file."""
         tensors = {
             name: getattr(self, name).contiguous()
             for name in ("weight", "bias", "features", "labels", "thumbnails")
@@ -72,9 +74,13 @@ class Bundle:
             "trunk": self.trunk,
             "trunk_digest": self.trunk_digest,
         }
+        return save(tensors, metadata={"facts": json.dumps(facts)})
+
+    def save(self, path: Path) -> None:
+        """Write that file, whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole(path) as file:
-            save_file(tensors, file, metadata={"facts": json.dumps(facts)})
+            file.write_bytes(self.pack())
 
 
 def load(path: Path) -> Bundle:

@@ -1,28 +1,17 @@
 """Figures of the dog project; nothing computed but layout."""
 
-import re
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
-from PIL import Image
 
-from core.data.decode import decode, scale
-from reports.figures import BLUE, GREY, ORANGE, panels
+from reports.figures import BLUE, ORANGE, panels
 from reports.sheets import contact_sheet
-
-SIDE = 144  # pixels of a picture on a contact sheet
-
-
-def breed(name: str) -> str:
-    """Return a breed's name without the number in front and without underscores."""
-    return re.sub(r"^(n\d{8}|\d+)[-._ ]+", "", name).replace("_", " ")
+from reports.words import breed
 
 
 def curves(frame: pd.DataFrame) -> Figure:
@@ -87,37 +76,3 @@ def confused(frame: pd.DataFrame, pictures: Sequence[NDArray[np.uint8]]) -> Figu
     for true, taken, count, n in columns.itertuples(index=False):
         captions += [f"{breed(true)}\ntaken for ({count} of {n})", f"{breed(taken)}\n"]
     return contact_sheet(pictures, captions, per_row=4)
-
-
-def four_ways(frame: pd.DataFrame) -> Figure:
-    """Draw what each kind is taken for, an order a panel: counts, shaded by share of the kind.
-
-    frame: order, shows, taken for, count, share.
-    """
-    orders, kinds = (list(dict.fromkeys(frame[name])) for name in ("order", "shows"))
-    figure, axes = plt.subplots(
-        1, len(orders), figsize=(10, 3.3), sharey=True, squeeze=False, layout="constrained"
-    )
-    for axis, order in zip(axes[0], orders, strict=True):
-        own = frame[frame["order"] == order]
-        counts, shares = (
-            own.pivot_table(index="shows", columns="taken for", values=name).loc[kinds, kinds]
-            for name in ("count", "share")
-        )
-        sns.heatmap(
-            shares, annot=counts, fmt=".0f", cmap="Blues", vmin=0, vmax=1, cbar=False, ax=axis
-        )
-        axis.set_title(order, fontsize=9)
-        axis.set(xlabel="", ylabel="")
-    figure.supxlabel("taken for", fontsize=9)
-    figure.supylabel("shows", fontsize=9)
-    return figure
-
-
-def answers(frame: pd.DataFrame, pictures: Sequence[Image.Image]) -> Figure:
-    """Draw misjudged pictures. frame: shows, taken for, probability of a dog, faces."""
-    captions = [
-        f"{shows}, taken for {taken}\np(dog) {p:.2f}, {faces} face{'s' * (faces != 1)}"
-        for shows, taken, p, faces in frame.itertuples(index=False)
-    ]
-    return contact_sheet([scale(picture, (SIDE, SIDE)) for picture in pictures], captions)

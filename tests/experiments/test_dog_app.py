@@ -1,27 +1,27 @@
 """The app: its answers, its refusals, and the evaluation of the whole."""
 
-import json
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
-from mlflow import MlflowClient
 from PIL import Image
 
-from core import provenance
+import reports
 from core.config import DeviceConfig, TrainConfig
 from core.data.cases import Case
 from core.data.config import DataConfig
+from core.detection.config import KINDS, ORDERS
 from core.detection.faces import Faces
-from core.detection.resemblance import KINDS, ORDERS, Answer, decide
+from core.detection.resemblance import Answer, decide
 from core.errors import UserError
+from core.measures import algorithm
 from core.models import bundle, features
-from core.results import Trial
+from core.store import Store
+from core.trials import Shared, Trial
 from experiments.dog_app import Config, main
-from reports.dogs import algorithm
-from reports.dogs.app import drawings, plain, readable_pictures
+from reports.app.drawing import drawings, plain, readable_pictures, refuse
+from reports.judge import judge
 
 NONE = Faces(np.empty((0, 4), np.float32), np.empty(0, np.float32), None, 0.0)
 ONE = Faces(np.array([[1, 2, 3, 4]], np.float32), np.array([0.9], np.float32), None, 0.0)
@@ -68,46 +68,86 @@ def test_what_is_no_picture_gets_one_line(tmp_path, capsys):
         assert line.startswith(f"IMAGE {name}: {reason}")
         assert line.endswith("a picture file is wanted")
     with pytest.raises(UserError, match="there is no such file"):
-        readable_pictures(names, strict=True)
+        refuse(readable_pictures(names)[1])
     assert len(capsys.readouterr().err.splitlines()) == 3
     with pytest.raises(UserError, match=r"--evaluate \(off\) and no IMAGE: one picture or more"):
         Config()
 
 
-def test_measures_and_d7_from_known_answers():
-    class Known:
-        cases = tuple(
-            Case(kind, 0 if kind in ("dog", "both") else -1, None, None)
-            for kind in KINDS
-            for _ in range(50)
-        )
-        kinds = np.repeat(np.arange(4), 50)
+PIXELS = torch.zeros(3, 9, 9, dtype=torch.uint8)
 
+
+class Known:
+    """Fifty pictures of every kind, whose answers are given."""
+
+    cases = tuple(
+        Case(
+            kind,
+            0 if kind in ("dog", "both") else -1,
+            torch.zeros(3, 9, 9, dtype=torch.uint8),
+            None,
+        )
+        for kind in KINDS
+        for _ in range(50)
+    )
+    kinds = np.repeat(np.arange(4), 50)
+
+
+@pytest.fixture
+def known(invent):
+    """Return the records of known answers by order, and the study that they make."""
     right = {"dog": (0.9, NONE), "human": (0.1, ONE), "both": (0.9, ONE), "neither": (0.1, NONE)}
     answers = [saying(*right[case.kind]) for case in Known.cases]
     answers[0] = saying(0.9, NONE, "boxer")  # a dog of another breed
     answers[199] = saying(0.9, NONE)  # a dog where none is
+    for index in range(50, 65):
+        answers[index] = saying(0.1, NONE)  # people who are not seen
     classes = ("001.Affenpinscher", "boxer")
     made = {Trial(o, 0): algorithm.measure(Known, answers, o, classes) for o in ORDERS}
-    by_order = {trial.arm: result.metrics for trial, result in made.items()}
-    assert by_order["both"]["test/kind"] == 199 / 200
-    assert by_order["both"]["test/accuracy"] == 198 / 200
-    assert by_order["both"]["test/breed"] == 49 / 50
-    assert by_order["dog-first"]["test/kind"] == 149 / 200  # never says both
-    found = algorithm.findings(made, Known)["D7"]
-    assert found.decision.verdict == "refuted"  # 2 of 150 are wrong
-    assert found.decision.estimate.n_images == 150
-    counts = algorithm.confusion(made[Trial("face-first", 0)].arrays["predicted"], Known.kinds)
-    table = counts.pivot_table("count", "shows", "taken for")
+    names = tuple(f"{i}" for i in range(200))
+    shared = Shared(
+        {"image": names, "kind": KINDS}, {"of": (("image",), Known.kinds)}, {"arm": ORDERS}
+    )
+    return {trial.arm: record for trial, record in made.items()}, invent("dog_app", made, shared)
+
+
+def test_measures_and_d7_from_known_answers(known):
+    records, study = known
+    metrics = {order: record.metrics for order, record in records.items()}
+    assert metrics["both"]["test/kind"] == 184 / 200
+    assert metrics["both"]["test/accuracy"] == 183 / 200
+    assert metrics["both"]["test/breed"] == 49 / 50
+    assert metrics["dog-first"]["test/kind"] == 134 / 200  # never says both
+    entries = judge(study)
+    assert {name: entry.verdict for name, entry in entries.items()} == {
+        "D7a": "undecided",  # 1 of 50 is wrong
+        "D7b": "supported",  # 15 of 50
+        "D7c": "undecided",
+    }
+    (part,) = entries["D7b"].decision.parts.values()
+    assert (part.estimate.value, part.estimate.n_images) == (0.3, 50)
+
+
+def test_exhibits_count_kinds_and_show_mistakes(known):
+    _, study = known
+    shown = reports.exhibits(study)
+    counts = shown["four-ways"].frame()
+    table = counts[counts["order"] == "face-first"].pivot_table("count", "shows", "taken for")
     assert table.loc["both", "human"] == 50
     assert table.loc["neither", "dog"] == 1
-    assert counts["count"].sum() == 200
+    assert counts["count"].sum() == 600
+    wrong = shown["mistakes"].frame()
+    assert wrong["picture"].tolist() == [*(f"{i}" for i in range(50, 65)), "199"]
+    assert len(shown["mistakes"].plot().axes) >= 16
+    whole = shown["whole"].frame().set_index(["order", "shows"])
+    assert whole.loc[("dog-first", "dog"), "right"] == 49 / 50
+    assert whole.loc[("dog-first", "both"), "right"] == 0
 
 
 @pytest.fixture
 def config(tmp_path, monkeypatch):
     monkeypatch.setattr(features, "PLACE", tmp_path / "features")
-    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    monkeypatch.setattr(bundle, "PLACE", tmp_path / "heads")
     for index, name in enumerate(("breeds/boxer", "breeds/pug", "man", "cat")):
         (tmp_path / name).mkdir(parents=True)
         for number in range(8):
@@ -148,22 +188,21 @@ def test_pictures_are_answered_and_the_head_is_trained_once(config, tmp_path, ca
 
 def test_the_evaluation_from_pictures_to_report(store, config, tmp_path, capsys):
     main(Config(evaluate=True, limit=4, **config))
-    client = MlflowClient()
-    place = client.get_experiment_by_name("dog_app").experiment_id
-    (study,) = client.search_runs([place], "tags.role = 'study'")
-    trials = client.search_runs([place], "tags.role = 'trial'")
-    assert {run.data.params["order"] for run in trials} == set(ORDERS)
-    report = Path(client.download_artifacts(study.info.run_id, "report", str(tmp_path)))
-    page = json.loads((report / "study.json").read_text())
-    assert [row["claim"] for row in page["verdicts"]] == ["D7"]
-    assert page["data"]["counts"]["test"] == [4, 4, 2, 4]  # 2 dogs for validation
-    assert "composites made here" in page["data"]["warnings"][0]
-    whole = pd.read_csv(report / "four-ways.csv")
+    study = reports.load("dog_app")
+    assert study["arm"].values.tolist() == list(ORDERS)
+    card = study.attrs["card"]
+    assert card["counts"]["test"] == [4, 4, 2, 4]  # 2 dogs for validation
+    assert "composites made here" in card["warnings"][0]
+    assert list(judge(study)) == ["D7a", "D7b", "D7c"]
+    whole = reports.exhibits(study)["four-ways"].frame()
     sums = whole.pivot_table("count", "order", "shows", aggfunc="sum")
     assert sums[list(KINDS)].to_numpy().tolist() == [[4, 4, 2, 4]] * 3
-    kept = client.download_artifacts(study.info.run_id, "model/head.safetensors", str(tmp_path))
-    assert bundle.load(Path(kept)).classes == ("boxer", "pug")
-    assert "taken for" in capsys.readouterr().out
+    first = Store().run(study.attrs["runs"]["both/0"])
+    (tmp_path / "kept.safetensors").write_bytes(Store().read(first, "head.safetensors"))
+    assert bundle.load(tmp_path / "kept.safetensors").classes == ("boxer", "pug")
+    capsys.readouterr()
+    main(Config(evaluate=True, limit=4, **config))
+    assert "3 of 3 trials are in the store: 0 to train" in capsys.readouterr().out
 
 
 def test_pictures_of_one_name_have_drawings_of_their_own(tmp_path):

@@ -17,28 +17,27 @@ from core.detection.resemblance import Answer, Resemblance
 from core.errors import UserError
 from core.files import whole
 from core.models.bundle import Bundle
-from reports.dogs.figures import breed
 from reports.figures import BLUE, ORANGE
+from reports.words import breed
 
 
-def readable_pictures(
-    names: Sequence[str], strict: bool = False
-) -> tuple[dict[str, Image.Image], list[str]]:
-    """Decode the pictures; return those that can be read, and a line for each that cannot.
-
-    strict: print all lines but the last, which is raised as a UserError.
-    """
+def readable_pictures(names: Sequence[str]) -> tuple[dict[str, Image.Image], list[str]]:
+    """Decode the pictures; return those that can be read, and a line for each that cannot."""
     found, bad = {}, []
     for name in names:
         try:
             found[name] = decode_named(name)
         except UnreadableError as error:
             bad.append(f"IMAGE {name}: {error}; a picture file is wanted")
-    if strict and bad:
-        for line in bad[:-1]:
-            print(line, file=sys.stderr)
-        raise UserError(bad[-1])
     return found, bad
+
+
+def refuse(bad: Sequence[str]) -> None:
+    """Print all lines but the last, which is raised as a UserError; nothing without a line."""
+    for line in bad[:-1]:
+        print(line, file=sys.stderr)
+    if bad:
+        raise UserError(bad[-1])
 
 
 def drawings(names: Sequence[str], folder: Path) -> dict[str, Path]:

@@ -1,0 +1,1 @@
+"""The lesson on the finished dog app, claim D7, and its drawings for users."""
