@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 
-from core.config import Settled
+from core.config import FolderPath, Settled, check_options
 from core.errors import UserError
 
 TIME = "seconds"  # metric and array that no two runs share
@@ -23,10 +23,13 @@ TIME = "seconds"  # metric and array that no two runs share
 class Config:
     """Which trial to repeat."""
 
-    run_id: tyro.conf.Positional[str]
+    run_id: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN_ID")]
     """id of a complete trial, as MLflow shows it"""
-    data_root: Settled[Path] = None
+    data_root: Settled[FolderPath] = None
     """where the real data lies now (default: where it lay)"""
+
+    def __post_init__(self) -> None:
+        check_options(self)
 
 
 def main(config: Config) -> None:

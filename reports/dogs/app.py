@@ -14,7 +14,7 @@ from PIL import Image
 from core.data.card import readable
 from core.data.decode import UnreadableError, decode_named
 from core.detection.resemblance import Answer, Resemblance
-from core.errors import UserError
+from core.errors import UserError, one_line
 from core.files import whole
 from core.models.bundle import Bundle
 from reports.dogs.figures import breed
@@ -36,7 +36,7 @@ def readable_pictures(
             bad.append(f"IMAGE {name}: {error}; a picture file is wanted")
     if strict and bad:
         for line in bad[:-1]:
-            print(line, file=sys.stderr)
+            print(one_line(line), file=sys.stderr)
         raise UserError(bad[-1])
     return found, bad
 
