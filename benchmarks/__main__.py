@@ -11,7 +11,7 @@ import tyro
 
 import benchmarks
 from core import cli
-from core.config import check
+from core.config import check_names
 
 NAMES = sorted(
     module.name
@@ -30,8 +30,7 @@ class Config:
     """every repetition that the claim of speed is about, instead of a few that are scaled up"""
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.names if name not in NAMES]
-        check("names", " ".join(unknown), not unknown, f"one or more of {', '.join(NAMES)}")
+        check_names("NAMES", self.names, NAMES)
 
 
 def main(config: Config) -> None:

@@ -11,12 +11,24 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from annotated_types import Interval
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from anywhere, not installed
 
 from core import cli
-from core.config import DeviceConfig, Settled, TrainConfig, check
+from core.config import (
+    DeviceConfig,
+    Positive,
+    Seeds,
+    Settled,
+    Steps,
+    TrainConfig,
+    check,
+    check_names,
+    check_options,
+)
 from core.data.config import DataConfig
 from core.errors import UserError
 from reports.autoencoders import COURSE_NOISE
@@ -49,38 +61,32 @@ class Config:
     """networks to compare: the lesson's linear, transposed, upsampling and denoising; linear-code
     (the convolutional code's size), transposed-wide (linear's parameters), transposed-decoder
     (the upsampling decoder's parameters), transposed-k3 (kernel 3), clean (denoising, no noise)"""
-    seeds: int = 5
+    seeds: Seeds = 5
     """paired repetitions: each seed draws its weights, its data order and its noise"""
-    noise: tuple[float, ...] = (0.25, 1.0)
+    noise: tuple[Annotated[float, Interval(gt=0, le=100)], ...] = (0.25, 1.0)
     """further noise levels to train the denoiser at, beside the lesson's 0.5"""
-    channels: tuple[int, ...] = (1, 8)
+    channels: tuple[Annotated[int, Interval(ge=1, le=256)], ...] = (1, 8)
     """further widths of the convolutional code, beside the lesson's 4; linear ones of equal size"""
-    epochs: Settled[int] = None
+    epochs: Settled[Steps] = None
     """passes over the training data (default: the course's 30, 20 for the denoising network; 15
     below 10,000 images)"""
-    batch_size: int = 20
+    batch_size: Steps = 20
     """images a step"""
-    lr: Settled[float] = None
+    lr: Settled[Positive] = None
     """learning rate of Adam (default: the course's 1e-3; 5e-3 below 10,000 images, as they give
     few steps)"""
     data: DataConfig = field(default_factory=DataConfig)
     device: DeviceConfig = field(default_factory=DeviceConfig)
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.arms if name not in ARMS]
-        check("arms", " ".join(unknown), not unknown, f"one or more of {', '.join(ARMS)}")
-        distinct = 0 < len(self.arms) == len(set(self.arms))
-        check("arms", " ".join(self.arms), distinct, "a list without repetition")
-        check("seeds", self.seeds, self.seeds >= 2, "2 or more (single runs do not compare)")
+        check_options(self)
+        check_names("arms", self.arms, ARMS)
         levels = " ".join(map(str, self.noise))
         distinct = len({COURSE_NOISE, *self.noise}) == len(self.noise) + 1
-        fine = distinct and all(v > 0 for v in self.noise)
-        check("noise", levels, fine, f"levels above 0, not {COURSE_NOISE}, without repetition,")
+        check("noise", levels, distinct, f"levels that are not {COURSE_NOISE}, each once,")
         widths = " ".join(map(str, self.channels))
-        fine = all(1 <= v <= 256 for v in self.channels)
-        fine = fine and len({4, *self.channels}) == len(self.channels) + 1
-        check("channels", widths, fine, "numbers of 1 to 256, not 4, without repetition,")
-        self.settle("linear", 0)  # its own checks name the option
+        distinct = len({4, *self.channels}) == len(self.channels) + 1
+        check("channels", widths, distinct, "numbers that are not 4, each once,")
 
     def settle(self, arm: str, n: int) -> TrainConfig:
         """Return how to train an arm on `n` images."""

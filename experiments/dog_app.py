@@ -14,11 +14,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
+from annotated_types import Interval
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from anywhere, not installed
 
 from core import cli
-from core.config import DeviceConfig, TrainConfig, check
+from core.config import (
+    ANYTHING,
+    DeviceConfig,
+    FolderPath,
+    Share,
+    TrainConfig,
+    check,
+    check_options,
+)
 from core.data.config import DataConfig
 from core.models.config import IMAGENET
 
@@ -37,17 +46,17 @@ if TYPE_CHECKING:
 class Config:
     """Look at pictures, or measure how often the answer is right."""
 
-    images: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    images: Annotated[tuple[str, ...], tyro.conf.Positional, ANYTHING] = ()
     """pictures to look at"""
-    output: Path = Path("dog_app")
+    output: FolderPath = Path("dog_app")
     """folder for a drawing of each"""
     evaluate: bool = False
     """measure the whole algorithm on dogs, people, both and neither"""
-    people: tuple[Path, ...] = (Path("lfw-sample"),)
+    people: tuple[FolderPath, ...] = (Path("lfw-sample"),)
     """folders of people to evaluate on, absolute or below DATA_ROOT"""
-    neither: tuple[Path, ...] = (Path("cats-dogs/cat"),)
+    neither: tuple[FolderPath, ...] = (Path("cats-dogs/cat"),)
     """folders without dogs and people"""
-    limit: int = 150
+    limit: Annotated[int, Interval(ge=4, le=10**9)] = 150
     """pictures of each kind to evaluate on, at most"""
     detector: Literal["mtcnn", "haar-alt"] = "mtcnn"
     """face detector"""
@@ -55,7 +64,7 @@ class Config:
     """torchvision classifier"""
     weights: str = IMAGENET
     """imagenet (torchvision's), random, or a FILE that holds a state dict"""
-    threshold: float = 0.5
+    threshold: Share = 0.5
     """probability of all breeds together from which a picture shows a dog"""
     data: DataConfig = field(default_factory=lambda: DataConfig(data="oxford-pets"))
     train: TrainConfig = field(
@@ -64,10 +73,9 @@ class Config:
     device: DeviceConfig = field(default_factory=DeviceConfig)
 
     def __post_init__(self) -> None:
+        check_options(self)
         given = bool(self.images) or self.evaluate
         check("evaluate", "(off) and no IMAGE", given, "one picture or more, or --evaluate,")
-        check("limit", self.limit, self.limit >= 4, "4 or more")
-        check("threshold", self.threshold, 0 < self.threshold < 1, "a number between 0 and 1")
 
 
 def main(config: Config) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from anywhere, not installed
 
 from core import cli
-from core.config import DeviceConfig, TrainConfig, check
+from core.config import DeviceConfig, Seeds, TrainConfig, check, check_options
 from core.data.config import DataConfig
 from core.models.config import RANDOM, BackboneConfig
 from reports.dogs import SCRATCH, drifting
@@ -42,7 +42,7 @@ class Config:
     """train each head also as the course does: full forward every epoch, batch norm drifting"""
     mirror: bool = True
     """give the heads the mirrored training images too"""
-    seeds: int = 5
+    seeds: Seeds = 5
     """paired repetitions: each seed draws its first weights, its data order and its dropout"""
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
     data: DataConfig = field(default_factory=lambda: DataConfig(data="oxford-pets"))
@@ -52,7 +52,7 @@ class Config:
     device: DeviceConfig = field(default_factory=DeviceConfig)
 
     def __post_init__(self) -> None:
-        check("seeds", self.seeds, self.seeds >= 2, "2 or more (single runs do not compare)")
+        check_options(self)
         sized = self.data.size is None
         check("size", self.data.size, sized, "no size (it belongs to the backbone)")
         check("keep", self.train.keep, self.train.keep == "best", "best (early stopping)")

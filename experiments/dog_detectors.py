@@ -11,12 +11,14 @@ import sys
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from annotated_types import Interval
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from anywhere, not installed
 
 from core import cli
-from core.config import DeviceConfig, check
+from core.config import DeviceConfig, FolderPath, Seed, check, check_options
 from core.data.config import default_root
 from core.models.config import RANDOM, BackboneConfig
 
@@ -32,28 +34,27 @@ if TYPE_CHECKING:
 class Config:
     """Measure dog detectors on folders of images: the course's rule and a threshold."""
 
-    dogs: tuple[Path, ...] = (Path("imagenet-sample/dog"), Path("cats-dogs/dog"))
+    dogs: tuple[FolderPath, ...] = (Path("imagenet-sample/dog"), Path("cats-dogs/dog"))
     """folders of dogs, absolute or below DATA_ROOT"""
-    people: tuple[Path, ...] = (Path("lfw-sample"),)
+    people: tuple[FolderPath, ...] = (Path("lfw-sample"),)
     """folders of people"""
-    others: tuple[Path, ...] = (Path("imagenet-sample/not_dog"),)
+    others: tuple[FolderPath, ...] = (Path("imagenet-sample/not_dog"),)
     """folders of anything else; wolves, foxes and cats by the name of the file count as hard"""
-    hard: tuple[Path, ...] = (Path("cats-dogs/cat"),)
+    hard: tuple[FolderPath, ...] = (Path("cats-dogs/cat"),)
     """folders of what is nearly a dog"""
-    limit: int = 1000
+    limit: Annotated[int, Interval(ge=4, le=10**9)] = 1000
     """images to draw from each kind at most"""
-    data_seed: int = 0
+    data_seed: Seed = 0
     """seed of that draw and of the halves"""
-    data_root: Path = field(default_factory=default_root)
+    data_root: FolderPath = field(default_factory=default_root)
     """where real data sets lie; the default is the environment's DATA_ROOT, else ./data"""
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
     device: DeviceConfig = field(default_factory=DeviceConfig)
 
     def __post_init__(self) -> None:
+        check_options(self)
         for name, folders in self.folders.items():
-            check(name, " ".join(map(str, folders)), len(folders) > 0, "one folder or more")
-        check("limit", self.limit, self.limit >= 4, "4 or more")
-        check("data_seed", self.data_seed, self.data_seed >= 0, "0 or more")
+            check(name, "(none)", len(folders) > 0, "one folder or more")
 
     @property
     def folders(self) -> dict[str, tuple[Path, ...]]:

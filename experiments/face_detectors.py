@@ -15,11 +15,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
+from annotated_types import Interval
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from anywhere, not installed
 
 from core import cli
-from core.config import DeviceConfig, Settled, check
+from core.config import (
+    ANYTHING,
+    FILE,
+    DeviceConfig,
+    FilePath,
+    FolderPath,
+    Seed,
+    Settled,
+    check,
+    check_names,
+    check_options,
+    check_path,
+)
 from core.data.config import default_root
 from core.detection.config import CLEAN, DETECTORS, UNITS
 
@@ -40,44 +53,38 @@ class Config:
     """folder:PATH with a person on every picture; may be given again"""
     others: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """folder:PATH without a person on any picture; may be given again"""
-    boxes: Annotated[tuple[Path, ...], tyro.conf.UseAppendAction] = ()
+    boxes: Annotated[tuple[FilePath, ...], tyro.conf.UseAppendAction] = ()
     """CSV of marked faces (file, left, top, width, height and perhaps ignore) on pictures beside it
     or in the folders given; one of `others` that has a face is left out; may be given again"""
-    images: Settled[tuple[str, ...]] = None
+    images: Settled[Annotated[tuple[str, ...], ANYTHING]] = None
     """your own pictures: no study, only a drawing of what each detector finds"""
-    output: Path = Path("faces.png")
+    output: FilePath = Path("faces.png")
     """where that drawing goes"""
-    data_root: Path = field(default_factory=default_root)
+    data_root: FolderPath = field(default_factory=default_root)
     """where folders and tables are looked for too; the default is DATA_ROOT, else ./data"""
-    limit: Settled[int] = None
+    limit: Settled[Annotated[int, Interval(ge=1, le=10**9)]] = None
     """pictures of a set to use, as many with a face and without: a seeded sample (default: all)"""
     steps: tuple[str, ...] = tuple(UNITS)
     """how to make pictures harder: size, blur, noise, rotation, brightness, occlusion"""
-    degrade: int = 50
+    degrade: Annotated[int, Interval(ge=0, le=10**9)] = 50
     """pictures of a set, all with a face, to make harder: a seeded sample; 0 for none"""
-    seed: int = 0
+    seed: Seed = 0
     """draws the samples and what is random in the steps"""
-    min_face: int = 20
+    min_face: Annotated[int, Interval(ge=12, le=10_000)] = 20
     """side in pixels of the smallest face that mtcnn looks for"""
     device: DeviceConfig = field(default_factory=DeviceConfig)
 
     def __post_init__(self) -> None:
-        for name, seen, known in (
-            ("detectors", self.detectors, DETECTORS),
-            ("steps", self.steps, tuple(UNITS)),
-        ):
-            unknown = [each for each in seen if each not in known]
-            check(name, " ".join(unknown), not unknown, f"one or more of {', '.join(known)}")
-            check(name, " ".join(seen), len(seen) == len(set(seen)), "a list without repetition")
-        check("detectors", "", bool(self.detectors), f"one or more of {', '.join(DETECTORS)}")
+        check_options(self)
+        check_names("detectors", self.detectors, DETECTORS)
+        if self.steps:
+            check_names("steps", self.steps, tuple(UNITS))
         for name, specs in (("people", self.people), ("others", self.others)):
             for spec in specs:
                 check(name, spec, spec.startswith("folder:") and len(spec) > 7, "folder:PATH")
         check("images", "(none)", self.images != (), "one picture or more")
-        check("limit", self.limit, self.limit is None or self.limit >= 1, "1 or more")
-        check("degrade", self.degrade, self.degrade >= 0, "0 or more")
-        check("seed", self.seed, self.seed >= 0, "0 or more")
-        check("min_face", self.min_face, self.min_face >= 12, "12 or more")
+        for table in self.boxes:
+            check_path("boxes", self.data_root / table, FILE)
 
 
 SMOKE = Config(limit=2, degrade=1, steps=("blur",), device=DeviceConfig(device="cpu"))

@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from annotated_types import Interval
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from anywhere, not installed
 
 from core import cli
-from core.config import DeviceConfig, TrainConfig, check
+from core.config import DeviceConfig, Seeds, TrainConfig, check_names, check_options
 from core.data.config import DataConfig
 from core.models.initialisation import SCHEMES
 
@@ -38,15 +40,15 @@ class Config:
 
     schemes: tuple[str, ...] = tuple(SCHEMES)
     """weight initialisations to compare"""
-    seeds: int = 10
+    seeds: Seeds = 10
     """paired repetitions: each seed draws its weights, its data order and its dropout"""
     network: Literal["mlp", "cnn"] = "mlp"
     """the course's multi-layer perceptron, or its scratch CNN"""
-    depth: int = 2
+    depth: Annotated[int, Interval(ge=1, le=100)] = 2
     """hidden layers of the mlp"""
-    width: int = 256
+    width: Annotated[int, Interval(ge=2, le=65_536)] = 256
     """units of its first hidden layer; the others have half"""
-    dropout: float = 0.2
+    dropout: Annotated[float, Interval(ge=0, lt=1)] = 0.2
     """share of units dropped in training"""
     larger: bool = True
     """also train the rule and U[-0.5, 0.5) on a 5-layer mlp, for claim W6"""
@@ -55,15 +57,8 @@ class Config:
     device: DeviceConfig = field(default_factory=DeviceConfig)
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.schemes if name not in SCHEMES]
-        check("schemes", " ".join(unknown), not unknown, f"one or more of {', '.join(SCHEMES)}")
-        distinct = 0 < len(self.schemes) == len(set(self.schemes))
-        shown = " ".join(self.schemes) or "(none)"
-        check("schemes", shown, distinct, "one or more names, none of them twice,")
-        check("seeds", self.seeds, self.seeds >= 2, "2 or more (single runs do not compare)")
-        check("depth", self.depth, 1 <= self.depth <= 100, "1 to 100")
-        check("width", self.width, self.width >= 2, "2 or more")
-        check("dropout", self.dropout, 0 <= self.dropout < 1, "a share below 1")
+        check_options(self)
+        check_names("schemes", self.schemes, SCHEMES)
 
 
 SMOKE = Config(

@@ -12,14 +12,26 @@ import sys
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from anywhere, not installed
 
 import tyro
+from annotated_types import Interval
 
 from core import cli
-from core.config import DeviceConfig, Settled, TrainConfig, check
+from core.config import (
+    DeviceConfig,
+    FilePath,
+    Positive,
+    Seeds,
+    Settled,
+    Share,
+    TrainConfig,
+    check,
+    check_names,
+    check_options,
+)
 from core.data.config import DataConfig
 from core.models.config import ARMS, DIGITS, RANDOM
 from core.training.imbalance import Remedy
@@ -43,7 +55,7 @@ class Config:
     arms: tuple[str, ...] = ARMS
     """weights to begin with: random, pretrained, or the controls statistics and shuffled, which
     keep the scale of the pretrained layers and none of their features"""
-    seeds: int = 5
+    seeds: Seeds = 5
     """paired repetitions: each seed draws its weights and its data order"""
     network: str = "cnn"
     """cnn (the course's scratch CNN), or a torchvision classifier: mobilenet_v2, resnet18, ..."""
@@ -57,48 +69,42 @@ class Config:
     """against classes of unequal size: weights, focal (loss), or sampling"""
     threshold: Literal["sensitivity", "youden", "cost"] = "sensitivity"
     """how the threshold is chosen on validation"""
-    target_sensitivity: float = 0.9
+    target_sensitivity: Share = 0.9
     """what --threshold sensitivity is to reach"""
-    miss_cost: float = 10.0
+    miss_cost: Positive = 10.0
     """false alarms that a missed case is worth, for --threshold cost"""
-    prevalence: float = 0.05
+    prevalence: Share = 0.05
     """share of cases where the test would be used, for PPV, NPV and net benefit"""
-    readers: Settled[Path] = None
+    readers: Settled[FilePath] = None
     """csv: reader, sensitivity, specificity; or, of our test images, reader, image, call (0, 1)"""
-    explained: int = 24
+    explained: Annotated[int, Interval(ge=0, le=1_000_000)] = 24
     """test images of melanoma to explain, a trial (needs captum)"""
     data: DataConfig = field(default_factory=lambda: DataConfig(data="lesions"))
     train: TrainConfig = field(default_factory=lambda: TrainConfig(epochs=15, keep="best"))
     device: DeviceConfig = field(default_factory=DeviceConfig)
 
     def __post_init__(self) -> None:
-        known = 0 < len(self.arms) == len(set(self.arms)) and set(self.arms) <= set(ARMS)
-        check("arms", " ".join(self.arms), known, f"some of {', '.join(ARMS)}, each once")
-        check("seeds", self.seeds, self.seeds >= 2, "2 or more (single runs do not compare)")
+        check_options(self)
+        check_names("arms", self.arms, ARMS)
         fits = (self.network == "cnn") == (self.weights == DIGITS) and self.weights != RANDOM
         check("weights", self.weights, fits, "digits for the cnn, imagenet or a file for others")
-        for name in ("target_sensitivity", "prevalence"):
-            value = getattr(self, name)
-            check(name, value, 0 < value < 1, "a share between 0 and 1")
-        check("miss_cost", self.miss_cost, self.miss_cost > 0, "a number above 0")
-        check("explained", self.explained, self.explained >= 0, "0 or more")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
     """Score a submission to ISIC 2017 part 3."""
 
-    predictions: tyro.conf.Positional[Path]
+    predictions: Annotated[FilePath, tyro.conf.Positional, tyro.conf.arg(metavar="PREDICTIONS")]
     """csv with Id, task_1 (melanoma) and task_2 (keratosis), rows in any order"""
-    truth: Path
+    truth: FilePath
     """csv of the truth, the same columns"""
-    threshold: float = 0.5
+    threshold: Annotated[float, Interval(ge=0, le=1)] = 0.5
     """for counts and rates; frozen, as the course has it"""
-    prevalence: float = 0.05
+    prevalence: Share = 0.05
     """share of cases where the test would be used, for PPV and NPV"""
 
     def __post_init__(self) -> None:
-        check("prevalence", self.prevalence, 0 < self.prevalence < 1, "a share between 0 and 1")
+        check_options(self)
 
 
 SMOKE = Config(

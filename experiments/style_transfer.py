@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
+from annotated_types import Interval
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from anywhere, not installed
 
 from core import cli
-from core.config import DeviceConfig, Settled, check
+from core.config import DeviceConfig, FolderPath, Settled, Steps, check, check_options
 from core.errors import UserError
 from core.models.config import RANDOM
 from core.style.config import StyleConfig
@@ -52,30 +53,28 @@ class Config:
     """random (works in its own right, and the result says so; layers are then chosen one resolution
     less deep, and --beta is 100, --tv 0.3, --steps 50 unless given), imagenet (torchvision's, kept
     in TORCH_HOME and downloaded to it), or a FILE that holds a state dict"""
-    seeds: int = 1
+    seeds: Annotated[int, Interval(ge=1, le=10_000)] = 1
     """networks to draw, where the weights are random"""
     study: bool = False
     """answer claims S1 to S3 on several pairs of pictures, each painted many times, without total
     variation unless --tv is given"""
-    pairs: int = 5
+    pairs: Annotated[int, Interval(ge=2, le=5)] = 5
     """pairs of the study, 2 to 5: the given one, then embedded ones"""
-    published_steps: int = 2000
+    published_steps: Steps = 2000
     """steps of the study's published arm; claim S1 needs 2000"""
-    out: Settled[Path] = None
+    out: Settled[FolderPath] = None
     """folder for pictures and animations (default: mlruns/pictures)"""
     painting: StyleConfig = field(default_factory=StyleConfig)
     device: DeviceConfig = field(default_factory=lambda: DeviceConfig(precision="float32"))
 
     def __post_init__(self) -> None:
-        check("seeds", self.seeds, self.seeds >= 1, "1 or more")
+        check_options(self)
         varied = self.seeds == 1 or self.is_random
         check("seeds", self.seeds, varied, "1, as these weights are not random,")
-        check("pairs", self.pairs, 2 <= self.pairs <= 5, "2 to 5")
         many = self.study and Path(self.content).expanduser().is_dir()
         check("study", f"with the folder {self.content}", not many, "one CONTENT")
         own = self.painting.mode == "normalised" and not self.painting.style_weights
         check("study", "with --mode published or --style-weights", own or not self.study, "neither")
-        check("published_steps", self.published_steps, self.published_steps >= 1, "1 or more")
 
     @property
     def is_random(self) -> bool:

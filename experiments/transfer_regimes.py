@@ -16,12 +16,25 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from annotated_types import Interval
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from anywhere, not installed
 
 from core import cli
-from core.config import DeviceConfig, Settled, TrainConfig, check
+from core.config import (
+    DeviceConfig,
+    FolderPath,
+    Positive,
+    Seed,
+    Seeds,
+    Settled,
+    Steps,
+    TrainConfig,
+    check,
+    check_options,
+)
 from core.data.config import DataConfig, default_root
 from core.models.config import IMAGENET, RANDOM
 
@@ -45,10 +58,10 @@ SIZES, TASKS = ("small", "large"), ("similar", "different")
 class Config:
     """Train every strategy of transfer in all four cells, paired by seed."""
 
-    seeds: int = 5
+    seeds: Seeds = 5
     """paired repetitions: each seed pretrains its own network and draws its small training set,
     heads and data order"""
-    per_class: int = 10
+    per_class: Annotated[int, Interval(ge=5, le=1_000_000)] = 10
     """training images a class where the task is small; large takes all there are"""
     network: str = "cnn"
     """cnn (small, pretrained here on half of the digits), or a torchvision classifier"""
@@ -58,34 +71,27 @@ class Config:
     """folder:PATH (or oxford-pets, isic2017, ...) of the similar task, with a classifier"""
     different: str = ""
     """the same of the different task"""
-    side: Settled[int] = None
+    side: Settled[Annotated[int, Interval(ge=8, le=512)]] = None
     """pixels to which all images are scaled (default: 16 for the cnn, else 96)"""
-    steps: int = 300
+    steps: Steps = 300
     """steps of every training in a cell, whatever its size"""
-    pretraining: int = 15
+    pretraining: Steps = 15
     """epochs on the first half of the digits' classes"""
-    lr: Settled[float] = None
+    lr: Settled[Positive] = None
     """learning rate of every training, Adam (default: 3e-3, but where a torchvision network is
     trained whole the better of 1e-3 and 1e-4, by a held-out fifth of its training images)"""
-    split_seed: int = 0
+    split_seed: Seed = 0
     """seed of the data split"""
-    data_root: Path = field(default_factory=default_root)
+    data_root: FolderPath = field(default_factory=default_root)
     """where real data sets lie; the default is the environment's DATA_ROOT, else ./data"""
     device: DeviceConfig = field(default_factory=DeviceConfig)
 
     def __post_init__(self) -> None:
-        check("seeds", self.seeds, self.seeds >= 2, "2 or more (single runs do not compare)")
-        check("per_class", self.per_class, self.per_class >= 5, "5 or more (the probes' folds)")
-        check("side", self.side, self.side is None or 8 <= self.side <= 512, "8 to 512")
+        check_options(self)
         for name in ("similar", "different"):
             given = getattr(self, name)
             fits = bool(given) == (self.network != "cnn")
             check(name, given or "(none)", fits, "a data set with --network NAME, and only then,")
-        check("steps", self.steps, self.steps >= 1, "1 or more")
-        check("pretraining", self.pretraining, self.pretraining >= 1, "1 or more")
-        rate = self.lr if self.lr is not None else LR
-        check("lr", rate, 0 < rate < float("inf"), "a number above 0")
-        check("split_seed", self.split_seed, self.split_seed >= 0, "0 or more")
 
 
 SMOKE = Config(seeds=2, steps=4, pretraining=1, device=DeviceConfig(device="cpu"))

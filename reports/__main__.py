@@ -8,18 +8,20 @@ self-contained page. Three more commands, each with --help:
 """
 
 import importlib
+import re
 import sys
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
 
 from core import cli
-from core.config import Settled, check
+from core.config import FilePath, Settled, check, check_options
 from core.errors import UserError
 from core.files import whole
 
 OUT = Path(__file__).parent / "out"
+EPOCH = date(1970, 1, 2)  # earlier days have no time stamp everywhere
 COMMANDS = ("replicate", "rerun", "readme")
 
 
@@ -33,19 +35,22 @@ class Config:
     """leave out studies begun before this date, YYYY-MM-DD"""
     format: Literal["html", "md", "json"] = "html"
     """a page with figures, or the ledger and tables as Markdown, or all numbers as JSON"""
-    out: Settled[Path] = None
+    out: Settled[FilePath] = None
     """file to write (default: reports/out/index.html, .md or .json)"""
 
     def __post_init__(self) -> None:
-        check("since", self.since, self.since is None or _is_date(self.since), "YYYY-MM-DD")
+        check_options(self)
+        wanted = "a day of 1970 or later, YYYY-MM-DD,"
+        check("since", self.since, self.since is None or _is_day(self.since), wanted)
 
 
-def _is_date(text: str) -> bool:
+def _is_day(text: str) -> bool:
     try:
-        datetime.fromisoformat(text)
+        return (
+            re.fullmatch(r"\d{4}-\d\d-\d\d", text) is not None and date.fromisoformat(text) >= EPOCH
+        )
     except ValueError:
         return False
-    return True
 
 
 def main(config: Config) -> None:

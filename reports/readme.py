@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.config import FilePath, FolderPath, check_options
 from core.data.config import default_root
 from core.errors import UserError
 
@@ -15,10 +16,13 @@ MARKS = ("<!-- ledger: `python -m reports readme` writes it -->\n", "<!-- end of
 class Config:
     """Which file to change."""
 
-    file: Path = Path(__file__).resolve().parents[1] / "README.md"
+    file: FilePath = Path(__file__).resolve().parents[1] / "README.md"
     """text with the two marks"""
-    data_root: Path = field(default_factory=default_root)
+    data_root: FolderPath = field(default_factory=default_root)
     """folder that the commands are to show as DATA_ROOT"""
+
+    def __post_init__(self) -> None:
+        check_options(self)
 
 
 def main(config: Config) -> None:

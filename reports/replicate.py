@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from core import cli
-from core.config import UNSAID, Settled, check
+from core.config import UNSAID, FolderPath, Settled, check, check_options
 from core.data.config import default_root
 from core.errors import UserError
 from reports.lessons import claims
@@ -44,13 +44,14 @@ class Config:
     everything: Annotated[bool, tyro.conf.arg(name="all"), tyro.conf.FlagCreatePairsOff] = False
     """all of them, by the studies listed in reports/plan.toml: on real data where --data-root or
     DATA_ROOT names some, else on embedded data"""
-    data_root: Settled[Path] = None
+    data_root: Settled[FolderPath] = None
     """where the real data lies (default: the environment's DATA_ROOT, else ./data)"""
     weights: str = "imagenet"
     """of the MobileNetV2 of --all: imagenet (torchvision's, downloaded), or a FILE that holds a
     state dict"""
 
     def __post_init__(self) -> None:
+        check_options(self)
         unknown = " ".join(name for name in self.names if name not in claims())
         if unknown:
             raise UserError(f"claims {unknown}: one or more of {', '.join(claims())} are wanted")

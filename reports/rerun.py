@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from core.config import Settled
+from core.config import FolderPath, Settled, check_options
 from core.errors import UserError
 
 if TYPE_CHECKING:
@@ -28,10 +28,13 @@ PROVENANCE = ("config.json", "data.json", "versions.txt")
 class Config:
     """Which trial to repeat."""
 
-    run_id: tyro.conf.Positional[str]
+    run_id: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN_ID")]
     """id of a complete trial, as MLflow shows it"""
-    data_root: Settled[Path] = None
+    data_root: Settled[FolderPath] = None
     """where the real data lies now (default: where it lay)"""
+
+    def __post_init__(self) -> None:
+        check_options(self)
 
 
 def main(config: Config) -> None:

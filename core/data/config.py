@@ -3,8 +3,11 @@
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
-from core.config import Settled, check
+from annotated_types import Interval
+
+from core.config import FolderPath, Seed, Settled, check, check_options
 
 EMBEDDED = ("digits", "lfw-patches", "lesions")
 ARTEFACTS = ("ink", "ruler", "hair")
@@ -25,28 +28,24 @@ class DataConfig:
     mnist, fashion-mnist or cifar10 (torchvision's, taken from DATA_ROOT or downloaded to it);
     isic2017 (in DATA_ROOT); oxford-pets (torchvision's); or folder:PATH, one sub-folder per class,
     with train/, valid/ (or val/) and test/ above them if you have them"""
-    data_root: Path = field(default_factory=default_root)
+    data_root: FolderPath = field(default_factory=default_root)
     """where real data sets lie; the default is the environment's DATA_ROOT, else ./data"""
-    size: Settled[int] = None
+    size: Settled[Annotated[int, Interval(ge=1, le=4096)]] = None
     """side in pixels to which folder:PATH is scaled and centre-cropped (default: the images' own
     size if all agree on at most 224, else 64)"""
-    split_seed: int = 0
+    split_seed: Seed = 0
     """seed of the split, where the source brings none"""
-    memory: float = 2.0
+    memory: Annotated[float, Interval(ge=0, le=1_000_000)] = 2.0
     """GiB of decoded images to hold; larger folders are decoded anew each epoch"""
 
     def __post_init__(self) -> None:
+        check_options(self)
         kind, _, path = self.data.partition(":")
         named = (*EMBEDDED, *TORCHVISION, "isic2017", "oxford-pets")
         drawn = kind == "lesions" and set(path.split("+")) <= set(ARTEFACTS)
         known = self.data in named or (kind == "folder" and bool(path)) or drawn
         wanted = f"one of {', '.join(named)}, lesions:{'+'.join(ARTEFACTS)} or folder:PATH"
         check("data", self.data, known, wanted)
-        text = not any("\ud800" <= each <= "\udfff" for each in self.data)
-        check("data", ascii(self.data), text, "a path in UTF-8")  # no store could hold it
-        check("size", self.size, self.size is None or 1 <= self.size <= 4096, "1 to 4096")
-        check("split_seed", self.split_seed, self.split_seed >= 0, "0 or more")
-        check("memory", self.memory, self.memory >= 0, "a number of GiB, 0 or more")
 
     @property
     def name(self) -> str:

@@ -39,8 +39,13 @@ def decode_named(name: str) -> Image.Image:
     """Read the picture that a user names, as `decode`; an address or no file says so."""
     if "://" in name:
         raise UnreadableError("an address; download it first")
-    path = Path(name).expanduser()
-    if not path.exists():
+    try:
+        path = Path(name).expanduser()
+        there = path.exists()
+    except (OSError, RuntimeError) as error:  # a name too long; a home of nobody
+        reason = getattr(error, "strerror", "there is no such home folder")
+        raise UnreadableError(reason) from error
+    if not there:
         raise UnreadableError("there is no such file")
     return decode(path)
 

@@ -9,7 +9,7 @@ What an option `weights` may be is the same in every script: random (drawn from 
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.config import check
+from core.config import check, check_names, check_options
 
 RANDOM, IMAGENET, DIGITS = "random", "imagenet", "digits"
 
@@ -28,10 +28,8 @@ class BackboneConfig:
     downloaded to it), random, or a FILE that holds a state dict"""
 
     def __post_init__(self) -> None:
-        listed = " ".join(self.backbones)
-        check("backbones", listed, len(self.backbones) > 0, "one or more")
-        distinct = len(set(self.backbones)) == len(self.backbones)
-        check("backbones", listed, distinct, "a list without repetition")
+        check_options(self)
+        check_names("backbones", self.backbones)
         fits = len(self.weights) in (1, len(self.backbones))
         check("weights", " ".join(self.weights), fits, f"one, or {len(self.backbones)}")
 

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
-from core.config import UNSAID, Settled, check
+from annotated_types import Interval
+
+from core.config import UNSAID, Positive, Settled, Steps, Weight, check, check_options
 
 PUBLISHED_WEIGHTS = (1.0, 0.75, 0.2, 0.2, 0.2)
 SMALLEST = 32  # pixels: five halvings leave one
@@ -36,48 +38,38 @@ class StyleConfig:
     mode: Literal["normalised", "published"] = "normalised"
     """normalised: every loss is a share, so that weights mean what they say; published: the
     course's losses, weights, Adam on unclamped pixels, style squashed to the content's shape"""
-    size: Settled[int] = None
+    size: Settled[Annotated[int, Interval(ge=SMALLEST, le=4096)]] = None
     """longer side in pixels; smaller pictures keep theirs (default: 256, published 400)"""
-    steps: Settled[int] = None
+    steps: Settled[Steps] = None
     """updates of the picture (default: 150, published 2000)"""
     optimizer: Settled[Literal["lbfgs", "adam"]] = None
     """default: lbfgs, published adam"""
-    lr: Settled[float] = None
+    lr: Settled[Positive] = None
     """learning rate (default: lbfgs 1, adam 0.05, published 0.003)"""
-    alpha: float = 1.0
+    alpha: Weight = 1.0
     """weight of the content loss"""
-    beta: Settled[float] = None
+    beta: Settled[Weight] = None
     """weight of the style loss (default: 1e3, published 1e6)"""
-    tv: Settled[float] = None
+    tv: Settled[Weight] = None
     """weight of the total variation, which smooths (default: 10, published 0)"""
     style_layers: Annotated[tuple[str, ...], UNSAID] = ()
     """modules of the network that give the style (default: the first activation at each of the
     first five resolutions, VGG19's conv1_1 to conv5_1)"""
-    style_weights: Annotated[tuple[float, ...], UNSAID] = ()
+    style_weights: Annotated[tuple[Weight, ...], UNSAID] = ()
     """one a style layer (default: all 1, published 1 0.75 0.2 0.2 0.2)"""
     content_layer: str = ""
     """module that gives the content (default: the second activation at the fourth resolution,
     VGG19's conv4_2)"""
     colour: Literal["style", "content"] = "style"
     """whose colours to show; content: the style is transferred in luminance only"""
-    every: Settled[int] = None
+    every: Settled[Steps] = None
     """steps between intermediate pictures (default: a tenth of the steps)"""
 
     def __post_init__(self) -> None:
-        for name in ("alpha", "beta", "tv"):
-            value = getattr(self, name)
-            check(name, value, value is None or 0 <= value < float("inf"), "0 or more")
+        check_options(self)
         none = self.alpha == 0 and self.beta == 0
         check("alpha", self.alpha, not none, "a number above 0, or --beta above 0,")
-        check("lr", self.lr, self.lr is None or 0 < self.lr < float("inf"), "a number above 0")
-        valid = self.size is None or SMALLEST <= self.size <= 4096
-        check("size", self.size, valid, f"{SMALLEST} to 4096")
-        for name in ("steps", "every"):
-            value = getattr(self, name)
-            check(name, value, value is None or value >= 1, "1 or more")
         shown = " ".join(map(str, self.style_weights))
-        positive = all(0 <= w < float("inf") for w in self.style_weights)
-        check("style_weights", shown, positive, "numbers of 0 or more")
         some = not self.style_weights or sum(self.style_weights) > 0
         check("style_weights", shown, some, "at least one above 0")
         distinct = len(set(self.style_layers)) == len(self.style_layers)

@@ -14,7 +14,7 @@ from PIL import Image
 from core.data.card import readable
 from core.data.decode import UnreadableError, decode_named
 from core.detection.resemblance import Answer, Resemblance
-from core.errors import UserError
+from core.errors import UserError, one_line
 from core.files import whole
 from core.models.bundle import Bundle
 from reports.figures import BLUE, ORANGE
@@ -35,7 +35,7 @@ def readable_pictures(names: Sequence[str]) -> tuple[dict[str, Image.Image], lis
 def refuse(bad: Sequence[str]) -> None:
     """Print all lines but the last, which is raised as a UserError; nothing without a line."""
     for line in bad[:-1]:
-        print(line, file=sys.stderr)
+        print(one_line(line), file=sys.stderr)
     if bad:
         raise UserError(bad[-1])
 

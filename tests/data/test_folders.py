@@ -96,7 +96,7 @@ def test_names_that_are_no_text_are_written_as_bytes(flat):
     assert card.classes == (r"caf\xe8", r"caf\xe9", "cat", "dog")
     assert card.quarantined[0].path == r"cat/\xff.png"
     assert str(card.as_dict()).encode()
-    with pytest.raises(UserError, match="a path in UTF-8 is wanted"):
+    with pytest.raises(UserError, match="a text in UTF-8 is wanted"):
         config(os.fsdecode(b"caf\xe9"))
 
 

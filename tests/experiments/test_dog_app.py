@@ -60,8 +60,10 @@ def test_sentences_say_what_and_how_sure():
 def test_what_is_no_picture_gets_one_line(tmp_path, capsys):
     (tmp_path / "text.jpg").write_text("no picture")
     Image.new("RGB", (5, 5)).save(tmp_path / "good.png")
-    names = [str(tmp_path / "text.jpg"), str(tmp_path), "https://a.b/c.jpg", "/no/such.jpg"]
-    wanted = ["not an image", "not a regular file", "an address", "there is no such file"]
+    names = [str(tmp_path / "text.jpg"), str(tmp_path), "https://a.b/c.jpg", "~no-such-user/a.jpg"]
+    names += ["a" * 256, "/no/such.jpg"]
+    wanted = ["not an image", "not a regular file", "an address", "there is no such home folder"]
+    wanted += ["File name too long", "there is no such file"]
     found, bad = readable_pictures([*names, str(tmp_path / "good.png")])
     assert list(found) == [str(tmp_path / "good.png")]
     for name, line, reason in zip(names, bad, wanted, strict=True):
@@ -69,7 +71,7 @@ def test_what_is_no_picture_gets_one_line(tmp_path, capsys):
         assert line.endswith("a picture file is wanted")
     with pytest.raises(UserError, match="there is no such file"):
         refuse(readable_pictures(names)[1])
-    assert len(capsys.readouterr().err.splitlines()) == 3
+    assert len(capsys.readouterr().err.splitlines()) == 5
     with pytest.raises(UserError, match=r"--evaluate \(off\) and no IMAGE: one picture or more"):
         Config()
 

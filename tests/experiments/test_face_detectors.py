@@ -130,12 +130,12 @@ def test_own_pictures_are_drawn_and_bad_ones_named(faces, tmp_path, capsys):
     [
         ({"images": ()}, "--images (none): one picture or more is wanted"),
         ({"detectors": ("dlib",)}, "--detectors dlib: one or more of haar-alt, mtcnn"),
-        ({"detectors": ()}, "--detectors : one or more of"),
+        ({"detectors": ()}, "--detectors (none): one or more names, none of them twice"),
         ({"people": ("lfw",)}, "--people lfw: folder:PATH is wanted"),
         ({"steps": ("fog",)}, "--steps fog: one or more of size, blur"),
-        ({"limit": 0}, "--limit 0: 1 or more is wanted"),
-        ({"min_face": 5}, "--min-face 5: 12 or more is wanted"),
-        ({"degrade": -1}, "--degrade -1: 0 or more is wanted"),
+        ({"limit": 0}, "--limit 0: 1 to 1,000,000,000 is wanted"),
+        ({"min_face": 5}, "--min-face 5: 12 to 10,000 is wanted"),
+        ({"degrade": -1}, "--degrade -1: 0 to 1,000,000,000 is wanted"),
     ],
 )
 def test_options_out_of_range_are_one_line(options, message):

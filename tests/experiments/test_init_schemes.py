@@ -193,7 +193,7 @@ def command(*arguments):
         ),
         (["--data", "imagenet"], "--data imagenet: one of digits, lfw-patches, "),
         (["--device", "gpu"], "--device gpu: auto, cpu, cuda, cuda:N or mps"),
-        (["--seeds", "0"], "--seeds 0: 2 or more (single runs do not compare)"),
+        (["--seeds", "0"], "--seeds 0: 2 to 10,000 is wanted"),
     ],
 )
 def test_what_cannot_be_is_one_line_and_status_2(tmp_path, arguments, line):

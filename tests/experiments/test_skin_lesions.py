@@ -97,10 +97,10 @@ def test_score_prints_what_the_scorer_found(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"seeds": 1}, "--seeds 1: 2 or more"),
-        ({"arms": ("random", "wise")}, "--arms random wise: some of"),
+        ({"seeds": 1}, "--seeds 1: 2 to 10,000 is wanted"),
+        ({"arms": ("random", "wise")}, "--arms wise: one or more of random,"),
         ({"network": "resnet18"}, "--weights digits: digits for the cnn"),
-        ({"prevalence": 0.0}, "--prevalence 0.0: a share"),
+        ({"prevalence": 0.0}, "--prevalence 0.0: a number above 0 and below 1 is wanted"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options, message):

@@ -148,7 +148,7 @@ def test_a_rate_that_explodes_is_one_line(store):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"seeds": 0}, "--seeds 0: 1 or more"),
+        ({"seeds": 0}, "--seeds 0: 1 to 10,000"),
         ({"seeds": 2, "weights": "imagenet"}, "--seeds 2: 1, as these weights"),
         ({"pairs": 1}, "--pairs 1: 2 to 5"),
         ({"study": True, "painting": replace(SMOKE.painting, mode="published")}, "--study with"),

@@ -126,11 +126,11 @@ def test_weights_that_do_not_match_the_layers_are_refused(network, batch, device
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"size": 8}, "--size 8: 32 to 4096"),
-        ({"beta": -1.0}, "--beta -1.0: 0 or more"),
+        ({"size": 8}, "--size 8: 32 to 4,096"),
+        ({"beta": -1.0}, "--beta -1.0: a number of 0 or more"),
         ({"alpha": 0.0, "beta": 0.0}, "--alpha 0.0: a number above 0"),
         ({"lr": 0.0}, "--lr 0.0"),
-        ({"steps": 0}, "--steps 0: 1 or more"),
+        ({"steps": 0}, "--steps 0: 1 to 1,000,000"),
         ({"style_weights": (0.0, 0.0)}, "at least one above 0"),
         ({"style_layers": ("a", "a")}, "--style-layers a a: a list without repetition"),
     ],
