@@ -13,8 +13,17 @@ from numpy.typing import NDArray
 
 from reports.figures import BLUE, GREY, ORANGE, panels
 
-GREEN = "#009E73"
-COLOURS = {"convolutional": BLUE, "linear": ORANGE, "PCA": GREY}
+COLOURS = {
+    "convolutional": BLUE,
+    "linear": ORANGE,
+    "PCA": GREY,
+    "original": "black",
+    "transposed": ORANGE,
+    "upsampling": BLUE,
+    "transposed-k3": "#009E73",
+    "transposed-decoder": "#CC79A7",
+    "transposed-wide": "#E69F00",
+}
 
 
 def rows(images: Mapping[str, NDArray[np.generic]], left: float = 1.5) -> Figure:
@@ -60,17 +69,12 @@ def _image(axis: Axes, image: NDArray[np.generic]) -> None:
 
 
 def spectra(frame: pd.DataFrame) -> Figure:
-    """Draw power by frequency. frame: images, frequency, power."""
+    """Draw power by frequency. frame: arm, frequency, power."""
     figure, axis = plt.subplots(figsize=(8, 4), layout="constrained")
-    colours = dict(zip(
-        ["transposed", "upsampling", "transposed-k3", "transposed-decoder", "transposed-wide"],
-        [ORANGE, BLUE, GREEN, "#CC79A7", "#E69F00"], strict=True,
-    ))  # fmt: skip
-    for name, own in frame.groupby("images", sort=False):
-        bare = name == "originals"
-        colour = "black" if bare else colours[str(name)]
+    for name, line in frame.groupby("arm", sort=False):
+        style = "--" if name == "original" else "-o"
         axis.plot(
-            own["frequency"], own["power"], "--" if bare else "-o", color=colour,
+            line["frequency"], line["power"], style, color=COLOURS[str(name)],
             markersize=3, linewidth=1.5, label=name,
         )  # fmt: skip
     axis.set_yscale("log")
@@ -120,15 +124,14 @@ def levels(frame: pd.DataFrame) -> Figure:
     return figure
 
 
-def codes(frame: pd.DataFrame) -> Figure:
-    """Draw the codes of every network in a plane. frame: network, x, y, class."""
-    names = list(dict.fromkeys(frame["network"]))
-    classes = sorted(set(frame["class"]))
+def codes(frame: pd.DataFrame, classes: list[str]) -> Figure:
+    """Draw the codes of every network in a plane. frame: arm, x, y, class."""
+    names = list(dict.fromkeys(frame["arm"]))
     palette = dict(zip(classes, sns.color_palette("husl", len(classes)), strict=True))
     figure, axes = panels(names, per_row=3, height=2.8)
     for axis, name in zip(axes, names, strict=True):
         for label in classes:
-            own = frame[(frame["network"] == name) & (frame["class"] == label)]
+            own = frame[(frame["arm"] == name) & (frame["class"] == label)]
             axis.scatter(own["x"], own["y"], s=7, color=palette[label], linewidth=0, label=label)
         axis.set_xticks([])
         axis.set_yticks([])
