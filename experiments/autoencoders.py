@@ -123,7 +123,7 @@ def main(config: Config) -> None:
     from core.data.shared import shared
     from core.data.sources import load
     from core.device import pick
-    from core.measures.reconstructions import DENOISERS, RECONSTRUCTIONS, coords
+    from core.measures.reconstructions import BASELINES, coords
     from core.study import Study
     from reports.publish import publish
 
@@ -139,7 +139,7 @@ def main(config: Config) -> None:
         if trial.seed == 0 and trial.arm in ARMS:
             build(trial, splits)
     print(f"device: {device}\ndata: {splits.card}")
-    order = {"arm": (*ARMS, *RECONSTRUCTIONS, *DENOISERS), "variant": ("course",)}
+    order = {"arm": (*ARMS, *BASELINES), "variant": ("course",)}
     with Study(
         "autoencoders",
         asdict(config),
@@ -158,14 +158,15 @@ def main(config: Config) -> None:
 
 def grid(config: Config) -> "Iterator[Trial]":
     """Yield what needs no network, the networks, their other code sizes and noise levels."""
-    from core.measures.reconstructions import DENOISERS, RECONSTRUCTIONS
+    from core.measures.reconstructions import BASELINES
     from core.trials import Trial
 
     widths = ["course", *(f"channels {width}" for width in config.channels)]
     levels = ["course", *(f"noise {level}" for level in config.noise)]
     variants = {"transposed": widths, "linear-code": widths, "pca": widths, "denoising": levels}
-    denoised = (*DENOISERS, "pca-deep") if set(DEEP) & set(config.arms) else ()
-    for arm in (*RECONSTRUCTIONS, *denoised, *config.arms):
+    deep = bool(set(DEEP) & set(config.arms))
+    bare = [name for name, noisy in BASELINES.items() if deep or not (noisy or name == "pca-deep")]
+    for arm in (*bare, *config.arms):
         for variant in variants.get(arm, ["course"]):
             for seed in range(config.seeds if arm in config.arms else 1):
                 yield Trial(arm, seed, (("variant", variant),))

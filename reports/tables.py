@@ -42,9 +42,7 @@ def arms(
     return pd.DataFrame(rows)
 
 
-def finite_mean(
-    values: xr.DataArray, bounds: tuple[float, float] | None = None
-) -> Estimate | None:
+def finite_mean(values: xr.DataArray, bounds: tuple[float, float] | None = None) -> Estimate | None:
     """Estimate the mean of a metric over the seeds where it is finite, if 2 or more are.
 
     bounds: its range; left out, at least 0 where no value is below.

@@ -21,11 +21,20 @@ FIRST = 1000
 """test images for what is slow, SSIM, or only drawn"""
 SIZES = (8, 16, 32, 50, 64, 100, 196)
 """components tried for the projection that denoises"""
-RECONSTRUCTIONS = ("original", "mean-image", "pca-linear", "pca")
-"""baselines of clean images: themselves; no component; as many as the code of the linear network
-has numbers, and as that of the convolutional ones"""
-DENOISERS = ("noisy", "median", "pca-noise", "least-squares")
-"""baselines of noisy images"""
+BASELINES = {
+    "original": False,
+    "mean-image": False,
+    "pca-linear": False,
+    "pca": False,
+    "pca-deep": False,
+    "noisy": True,
+    "median": True,
+    "pca-noise": True,
+    "least-squares": True,
+}
+"""what needs no network -> whether it is given noisy images. pca-linear, pca and pca-deep project
+on as many principal components as the codes of the linear network, of the convolutional ones and
+of the one that denoises have numbers, pca-noise on as many as are best on validation images"""
 NOISE = 4  # purpose of a derived seed; core/training/loop.py has others
 TEST, VAL, TRAIN = range(3)  # each split has noise of its own
 
@@ -78,20 +87,17 @@ def quality(pictures: Tensor, originals: Tensor) -> Record:
     return Record(metrics, arrays)
 
 
-def measure(
-    wanted: Sequence[tuple[str, int]], splits: Splits, noise: float
-) -> list[Record]:
+def measure(wanted: Sequence[tuple[str, int]], splits: Splits, noise: float) -> list[Record]:
     """Fit baselines on the training images and measure each of them on the test images.
 
-    wanted: names, and the components of those that project on principal ones; of `pca-noise` they
-    are chosen on validation. Metrics: those of `quality`,
-    `code/size` (the components), `test/noise`; `levels` (level, first) of least squares, its PSNR
-    where it is fitted anew at each of `LEVELS`.
+    wanted: names, and the components of those that project on principal ones. Metrics: those of
+    `quality`, `code/size` (the components), `test/noise`; `levels` (level, first) of least squares,
+    its PSNR where it is fitted anew at each of `LEVELS`.
     """
     train, val, test = (unit(each) for each in (splits.train, splits.val, splits.test))
     pca, records = Principal.fit(train, max(*SIZES, *(size for _, size in wanted))), []
     for name, asked in wanted:
-        level = noise if name in DENOISERS else 0.0
+        level = noise if BASELINES[name] else 0.0
         seen, size = noisy(test, level), asked
         if name == "pca-noise":
             size = _choose(pca, val, noise)

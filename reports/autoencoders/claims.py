@@ -5,10 +5,9 @@ from math import inf
 
 import xarray as xr
 
-from core.evaluation.intervals import Estimate
 from core.evaluation.verdicts import Decision, all_of, superior
 from reports import words
-from reports.lessons import Lesson
+from reports.lessons import Lesson, NotTestedError
 from reports.scores import mean, paired
 
 PUBLISHED = {
@@ -27,6 +26,7 @@ lesson = Lesson(
     data="mnist",
     options="--data mnist",
     protocol={"epochs": 30, "batch_size": 20, "lr": 1e-3},
+    seeds=5,
     source="DLv2 notebooks on autoencoders, recorded outputs",
     columns=("test/mse", "test/psnr", "test/ssim", "test/checkerboard", "train/loss"),
     scores={
@@ -53,7 +53,9 @@ def course(study: xr.Dataset, name: str) -> xr.DataArray:
 
 
 def above(values: xr.DataArray, arm: str, bare: str) -> xr.DataArray:
-    """Return how far an arm lies above one without training, (seed, image)."""
+    """Return how far an arm lies above what needs no training and has one seed, (seed, image)."""
+    if bare not in values["arm"]:
+        raise NotTestedError(f"This study has no {bare}: it was ended before its time.")
     return values.sel(arm=arm) - values.sel(arm=bare, seed=0, drop=True)
 
 
@@ -142,7 +144,7 @@ def upsampling(study: xr.Dataset, margin: float) -> Decision:
     published="prose only",
     margin=1.0,
     unit="dB",
-    arms=("transposed", "transposed-k3", "upsampling", "original"),
+    arms=("transposed", "transposed-k3", "upsampling"),
 )
 def checkerboard(study: xr.Dataset, margin: float) -> Decision:
     """Checkerboard index of transposed, with kernel 2 and 3, above the originals' and upsampling's.
@@ -190,7 +192,7 @@ def _level(errors: xr.DataArray) -> str:
     published=AGAINST_NOISE,
     protocol=DENOISING,
     unit=UNIT,
-    arms=("denoising", "noisy"),
+    arms=("denoising",),
 )
 def removes_noise(study: xr.Dataset, margin: float) -> Decision:
     """Lower squared error on test images than the noisy image (paired by image)."""
@@ -203,7 +205,7 @@ def removes_noise(study: xr.Dataset, margin: float) -> Decision:
     published=AGAINST_NOISE,
     protocol=DENOISING,
     unit=UNIT,
-    arms=("denoising", "pca-noise"),
+    arms=("denoising",),
 )
 def beats_components(study: xr.Dataset, margin: float) -> Decision:
     """Lower squared error on test images than the best PCA projection (paired by image).
@@ -221,7 +223,7 @@ def beats_components(study: xr.Dataset, margin: float) -> Decision:
     published=AGAINST_NOISE,
     protocol=DENOISING,
     unit=UNIT,
-    arms=("denoising", "least-squares"),
+    arms=("denoising",),
 )
 def beats_least_squares(study: xr.Dataset, margin: float) -> Decision:
     """Lower squared error on test images than linear least squares (paired by image)."""

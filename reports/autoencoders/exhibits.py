@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from core import dataset
-from reports import tables
+from reports import tables, words
 from reports.autoencoders import figures
 from reports.autoencoders.claims import PUBLISHED, course, lesson
 from reports.lessons import Exhibit
@@ -23,9 +23,9 @@ def networks_of(study: xr.Dataset, seed: int | None = None) -> list[str]:
     """List the networks that are trained, at the course's code size and noise; with this seed."""
     if "parameters" not in study:
         return []
-    known = course(study, "parameters").notnull()
-    known = known.any("seed") if seed is None else known.sel(seed=seed)
-    return known["arm"].values[known.values].tolist()
+    counts = course(study, "parameters")
+    known = counts.max("seed") if seed is None else counts.sel(seed=seed)
+    return counts["arm"].values[np.isfinite(known.values)].tolist()
 
 
 def has(study: xr.Dataset, *arms: str) -> bool:
@@ -51,11 +51,16 @@ def networks(study: xr.Dataset) -> Exhibit | None:
     for place, (title, name) in enumerate((("code", "code/size"), ("parameters", "parameters")), 1):
         counts = course(study, name).mean("seed").sel(arm=table["arm"].values)
         table.insert(place, title, counts.values.astype(int))
-    given = f" Denoising is given images with noise {_noise(study)}." * ("denoising" in arms)
+    more = ""
+    if "denoising" in arms:
+        more += f" Denoising is given images with noise {_noise(study)}."
+    if has(study, "original"):
+        board = mean(course(study, "checkerboard").sel(arm="original"))
+        more += f" The originals' index is {words.estimate(board, 'dB')}."
     return Exhibit(
         caption=f"Every network on the test images, {WHOLE}: squared error a pixel, PSNR and "
-        "checkerboard index in dB, SSIM (the first 1,000 images), accuracy of a linear classifier "
-        f"on the code, code units that never fire.{given}",
+        "checkerboard index in dB, SSIM (1,000 images at most), accuracy of a linear classifier "
+        f"on the code, code units that never fire.{more}",
         table=table,
         units={"probe accuracy": "percent", "dead": "percent"},
     )
@@ -68,7 +73,7 @@ def baselines(study: xr.Dataset) -> Exhibit | None:
     bare = [arm for arm in study["arm"].values.tolist() if arm not in others]
     if not bare:
         return None
-    scores = {name: course(study, name).sel(arm=bare) for name in MEASURES}
+    scores = {name: course(study, name).sel(arm=bare) for name in ("mse", "psnr", "ssim")}
     table = tables.arms(scores, bounds=lesson.bounds).drop(columns="seeds")
     for place, (title, name) in enumerate((("noise", "test/noise"), ("code", "code/size")), 1):
         counts = course(study, name).sel(arm=table["arm"].values, seed=0)
@@ -100,17 +105,11 @@ def course_losses(study: xr.Dataset) -> Exhibit | None:
     same = "the published data" if data == lesson.data else "other data than the published"
     n_images = sum(study.attrs["card"]["counts"]["train"])
     return Exhibit(
-        caption=f"Training loss, the mean over an epoch of {n_images:,} images, on {data} ({same}), "
+        caption=f"Training loss, mean over an epoch of {n_images:,} images, on {data} ({same}), "
         "95 % intervals over seeds, beside the course's printed loss divided by 20, one run each "
         "on 60,000 images: it divided by batches of 20 instead of images.",
         table=pd.DataFrame(rows),
     )
-
-
-def _first(study: xr.Dataset, name: str, arm: str) -> np.ndarray:
-    """Return what seed 0 of an arm keeps, without the places that other arms fill."""
-    values = course(study, name).sel(arm=arm, seed=0)
-    return values.dropna(values.dims[-1], how="all").values
 
 
 @lesson.exhibit
@@ -122,8 +121,8 @@ def reconstructions(study: xr.Dataset) -> Exhibit | None:
     shown = {arm: _first(study, "pictures", arm) for arm in arms}
     codes = {arm: _first(study, "codes", arm) for arm in arms}
     return Exhibit(
-        caption="Test images, and of each network, seed 0, the code (each on its own scale, as a "
-        "square) and the reconstruction.",
+        caption="Test images, and of each network, seed 0, the reconstruction and the code (each "
+        "on its own scale, as a square).",
         table=_listed(study, arms),
         figure=partial(figures.pictures, _first(study, "pictures", "original"), shown, codes),
     )
@@ -190,7 +189,9 @@ def codes(study: xr.Dataset) -> Exhibit | None:
     for arm in arms:
         places = course(study, "plane").sel(arm=arm, seed=0).values
         truth = [classes[label] for label in labels]
-        parts.append(pd.DataFrame({"arm": arm, "x": places[:, 0], "y": places[:, 1], "class": truth}))
+        parts.append(
+            pd.DataFrame({"arm": arm, "x": places[:, 0], "y": places[:, 1], "class": truth})
+        )
     frame = pd.concat(parts, ignore_index=True)
     return Exhibit(
         caption="Codes of test images in the plane of their two largest principal components, "
@@ -234,8 +235,8 @@ def noise_levels(study: xr.Dataset) -> Exhibit | None:
     rows.sort(key=lambda row: (row["place"], row["tested"]))
     frame = pd.DataFrame(rows).drop(columns="place")
     return Exhibit(
-        caption="PSNR in dB by the noise trained on (down) and tested on (across), the first 1,000 "
-        f"images, {WHOLE} in the table; last row: linear least squares, fitted anew at each level "
+        caption="PSNR in dB by the noise trained on (down) and tested on (across), 1,000 images at "
+        f"most, {WHOLE} in the table; last row: linear least squares, fitted anew at each level "
         "of the test.",
         table=frame,
         figure=partial(figures.levels, frame),

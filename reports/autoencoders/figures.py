@@ -26,16 +26,14 @@ COLOURS = {
 }
 
 
-def rows(images: Mapping[str, NDArray[np.generic]], left: float = 1.5) -> Figure:
+def rows(images: Mapping[str, NDArray[np.generic]]) -> Figure:
     """Draw rows of images, a name to the left of each. images: name -> (n, C, H, W) in [0, 1]."""
     n = len(next(iter(images.values())))
     figure, axes = plt.subplots(
-        len(images), n, figsize=(n + left, len(images)), squeeze=False, layout="constrained"
+        len(images), n, figsize=(n + 1.5, len(images)), squeeze=False, layout="constrained"
     )
-    for line, (name, each) in zip(axes, images.items(), strict=True):
-        for axis, image in zip(line, each, strict=True):
-            _image(axis, image)
-        line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+    for line, (name, row) in zip(axes, images.items(), strict=True):
+        _row(list(line), name, row)
     return figure
 
 
@@ -44,12 +42,29 @@ def pictures(
     reconstructions: Mapping[str, NDArray[np.generic]],
     codes: Mapping[str, NDArray[np.generic]],
 ) -> Figure:
-    """Draw originals, and for every network its codes (n, size) above its reconstructions."""
-    lines: dict[str, NDArray[np.generic]] = {"original": originals}
-    for arm, images in reconstructions.items():
-        lines[f"{arm}: code"] = np.stack([_square(code) for code in codes[arm][: len(images)]])
-        lines[arm] = images
-    return rows(lines, 2.0)
+    """Draw 5 originals, and for every network its reconstructions beside its codes (n, size)."""
+    n, lines = min(5, len(originals)), len(reconstructions) + 1
+    figure, axes = plt.subplots(
+        lines, 2 * n, figsize=(2 * n + 1.5, lines), squeeze=False, layout="constrained"
+    )
+    _row(list(axes[0, :n]), "original", originals[:n])
+    for axis in axes[0, n:]:
+        axis.set_axis_off()
+    for line, (arm, images) in zip(axes[1:], reconstructions.items(), strict=True):
+        _row(list(line[:n]), arm, images[:n])
+        _row(list(line[n:]), "", np.stack([_square(code) for code in codes[arm][:n]]))
+    axes[0, n].set_title("codes", fontsize=9, loc="left", y=0)
+    return figure
+
+
+def _row(axes: list[Axes], name: str, images: NDArray[np.generic]) -> None:
+    for axis, image in zip(axes, images, strict=True):
+        shown = image.transpose(1, 2, 0) if image.shape[0] == 3 else image.mean(0)
+        axis.imshow(shown.astype(np.float32), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        axis.set_xticks([])
+        axis.set_yticks([])
+        axis.grid(visible=False)
+    axes[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
 
 
 def _square(code: NDArray[np.generic]) -> NDArray[np.float64]:
@@ -58,14 +73,6 @@ def _square(code: NDArray[np.generic]) -> NDArray[np.float64]:
     flat = np.zeros(side * side)
     flat[: len(code)] = code.astype(np.float64) / max(float(code.max()), 1e-9)
     return flat.reshape(1, side, side)
-
-
-def _image(axis: Axes, image: NDArray[np.generic]) -> None:
-    shown = image.transpose(1, 2, 0) if image.shape[0] == 3 else image.mean(0)
-    axis.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    axis.set_xticks([])
-    axis.set_yticks([])
-    axis.grid(visible=False)
 
 
 def spectra(frame: pd.DataFrame) -> Figure:
