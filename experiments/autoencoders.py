@@ -8,8 +8,9 @@ Source:   the course's autoencoder lesson; of each measure, core/evaluation/imag
 """
 
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,14 +32,13 @@ from core.config import (
 )
 from core.data.config import DataConfig
 from core.errors import UserError
-from reports.autoencoders import COURSE_NOISE
 
 if TYPE_CHECKING:
     from core.data.images import Splits
     from core.device import Device
     from core.models.autoencoders import Autoencoder
-    from core.results import Result, Trial
-    from core.study import Study
+    from core.study import Job
+    from core.trials import Record, Trial
 
 ARMS = (
     "linear",
@@ -51,6 +51,9 @@ ARMS = (
     "denoising",
     "clean",
 )
+DEEP = ("denoising", "clean")  # one network, trained with noise and without
+COURSE_NOISE = 0.5  # standard deviation of what the lesson's denoising network is trained to undo
+TOGETHER = 16  # seeds of a network that train as one program
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +71,10 @@ class Config:
     channels: tuple[Annotated[int, Interval(ge=1, le=256)], ...] = (1, 8)
     """further widths of the convolutional code, beside the lesson's 4; linear ones of equal size"""
     epochs: Settled[Steps] = None
-    """passes over the training data (default: the course's 30, 20 for the denoising network; 15
-    below 10,000 images)"""
+    """passes over the training data (default: the course's 30; 15 below 10,000 images)"""
+    denoising_epochs: Settled[Steps] = None
+    """the same for denoising and clean (default: --epochs if given, else the course's 20; 15 below
+    10,000 images)"""
     batch_size: Steps = 20
     """images a step"""
     lr: Settled[Positive] = None
@@ -88,19 +93,21 @@ class Config:
         distinct = len({4, *self.channels}) == len(self.channels) + 1
         check("channels", widths, distinct, "numbers that are not 4, each once,")
 
-    def settle(self, arm: str, n: int) -> TrainConfig:
-        """Return how to train an arm on `n` images."""
+    def settled(self, n: int) -> "Config":
+        """Return the config with epochs and learning rate settled for `n` training images."""
         small = n < 10_000
-        return TrainConfig(
-            epochs=self.epochs if self.epochs is not None else 15 if small else _epochs(arm),
-            batch_size=self.batch_size,
-            lr=self.lr if self.lr is not None else 5e-3 if small else 1e-3,
+        return replace(
+            self,
+            epochs=self.epochs or (15 if small else 30),
+            denoising_epochs=self.denoising_epochs or self.epochs or (15 if small else 20),
+            lr=self.lr or (5e-3 if small else 1e-3),
         )
 
-
-def _epochs(arm: str) -> int:
-    """Return the course's epochs; its linear network's 20 lie on the way to 30."""
-    return 20 if arm in ("denoising", "clean") else 30
+    def training(self, arm: str) -> TrainConfig:
+        """Return how to train an arm."""
+        epochs = self.denoising_epochs if arm in DEEP else self.epochs
+        lr = 1e-3 if self.lr is None else self.lr
+        return TrainConfig(epochs=epochs, batch_size=self.batch_size, lr=lr)
 
 
 SMOKE = Config(
@@ -115,15 +122,14 @@ SMOKE = Config(
 
 
 def main(config: Config) -> None:
-    """Run the study: train what is missing, judge the claims, log tables and figures."""
+    """Train what is missing, keep it, publish what is known."""
     from core.data.images import OnDisk
+    from core.data.shared import shared
     from core.data.sources import load
     from core.device import pick
+    from core.measures.reconstructions import BASELINES, coords
     from core.study import Study
-    from reports.autoencoders.baselines import baselines
-    from reports.autoencoders.exhibits import exhibits
-    from reports.autoencoders.findings import findings, summary
-    from reports.verdicts import judge
+    from reports.publish import publish
 
     device = pick(config.device)
     splits = load(config.data)
@@ -132,90 +138,93 @@ def main(config: Config) -> None:
             f"--memory {config.data.memory}: the images do not fit, and PCA needs them in memory; "
             "a smaller --size or more --memory is wanted"
         )
-    groups = list(grid(config))
-    for first, *_ in groups:  # images that are too small fail before anything trains
-        build(first, splits)
+    config = config.settled(len(splits.train))
+    for trial in grid(config):  # images that are too small fail before anything trains
+        if trial.seed == 0 and trial.arm in ARMS:
+            build(trial, splits)
     print(f"device: {device}\ndata: {splits.card}")
+    order = {"arm": (*ARMS, *BASELINES), "variant": ("course",)}
     with Study(
-        "autoencoders", asdict(config), splits.card, str(device), Path(__file__), "network"
+        "autoencoders",
+        asdict(config),
+        splits.card,
+        script=__file__,
+        device=device.kind,
+        arm="network",
+        selection=("arms", "seeds", "noise", "channels"),
+        shared=shared(splits, order, coords(splits)),
     ) as study:
-        for group in study.missing(groups):
-            study.finish(group, train(study, group, splits, config, device))
-        # In the order of the grid, whatever was resumed: arms are paired by position.
-        results = {trial: study.results[trial] for group in groups for trial in group}
-        bare = baselines(splits, results)
-        study.conclude(
-            exhibits(results, bare, splits),
-            judge(findings(results, bare, splits.card), splits.card.name),
-            summary(results, splits.card),
-            columns=("test/mse", "test/psnr", "test/ssim", "test/checkerboard", "train/loss"),
-        )
+        job = partial(train, config, splits, device)
+        # A program: the seeds of one network, or all that needs no network.
+        study.run(grid(config), job, lambda t: t.arm in ARMS and (t.arm, t.factors), TOGETHER)
+    publish(study.store, study.key)
 
 
-def grid(config: Config) -> Iterator[list["Trial"]]:
-    """Yield the seeds of each network: the arms, the other code sizes, the other noise levels."""
-    from core.results import Trial
+def grid(config: Config) -> "Iterator[Trial]":
+    """Yield what needs no network, the networks, their other code sizes and noise levels."""
+    from core.measures.reconstructions import BASELINES
+    from core.trials import Trial
 
-    networks: list[tuple[str, tuple[tuple[str, str | int | float], ...]]]
-    networks = [(arm, ()) for arm in config.arms]
-    for arm in ("transposed", "linear-code"):
-        if arm in config.arms:
-            networks += [(arm, (("channels", width),)) for width in config.channels]
-    if "denoising" in config.arms:
-        networks += [("denoising", (("noise", level),)) for level in config.noise]
-    for arm, params in networks:
-        yield [Trial(arm, seed, params) for seed in range(config.seeds)]
+    widths = ["course", *(f"channels {width}" for width in config.channels)]
+    levels = ["course", *(f"noise {level}" for level in config.noise)]
+    variants = {"transposed": widths, "linear-code": widths, "pca": widths, "denoising": levels}
+    deep = bool(set(DEEP) & set(config.arms))
+    bare = [name for name, noisy in BASELINES.items() if deep or not (noisy or name == "pca-deep")]
+    for arm in (*bare, *config.arms):
+        for variant in variants.get(arm, ["course"]):
+            for seed in range(config.seeds if arm in config.arms else 1):
+                yield Trial(arm, seed, (("variant", variant),))
+
+
+def varied(trial: "Trial", what: str) -> float | None:
+    """Return the `channels` or the `noise` of a trial that differs in it from the course's."""
+    name, _, value = str(trial.levels["variant"]).partition(" ")
+    return float(value) if name == what else None
 
 
 def build(trial: "Trial", splits: "Splits") -> "Autoencoder":
     """Build the network of a trial with its initial weights."""
-    from core.models.autoencoders import NETWORKS, linear, transposed
+    from core.models.autoencoders import NETWORKS
     from core.models.initialisation import initialise
 
-    shape, own = splits.train.shape, dict(trial.params)
-    if "channels" in own:
-        model = transposed(shape, channels=int(own["channels"]))
-        if trial.arm == "linear-code":
-            model = linear(shape, model.code_size(shape))
-    else:
-        model = NETWORKS[trial.arm](shape)
-    return initialise(model, "default", trial.seed)
+    width = varied(trial, "channels")
+    channels = {} if width is None else {"channels": int(width)}
+    return initialise(NETWORKS[trial.arm](splits.train.shape, **channels), "default", trial.seed)
 
 
-def noise_of(trial: "Trial") -> float:
-    """Return the noise that a trial's network learns to undo, 0 for the plain autoencoders."""
-    return float(dict(trial.params).get("noise", COURSE_NOISE)) if trial.arm == "denoising" else 0.0
+def components(trial: "Trial", splits: "Splits") -> int:
+    """Return how many principal components a baseline has: the numbers in its rival's code."""
+    rivals = {"pca": "transposed", "pca-linear": "linear", "pca-deep": "denoising"}
+    if trial.arm not in rivals:
+        return 0
+    return build(replace(trial, arm=rivals[trial.arm]), splits).code_size(splits.train.shape)
 
 
-def train(
-    study: "Study", group: "Sequence[Trial]", splits: "Splits", config: Config, device: "Device"
-) -> "list[Result]":
-    """Train the seeds of one network and measure them on the test images."""
+def train(config: Config, splits: "Splits", device: "Device", job: "Job") -> "list[Record]":
+    """Train the seeds of one network, or fit baselines, and measure them on the test images."""
+    from core.measures import reconstructions
+    from core.measures.autoencoders import measure
     from core.training.objective import reconstruction
     from core.training.seeds import fit_seeds
-    from reports.autoencoders.measures import LEVELS, measure
 
-    models, seeds = [build(trial, splits) for trial in group], [trial.seed for trial in group]
-    settings = config.settle(group[0].arm, len(splits.train))
-    noise, held = noise_of(group[0]), splits.to(device.torch)
-    objective, epochs = reconstruction(noise), []
+    first = job.trials[0]
+    if first.arm not in ARMS:
+        bare = [(trial.arm, components(trial, splits)) for trial in job.trials]
+        return reconstructions.measure(bare, splits, COURSE_NOISE)
+    models, seeds = [build(t, splits) for t in job.trials], [t.seed for t in job.trials]
+    settings, held = config.training(first.arm), splits.to(device.torch)
+    noise = (varied(first, "noise") or COURSE_NOISE) if first.arm == "denoising" else 0.0
     try:
         for epoch in fit_seeds(
             models, seeds, held.train, held.val, settings, device,
-            study.checkpoint(group), objective,
+            job.checkpoint, reconstruction(noise),
         ):  # fmt: skip
-            study.epoch(group, epoch)
-            epochs.append(epoch)
+            job.epoch(epoch)
     except FloatingPointError as error:
         raise UserError(
-            f"--lr {settings.lr}: {group[0].arm}: {error}; a lower rate is wanted"
+            f"--lr {settings.lr}: {first.arm}: {error}; a lower rate is wanted"
         ) from error
-    curves = [[epoch.metrics["train/loss"][i, 0] for epoch in epochs] for i in range(len(models))]
-    levels = LEVELS if group[0].arm in ("denoising", "clean") else ()
-    return [
-        measure(model, splits, noise, curve, levels)
-        for model, curve in zip(models, curves, strict=True)
-    ]
+    return [measure(model, splits, noise, denoises=first.arm in DEEP) for model in models]
 
 
 if __name__ == "__main__":

@@ -18,7 +18,14 @@ COMMON = ("source", "data", "protocol", "study", "options", "seeds")
 """what the claims of a lesson share unless they say otherwise"""
 NO_DATA = "none"
 """in place of a data set: the claim was published without numbers from any"""
-PACKAGES = ("initialisation", "transfer", "faces", "detectors", "app")
+PACKAGES = (
+    "initialisation",
+    "autoencoders",
+    "transfer",
+    "faces",
+    "detectors",
+    "app",
+)
 """packages of `reports`, one an experiment, in the order of the course; each has a module `claims`,
 where its `lesson` is, and a module `exhibits`"""
 
@@ -121,6 +128,8 @@ class Lesson:
     """metrics that the MLflow page shows, the first one sorts"""
     scores: Mapping[str, str] = field(default_factory=dict)
     """metric -> the array whose mean over images it is"""
+    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """array -> the range of its values, to which intervals are clipped; of hits it is known"""
     claims: dict[str, Claim] = field(default_factory=dict)
     exhibits: dict[str, Drawn] = field(default_factory=dict)
 

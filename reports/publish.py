@@ -127,8 +127,9 @@ def _numbers(
     arm = trials.sel(levels)
     for name, values in arm.data_vars.items():
         if values.dims == ("seed",) and np.isfinite(values).any():
-            scores = arm[lesson.scores[str(name)]] if name in lesson.scores else None
-            found = mean(scores) if scores is not None else finite_mean(values)
+            scores = lesson.scores.get(str(name))
+            bounds = lesson.bounds.get(scores or "")
+            found = mean(arm[scores], bounds) if scores else finite_mean(values)
             yield from _summary(str(name), found, float(values.mean()))
         elif values.dims == ("seed", "epoch"):
             for epoch, value in enumerate(values.mean("seed").values, 1):

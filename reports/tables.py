@@ -20,32 +20,38 @@ def columns(name: str, estimate: Estimate | None) -> dict[str, float]:
 
 
 def arms(
-    scores: Mapping[str, xr.DataArray], metrics: Mapping[str, xr.DataArray] | None = None
+    scores: Mapping[str, xr.DataArray],
+    metrics: Mapping[str, xr.DataArray] | None = None,
+    bounds: Mapping[str, tuple[float, float]] | None = None,
 ) -> pd.DataFrame:
     """Summarise every arm: arm, each score and metric with its interval, seeds, images.
 
-    scores: column -> (arm, seed, image). metrics: column -> (arm, seed), at least 0; the mean is
-    over the seeds whose value is finite.
+    scores: column -> (arm, seed, image). metrics: column -> (arm, seed); the mean is over the
+    seeds whose value is finite. bounds: column -> its range.
     """
-    first = next(iter(scores.values()))
+    first, ranges = next(iter(scores.values())), bounds or {}
     rows = []
     for arm, table in by_arm(first):
         shown = dataset.table(table)
         row: dict[str, Any] = {"arm": arm}
         for name, values in scores.items():
-            row |= columns(name, mean(values.sel(arm=arm)))
+            row |= columns(name, mean(values.sel(arm=arm), ranges.get(name)))
         for name, values in (metrics or {}).items():
-            row |= columns(name, finite_mean(values.sel(arm=arm)))
+            row |= columns(name, finite_mean(values.sel(arm=arm), ranges.get(name)))
         rows.append({**row, "seeds": shown.sizes["seed"], "images": shown.shape[1]})
     return pd.DataFrame(rows)
 
 
-def finite_mean(values: xr.DataArray) -> Estimate | None:
-    """Estimate the mean of a metric over the seeds where it is finite, if 2 or more are."""
+def finite_mean(values: xr.DataArray, bounds: tuple[float, float] | None = None) -> Estimate | None:
+    """Estimate the mean of a metric over the seeds where it is finite, if 2 or more are.
+
+    bounds: its range; left out, at least 0 where no value is below.
+    """
     finite = values.where(np.isfinite(values)).dropna("seed")
     if finite.sizes["seed"] < 2:
         return None
-    return mean(finite, bounds=(0, np.inf) if bool((finite >= 0).all()) else None)
+    positive = (0, np.inf) if bool((finite >= 0).all()) else None
+    return mean(finite, bounds=bounds or positive)
 
 
 def seeds(values: xr.DataArray, name: str) -> pd.DataFrame:

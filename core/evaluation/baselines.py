@@ -17,8 +17,8 @@ from torch import Tensor
 class Principal:
     """The principal components of a training set: the best linear code of any size."""
 
-    mean: NDArray[np.float32]
-    components: NDArray[np.float32]
+    mean: NDArray[np.float64]
+    components: NDArray[np.float64]
     """(components, pixels), the largest first"""
 
     @classmethod
@@ -26,15 +26,17 @@ class Principal:
         """Fit up to `most` components, fewer where there are not as many images or pixels."""
         from sklearn.decomposition import PCA
 
-        flat = images.flatten(1).numpy()
+        # In float64: of nearly equal images a covariance in float32 is rounding.
+        flat = images.flatten(1).double().numpy()
         found = PCA(min(most, *flat.shape), random_state=0).fit(flat)
-        return cls(found.mean_.astype(np.float32), found.components_.astype(np.float32))
+        return cls(found.mean_, found.components_)
 
     def project(self, images: Tensor, size: int) -> Tensor:
         """Reconstruct images from the first `size` components; 0 gives the mean image."""
         axes = self.components[:size]
-        codes = (images.flatten(1).numpy() - self.mean) @ axes.T
-        return torch.from_numpy(codes @ axes + self.mean).view(images.shape).clamp_(0, 1)
+        codes = (images.flatten(1).double().numpy() - self.mean) @ axes.T
+        found = torch.from_numpy(codes @ axes + self.mean).float()
+        return found.view(images.shape).clamp_(0, 1)
 
 
 def least_squares(noisy: Tensor, clean: Tensor) -> Callable[[Tensor], Tensor]:
@@ -50,7 +52,7 @@ def least_squares(noisy: Tensor, clean: Tensor) -> Callable[[Tensor], Tensor]:
     model = Ridge(alpha=1e-3, solver="cholesky").fit(x, y)
 
     def denoise(images: Tensor) -> Tensor:
-        flat = model.predict(images.flatten(1).numpy()).astype(np.float32)
+        flat = model.predict(images.flatten(1).double().numpy()).astype(np.float32)
         return torch.from_numpy(flat).view(images.shape).clamp_(0, 1)
 
     return denoise

@@ -153,8 +153,8 @@ def _fit(kernel: int, side: int) -> tuple[int, int]:
     return (0, 0) if side % 2 else (1, 1)
 
 
-def _linear_code(shape: Sequence[int]) -> Autoencoder:
-    return linear(shape, transposed(shape).code_size(shape))
+def _linear_code(shape: Sequence[int], channels: int = 4) -> Autoencoder:
+    return linear(shape, transposed(shape, channels).code_size(shape))
 
 
 def _wide(shape: Sequence[int]) -> Autoencoder:
@@ -175,7 +175,7 @@ def _kernel_3(shape: Sequence[int]) -> Autoencoder:
     return transposed(shape, kernel=3)
 
 
-NETWORKS: dict[str, Callable[[Sequence[int]], Autoencoder]] = {
+NETWORKS: dict[str, Callable[..., Autoencoder]] = {
     "linear": linear,
     "linear-code": _linear_code,  # the convolutional network's code size
     "transposed": transposed,
@@ -186,4 +186,5 @@ NETWORKS: dict[str, Callable[[Sequence[int]], Autoencoder]] = {
     "denoising": denoising,
     "clean": denoising,  # the same network, trained without noise
 }
-"""arm -> builder from an image's shape; the lesson's four, and rivals that make them comparable"""
+"""arm -> builder from an image's shape; the lesson's four, and rivals that make them comparable.
+Those of `transposed` and `linear-code` also take the `channels` of the convolutional code"""

@@ -1,213 +1,255 @@
-"""Tables of the study of autoencoders, and the figures that show them."""
+"""Tables and figures of the study of autoencoders."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import pandas as pd
-from core.results import Exhibit
+import xarray as xr
 from numpy.typing import NDArray
-from sklearn.decomposition import PCA
 
-from core.data.images import Splits
-from core.evaluation.intervals import mean
-from reports import tables
-from reports.autoencoders import COURSE_NOISE, figures
-from reports.autoencoders.baselines import Baselines
-from reports.autoencoders.findings import plain
-from reports.autoencoders.measures import LEVELS
-from reports.tables import Results
+from core import dataset
+from reports import tables, words
+from reports.autoencoders import figures
+from reports.autoencoders.claims import PUBLISHED, course, lesson
+from reports.lessons import Exhibit
+from reports.scores import mean
 
-PUBLISHED = {  # arm -> epoch -> the course's training loss / 20
-    "linear": {1: 0.03181, 20: 0.01178},
-    "transposed": {1: 0.02734, 20: 0.00869, 30: 0.00826},
-    "upsampling": {1: 0.01616, 20: 0.00541, 30: 0.00520},
-    "denoising": {1: 0.04888, 20: 0.02611},
-}
 MEASURES = ("mse", "psnr", "ssim", "checkerboard")
-PERCENT = {"probe accuracy": "percent", "dead": "percent"}
 WHOLE = "95 % intervals over seeds and images"
 
 
-def exhibits(results: Results, bare: Baselines, splits: Splits) -> list[Exhibit]:
-    """Draw the study's tables and figures, as far as its arms allow."""
-    base = plain(results)
-    found = [
-        _networks(base),
-        _baselines(bare),
-        _course(base, splits.card.name),
-        _pictures(base, bare),
-        _spectra(base, bare),
-        _codes(base, splits),
-    ]
-    if {"transposed", "linear-code"} <= {trial.arm for trial in base}:
-        found.append(_rates(results, bare))
-    if "denoising" in {trial.arm for trial in base}:
-        found += [_denoised(base, bare), _levels(results, bare)]
-    return found
+def networks_of(study: xr.Dataset, seed: int | None = None) -> list[str]:
+    """List the networks that are trained, at the course's code size and noise; with this seed."""
+    if "parameters" not in study:
+        return []
+    counts = course(study, "parameters")
+    known = counts.max("seed") if seed is None else counts.sel(seed=seed)
+    return counts["arm"].values[np.isfinite(known.values)].tolist()
 
 
-def _networks(base: Results) -> Exhibit:
-    arrays = {name: tables.scores(base, name) for name in (*MEASURES, "correct")}
-    facts = {name: tables.metric(base, name) for name in ("code/size", "parameters", "code/dead")}
-    rows = []
-    for arm in arrays["mse"]:
-        row: dict[str, object] = {
-            "network": arm,
-            "code": int(facts["code/size"][arm][0]),
-            "parameters": int(facts["parameters"][arm][0]),
-        }
-        for name in MEASURES:
-            row |= tables.columns(name, mean(arrays[name][arm]))
-        row |= tables.columns("probe accuracy", mean(arrays["correct"][arm]))
-        row |= tables.columns("dead", mean(facts["code/dead"][arm][:, None], bounds=(0, 1)))
-        rows.append(row | {"seeds": len(arrays["mse"][arm]), "images": arrays["mse"][arm].shape[1]})
-    caption = (
-        f"Every network on the test images, {WHOLE}: squared error a pixel, PSNR and checkerboard "
-        "index in dB, SSIM (the first 1,000 images), accuracy of a linear classifier on the code, "
-        f"code units that never fire. Denoising is given images with noise {COURSE_NOISE:g}."
+def has(study: xr.Dataset, *arms: str) -> bool:
+    """Tell whether the study has these arms."""
+    return set(arms) <= set(study["arm"].values.tolist())
+
+
+def _noise(study: xr.Dataset) -> str:
+    """Return the noise that the lesson's denoising network undoes, as a number in words."""
+    return f"{float(course(study, 'test/noise').sel(arm='denoising').mean()):g}"
+
+
+@lesson.exhibit
+def networks(study: xr.Dataset) -> Exhibit | None:
+    """Return what was measured of every network."""
+    arms = networks_of(study)
+    if not arms:
+        return None
+    scores = {name: course(study, name).sel(arm=arms) for name in MEASURES}
+    scores["probe accuracy"] = course(study, "correct").sel(arm=arms)
+    dead = {"dead": course(study, "code/dead").sel(arm=arms)}
+    table = tables.arms(scores, dead, {**lesson.bounds, "dead": (0, 1)})
+    for place, (title, name) in enumerate((("code", "code/size"), ("parameters", "parameters")), 1):
+        counts = course(study, name).mean("seed").sel(arm=table["arm"].values)
+        table.insert(place, title, counts.values.astype(int))
+    more = ""
+    if "denoising" in arms:
+        more += f" Denoising is given images with noise {_noise(study)}."
+    if has(study, "original"):
+        board = mean(course(study, "checkerboard").sel(arm="original"))
+        more += f" The originals' index is {words.estimate(board, 'dB')}."
+    return Exhibit(
+        caption=f"Every network on the test images, {WHOLE}: squared error a pixel, PSNR and "
+        "checkerboard index in dB, SSIM (1,000 images at most), accuracy of a linear classifier "
+        f"on the code, code units that never fire.{more}",
+        table=table,
+        units={"probe accuracy": "percent", "dead": "percent"},
     )
-    return Exhibit("networks", caption, pd.DataFrame(rows), units=PERCENT)
 
 
-def _baselines(bare: Baselines) -> Exhibit:
-    rows = []
-    for task, group in (("clean", bare.plain), (f"noise {COURSE_NOISE:g}", bare.denoised)):
-        for name, quality in group.items():
-            row: dict[str, object] = {"task": task, "baseline": name}
-            for measure in MEASURES:
-                row |= tables.columns(measure, mean(quality[measure][None]))
-            rows.append(row | {"images": len(quality["mse"])})
-    caption = (
-        "What needs no network, fitted on the training images alone, on the same test images; "
-        f"95 % intervals over images. PCA against noise has {bare.components} components."
+@lesson.exhibit
+def baselines(study: xr.Dataset) -> Exhibit | None:
+    """Return what needs no network, on the same images and noise."""
+    others = (*networks_of(study), "original")
+    bare = [arm for arm in study["arm"].values.tolist() if arm not in others]
+    if not bare:
+        return None
+    scores = {name: course(study, name).sel(arm=bare) for name in ("mse", "psnr", "ssim")}
+    table = tables.arms(scores, bounds=lesson.bounds).drop(columns="seeds")
+    for place, (title, name) in enumerate((("noise", "test/noise"), ("code", "code/size")), 1):
+        counts = course(study, name).sel(arm=table["arm"].values, seed=0)
+        table.insert(place, title, counts.values)
+    return Exhibit(
+        caption="What needs no network, fitted on the training images alone, on the same test "
+        "images and noise; 95 % intervals over images. A code is the number of principal "
+        "components: as many as the code of the linear network has numbers (pca-linear), of the "
+        "convolutional ones (pca), of the one that denoises (pca-deep), or what is best on noisy "
+        "validation images (pca-noise).",
+        table=table,
     )
-    return Exhibit("baselines", caption, pd.DataFrame(rows))
 
 
-def _course(base: Results, data: str) -> Exhibit:
-    curves, rows = tables.scores(base, "curve"), []
-    for arm, table in curves.items():
-        known, last = PUBLISHED.get(arm, {}), table.shape[1]
-        for epoch in sorted({*known, last}):
-            if epoch <= last:
-                ours = tables.columns("ours", mean(table[:, epoch - 1 : epoch]))
-                row = {"network": arm, "epoch": epoch, **ours, "seeds": len(table)}
-                rows.append(row | {"published on MNIST": known.get(epoch, np.nan)})
-    same = "the published data" if data == "mnist" else "other data than the published"
-    caption = (
-        f"Training loss, the mean over an epoch, on {data} ({same}), 95 % intervals over seeds, "
-        "beside the course's printed loss divided by 20, one run each."
+@lesson.exhibit
+def course_losses(study: xr.Dataset) -> Exhibit | None:
+    """Return training losses beside the printed ones."""
+    if not networks_of(study):
+        return None
+    rows, data = [], study.attrs["card"]["name"]
+    for arm in networks_of(study):
+        losses = course(study, "train/loss").sel(arm=arm).dropna("seed", how="all")
+        curve, known = losses.dropna("epoch"), PUBLISHED.get(arm, {})
+        last = int(curve["epoch"].max())
+        for epoch in sorted({*(e for e in known if e <= last), last}):
+            ours = tables.columns("ours", tables.finite_mean(curve.sel(epoch=epoch)))
+            row = {"arm": arm, "epoch": epoch, **ours, "seeds": curve.sizes["seed"]}
+            rows.append(row | {"published on MNIST": known.get(epoch, np.nan)})
+    same = "the published data" if data == lesson.data else "other data than the published"
+    n_images = sum(study.attrs["card"]["counts"]["train"])
+    return Exhibit(
+        caption=f"Training loss, mean over an epoch of {n_images:,} images, on {data} ({same}), "
+        "95 % intervals over seeds, beside the course's printed loss divided by 20, one run each "
+        "on 60,000 images: it divided by batches of 20 instead of images.",
+        table=pd.DataFrame(rows),
     )
-    return Exhibit("course-losses", caption, pd.DataFrame(rows))
 
 
-def _first(base: Results, name: str) -> dict[str, NDArray[np.generic]]:
-    """Return an array of every arm's first seed."""
-    return {arm: table[0] for arm, table in tables.scores(base, name).items()}
-
-
-def _pictures(base: Results, bare: Baselines) -> Exhibit:
-    shown, codes = _first(base, "shown"), _first(base, "codes")
-    plain_ = {arm: images for arm, images in shown.items() if arm != "denoising"}
-    errors = _first(base, "mse")
-    frame = _listed({arm: errors[arm] for arm in plain_}, len(bare.shown["original"]))
-    figure = figures.pictures(bare.shown["original"], plain_, {a: codes[a] for a in plain_})
-    caption = (
-        "Test images, and of each network, seed 0, the code (each on its own scale, as a square) "
-        "and the reconstruction."
+@lesson.exhibit
+def reconstructions(study: xr.Dataset) -> Exhibit | None:
+    """Return the first test images, their codes and what became of them."""
+    arms = [arm for arm in networks_of(study, seed=0) if arm != "denoising"]
+    if not arms or not has(study, "original"):
+        return None
+    shown = {arm: _first(study, "pictures", arm) for arm in arms}
+    codes = {arm: _first(study, "codes", arm) for arm in arms}
+    return Exhibit(
+        caption="Test images, and of each network, seed 0, the reconstruction and the code (each "
+        "on its own scale, as a square).",
+        table=_listed(study, arms),
+        figure=partial(figures.pictures, _first(study, "pictures", "original"), shown, codes),
     )
-    return Exhibit("reconstructions", caption, frame, figure)
 
 
-def _denoised(base: Results, bare: Baselines) -> Exhibit:
-    own, n = _first(base, "shown")["denoising"], len(bare.shown["original"])
-    rows = {**bare.shown, "denoising": own}
-    errors = {name: bare.denoised[name]["mse"] for name in ("noisy", "least squares")}
-    frame = _listed({**errors, "denoising": _first(base, "mse")["denoising"]}, n)
-    caption = (
-        f"Test images with noise {COURSE_NOISE:g}, undone by a line and by the network, seed 0."
+@lesson.exhibit
+def denoised(study: xr.Dataset) -> Exhibit | None:
+    """Return noisy images and what a line and the network make of them."""
+    arms = ["original", "noisy", "least-squares", "denoising"]
+    if not has(study, *arms) or "denoising" not in networks_of(study, seed=0):
+        return None
+    return Exhibit(
+        caption=f"Test images with noise {_noise(study)}, undone by a line and by the network, "
+        "seed 0.",
+        table=_listed(study, arms[1:]),
+        figure=partial(figures.rows, {arm: _first(study, "pictures", arm) for arm in arms}),
     )
-    return Exhibit("denoised", caption, frame, figures.rows(rows))
 
 
-def _listed(errors: Mapping[str, NDArray[np.generic]], n: int) -> pd.DataFrame:
-    rows = [(arm, i, float(values[i])) for arm, values in errors.items() for i in range(n)]
-    return pd.DataFrame(rows, columns=["network", "image", "squared error"])
+def _first(study: xr.Dataset, name: str, arm: str) -> NDArray[np.generic]:
+    """Return what seed 0 of an arm keeps, without the places that only other arms fill."""
+    values = course(study, name).sel(arm=arm, seed=0)
+    return values.dropna(values.dims[-1], how="all").values
 
 
-def _spectra(base: Results, bare: Baselines) -> Exhibit:
-    arms = {a: s.mean(0) for a, s in tables.scores(base, "spectrum").items()
-            if a.startswith(("transposed", "upsampling"))}  # fmt: skip
-    rows = []
-    for name, power in {"originals": bare.originals["spectrum"], **arms}.items():
-        side = power.shape[1]
-        for step in range(1, side // 2 + 1):
-            rows.append((name, step / side, float(power[:, step].mean())))
-    frame = pd.DataFrame(rows, columns=["images", "frequency", "power"])
-    caption = (
-        "Power by horizontal frequency in cycles a pixel, mean over test images, rows and seeds. A "
-        "checkerboard is a rise at 0.5, two pixels a cycle."
-    )
-    return Exhibit("spectra", caption, frame, figures.spectra(frame))
+def _listed(study: xr.Dataset, arms: list[str]) -> pd.DataFrame:
+    """List the squared errors of the pictures that are shown: arm, image, squared error."""
+    images = study["shown"].values.tolist()
+    errors = course(study, "mse").sel(seed=0, arm=arms, image=images).transpose("arm", "image")
+    frame = pd.DataFrame(errors.values, arms, images).rename_axis("arm").reset_index()
+    return frame.melt("arm", var_name="image", value_name="squared error")
 
 
-def _rates(results: Results, bare: Baselines) -> Exhibit:
-    found: dict[tuple[str, int], list[NDArray[np.generic]]] = {}
-    for trial, result in results.items():
-        if trial.arm in ("transposed", "linear-code"):
-            arm = {"transposed": "convolutional", "linear-code": "linear"}[trial.arm]
-            size = int(result.metrics["code/size"])
-            found.setdefault((arm, size), []).append(result.arrays["psnr"])
-    for size in sorted({size for _, size in found}):
-        found["PCA", size] = [bare.plain[f"PCA-{size}"]["psnr"]]
+@lesson.exhibit
+def spectra(study: xr.Dataset) -> Exhibit | None:
+    """Return the power of images by frequency."""
+    arms = [a for a in networks_of(study) if a.startswith(("transposed", "upsampling"))]
+    if not has(study, "original"):
+        return None
+    power, width = course(study, "spectrum").mean("seed"), study.attrs["card"]["shape"][-1]
     rows = [
-        {"kind": kind, "code": size, **tables.columns("psnr", mean(np.stack(each))),
-         "seeds": len(each), "images": len(each[0])}
-        for (kind, size), each in sorted(found.items())
-    ]  # fmt: skip
-    frame = pd.DataFrame(rows)
-    caption = f"PSNR in dB by the numbers in the code; {WHOLE}, of PCA over images."
-    return Exhibit("rate-distortion", caption, frame, figures.rates(frame))
-
-
-def _levels(results: Results, bare: Baselines) -> Exhibit:
-    found: dict[float, list[NDArray[np.generic]]] = {}
-    for trial, result in results.items():
-        if trial.arm in ("denoising", "clean"):
-            own = COURSE_NOISE if trial.arm == "denoising" else 0.0
-            level = float(dict(trial.params).get("noise", own))
-            found.setdefault(level, []).append(result.arrays["levels"])
-    named = {f"{level:g}": np.stack(found[level]) for level in sorted(found)}
-    named["least squares"] = bare.levels[None]
-    rows = []
-    for name, table in named.items():
-        for index, level in enumerate(LEVELS):
-            row = {
-                "trained": name,
-                "tested": level,
-                **tables.columns("psnr", mean(table[:, index])),
-            }
-            rows.append(row | {"seeds": len(table), "images": table.shape[2]})
-    frame = pd.DataFrame(rows)
-    caption = (
-        f"PSNR in dB by the noise trained on (down) and tested on (across), {WHOLE} in the table; "
-        "last row: linear least squares, fitted anew at each level of the test."
+        (arm, step / width, float(value))
+        for arm in ("original", *arms)
+        for step, value in enumerate(power.sel(arm=arm).values)
+        if step
+    ]
+    frame = pd.DataFrame(rows, columns=["arm", "frequency", "power"])
+    return Exhibit(
+        caption="Power by horizontal frequency in cycles a pixel, mean over test images, rows and "
+        "seeds. A checkerboard is a rise at 0.5, two pixels a cycle.",
+        table=frame,
+        figure=partial(figures.spectra, frame),
     )
-    return Exhibit("noise-levels", caption, frame, figures.levels(frame))
 
 
-def _codes(base: Results, splits: Splits) -> Exhibit:
-    labels = splits.test.labels.cpu().numpy()
+@lesson.exhibit
+def codes(study: xr.Dataset) -> Exhibit | None:
+    """Return the codes of test images in a plane."""
+    classes, arms = study.attrs["card"]["classes"], networks_of(study, seed=0)
+    if not arms:
+        return None
+    labels = study["label"].sel(image=study["first"].values).values.astype(int)
     parts = []
-    for arm, codes in _first(base, "codes").items():
-        flat = codes.astype(np.float64)
-        places = np.zeros((len(flat), 2))
-        if flat.shape[1] > 1 and flat.std() > 0:
-            places = PCA(2, svd_solver="full").fit_transform(flat)
-        names = [splits.card.classes[label] for label in labels[: len(flat)]]
+    for arm in arms:
+        places = course(study, "plane").sel(arm=arm, seed=0).values
+        truth = [classes[label] for label in labels]
         parts.append(
-            pd.DataFrame({"network": arm, "x": places[:, 0], "y": places[:, 1], "class": names})
+            pd.DataFrame({"arm": arm, "x": places[:, 0], "y": places[:, 1], "class": truth})
         )
     frame = pd.concat(parts, ignore_index=True)
-    caption = "Codes of test images in the plane of their two largest principal components, seed 0."
-    return Exhibit("codes", caption, frame, figures.codes(frame))
+    return Exhibit(
+        caption="Codes of test images in the plane of their two largest principal components, "
+        "seed 0.",
+        table=frame,
+        figure=partial(figures.codes, frame, classes),
+    )
+
+
+@lesson.exhibit
+def rate_distortion(study: xr.Dataset) -> Exhibit | None:
+    """Return PSNR by code size."""
+    kinds = {"transposed": "convolutional", "linear-code": "linear", "pca": "PCA"}
+    if not has(study, *kinds):
+        return None
+    rows = [
+        {"kind": kinds[arm], "code": int(code), **found}
+        for arm in kinds
+        for code, found in _by(study, "psnr", arm, "code/size")
+    ]
+    frame = pd.DataFrame(rows).sort_values(["kind", "code"], ignore_index=True)
+    return Exhibit(
+        caption=f"PSNR in dB by the numbers in the code; {WHOLE}, of PCA over images.",
+        table=frame,
+        figure=partial(figures.rates, frame),
+    )
+
+
+@lesson.exhibit
+def noise_levels(study: xr.Dataset) -> Exhibit | None:
+    """Return PSNR by the noise trained on and tested on."""
+    if not has(study, "denoising", "least-squares"):
+        return None
+    rows = []
+    for arm in ("clean", "denoising", "least-squares"):
+        for level in study["level"].values.tolist() if has(study, arm) else ():
+            for noise, found in _by(study.sel(level=level), "levels", arm, "test/noise"):
+                name = "least squares" if arm == "least-squares" else f"{noise:g}"
+                place = (arm == "least-squares", noise)
+                rows.append({"place": place, "trained": name, "tested": float(level), **found})
+    rows.sort(key=lambda row: (row["place"], row["tested"]))
+    frame = pd.DataFrame(rows).drop(columns="place")
+    return Exhibit(
+        caption="PSNR in dB by the noise trained on (down) and tested on (across), 1,000 images at "
+        f"most, {WHOLE} in the table; last row: linear least squares, fitted anew at each level "
+        "of the test.",
+        table=frame,
+        figure=partial(figures.levels, frame),
+    )
+
+
+def _by(
+    study: xr.Dataset, name: str, arm: str, along: str
+) -> Iterator[tuple[float, dict[str, float]]]:
+    """Yield each variant of an arm that was trained: the value of `along`, and its mean score."""
+    for variant in study["variant"].values.tolist():
+        scores = study[name].sel(arm=arm, variant=variant)
+        if scores["trained"].any():
+            place = float(study[along].sel(arm=arm, variant=variant).max())
+            sizes = dict(zip(("seeds", "images"), dataset.table(scores).shape, strict=True))
+            yield place, {**tables.columns("psnr", mean(scores, lesson.bounds["psnr"])), **sizes}

@@ -13,20 +13,27 @@ from numpy.typing import NDArray
 
 from reports.figures import BLUE, GREY, ORANGE, panels
 
-GREEN = "#009E73"
-COLOURS = {"convolutional": BLUE, "linear": ORANGE, "PCA": GREY}
+COLOURS = {
+    "convolutional": BLUE,
+    "linear": ORANGE,
+    "PCA": GREY,
+    "original": "black",
+    "transposed": ORANGE,
+    "upsampling": BLUE,
+    "transposed-k3": "#009E73",
+    "transposed-decoder": "#CC79A7",
+    "transposed-wide": "#E69F00",
+}
 
 
-def rows(images: Mapping[str, NDArray[np.generic]], left: float = 1.5) -> Figure:
+def rows(images: Mapping[str, NDArray[np.generic]]) -> Figure:
     """Draw rows of images, a name to the left of each. images: name -> (n, C, H, W) in [0, 1]."""
     n = len(next(iter(images.values())))
     figure, axes = plt.subplots(
-        len(images), n, figsize=(n + left, len(images)), squeeze=False, layout="constrained"
+        len(images), n, figsize=(n + 1.5, len(images)), squeeze=False, layout="constrained"
     )
-    for line, (name, each) in zip(axes, images.items(), strict=True):
-        for axis, image in zip(line, each, strict=True):
-            _image(axis, image)
-        line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+    for line, (name, row) in zip(axes, images.items(), strict=True):
+        _row(list(line), name, row)
     return figure
 
 
@@ -35,12 +42,29 @@ def pictures(
     reconstructions: Mapping[str, NDArray[np.generic]],
     codes: Mapping[str, NDArray[np.generic]],
 ) -> Figure:
-    """Draw originals, and for every network its codes (n, size) above its reconstructions."""
-    lines: dict[str, NDArray[np.generic]] = {"original": originals}
-    for arm, images in reconstructions.items():
-        lines[f"{arm}: code"] = np.stack([_square(code) for code in codes[arm][: len(images)]])
-        lines[arm] = images
-    return rows(lines, 2.0)
+    """Draw 5 originals, and for every network its reconstructions beside its codes (n, size)."""
+    n, lines = min(5, len(originals)), len(reconstructions) + 1
+    figure, axes = plt.subplots(
+        lines, 2 * n, figsize=(2 * n + 1.5, lines), squeeze=False, layout="constrained"
+    )
+    _row(list(axes[0, :n]), "original", originals[:n])
+    for axis in axes[0, n:]:
+        axis.set_axis_off()
+    for line, (arm, images) in zip(axes[1:], reconstructions.items(), strict=True):
+        _row(list(line[:n]), arm, images[:n])
+        _row(list(line[n:]), "", np.stack([_square(code) for code in codes[arm][:n]]))
+    axes[0, n].set_title("codes", fontsize=9, loc="left", y=0)
+    return figure
+
+
+def _row(axes: list[Axes], name: str, images: NDArray[np.generic]) -> None:
+    for axis, image in zip(axes, images, strict=True):
+        shown = image.transpose(1, 2, 0) if image.shape[0] == 3 else image.mean(0)
+        axis.imshow(shown.astype(np.float32), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        axis.set_xticks([])
+        axis.set_yticks([])
+        axis.grid(visible=False)
+    axes[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
 
 
 def _square(code: NDArray[np.generic]) -> NDArray[np.float64]:
@@ -51,26 +75,13 @@ def _square(code: NDArray[np.generic]) -> NDArray[np.float64]:
     return flat.reshape(1, side, side)
 
 
-def _image(axis: Axes, image: NDArray[np.generic]) -> None:
-    shown = image.transpose(1, 2, 0) if image.shape[0] == 3 else image.mean(0)
-    axis.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    axis.set_xticks([])
-    axis.set_yticks([])
-    axis.grid(visible=False)
-
-
 def spectra(frame: pd.DataFrame) -> Figure:
-    """Draw power by frequency. frame: images, frequency, power."""
+    """Draw power by frequency. frame: arm, frequency, power."""
     figure, axis = plt.subplots(figsize=(8, 4), layout="constrained")
-    colours = dict(zip(
-        ["transposed", "upsampling", "transposed-k3", "transposed-decoder", "transposed-wide"],
-        [ORANGE, BLUE, GREEN, "#CC79A7", "#E69F00"], strict=True,
-    ))  # fmt: skip
-    for name, own in frame.groupby("images", sort=False):
-        bare = name == "originals"
-        colour = "black" if bare else colours[str(name)]
+    for name, line in frame.groupby("arm", sort=False):
+        style = "--" if name == "original" else "-o"
         axis.plot(
-            own["frequency"], own["power"], "--" if bare else "-o", color=colour,
+            line["frequency"], line["power"], style, color=COLOURS[str(name)],
             markersize=3, linewidth=1.5, label=name,
         )  # fmt: skip
     axis.set_yscale("log")
@@ -120,15 +131,14 @@ def levels(frame: pd.DataFrame) -> Figure:
     return figure
 
 
-def codes(frame: pd.DataFrame) -> Figure:
-    """Draw the codes of every network in a plane. frame: network, x, y, class."""
-    names = list(dict.fromkeys(frame["network"]))
-    classes = sorted(set(frame["class"]))
+def codes(frame: pd.DataFrame, classes: list[str]) -> Figure:
+    """Draw the codes of every network in a plane. frame: arm, x, y, class."""
+    names = list(dict.fromkeys(frame["arm"]))
     palette = dict(zip(classes, sns.color_palette("husl", len(classes)), strict=True))
     figure, axes = panels(names, per_row=3, height=2.8)
     for axis, name in zip(axes, names, strict=True):
         for label in classes:
-            own = frame[(frame["network"] == name) & (frame["class"] == label)]
+            own = frame[(frame["arm"] == name) & (frame["class"] == label)]
             axis.scatter(own["x"], own["y"], s=7, color=palette[label], linewidth=0, label=label)
         axis.set_xticks([])
         axis.set_yticks([])

@@ -113,14 +113,14 @@ def test_a_study_that_fails_stops_no_other_and_is_named(
     assert seen == PLAN["embedded"]
     captured = capsys.readouterr()
     assert captured.err == "failed, see above: python experiments/autoencoders.py\n"
-    assert "A1: " in captured.out
+    assert "A1a: " in captured.out
     assert "not tested here: python experiments/" in captured.out
 
 
 def test_an_interrupt_ends_it(study_store, monkeypatch):
     seen = []
     monkeypatch.setattr(replicate, "run", lambda *given: seen.append(given) or 130)
-    assert status_of(replicate.Config(names=("W3", "A1"))) == 130
+    assert status_of(replicate.Config(names=("W3", "A1a"))) == 130
     assert len(seen) == 1
 
 
