@@ -107,26 +107,8 @@ def embed(features: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
     return TSNE(2, perplexity=perplexity, random_state=seed, init="random").fit_transform(reduced)
 
 
-def preservation(features: NDArray[np.float32], points: NDArray[np.float32]) -> float:
-    """Return the share of an image's neighbours in full that are neighbours in the plane."""
-    near = [_neighbours(each) for each in (features, points)]
-    kept = [len(set(a) & set(b)) / len(a) for a, b in zip(*near, strict=True)]
-    return float(np.mean(kept))
-
-
-def neighbour_hits(points: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell which images most of their ten nearest neighbours name right, ties to the lower class.
-
-    points: (n, d) float; labels: (n,) int64. Returns (n,) bool; an image is not its own neighbour.
-    """
-    votes = labels[_neighbours(points)]
-    n_classes = int(labels.max()) + 1
-    tally = np.stack([(votes == c).sum(1) for c in range(n_classes)], 1)
-    return tally.argmax(1) == labels
-
-
-def _neighbours(points: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Return the indices of each point's nearest others, (n, NEIGHBOURS)."""
+def neighbours(points: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return the indices of each point's nearest others, (n, NEIGHBOURS); points (n, d)."""
     from sklearn.neighbors import NearestNeighbors
 
     k = min(NEIGHBOURS, len(points) - 1)

@@ -136,6 +136,7 @@ class Study:
         changes = provenance.diff()
         facts = {
             "settings": self.settings,
+            "config": self.config,
             "weights": self.weights,
             "device": self.device,
             "code": self.code,

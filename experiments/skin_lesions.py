@@ -23,6 +23,7 @@ from core import cli
 from core.config import (
     DeviceConfig,
     FilePath,
+    FolderPath,
     Positive,
     Seeds,
     Settled,
@@ -41,8 +42,19 @@ if TYPE_CHECKING:
 
     from core.data.images import Splits
     from core.device import Device
-    from core.results import Result, Trial
-    from core.study import Study
+    from core.measures.skin import Probe
+    from core.study import Job
+    from core.trials import Record, Shared
+
+NOT_A_DEVICE = (
+    "Not a medical device: nothing here may be used to judge anyone's skin. See a doctor."
+)
+DRAWN = (
+    "Drawn lesions, not photographs: results on them tell of the method and nothing of skin; no "
+    "doctor and no leaderboard is comparable."
+)
+JUDGING = ("threshold", "target_sensitivity", "miss_cost", "prevalence", "readers")
+"""options that stored logits are judged by, which nothing is trained for"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +89,11 @@ class Config:
     """share of cases where the test would be used, for PPV, NPV and net benefit"""
     readers: Settled[FilePath] = None
     """csv: reader, sensitivity, specificity; or, of our test images, reader, image, call (0, 1)"""
+    masks: Settled[FolderPath] = None
+    """folder with a black and white outline of every test image's lesion, as ISIC has them; for
+    what a network says with all but the lesion hidden (drawn lesions need none)"""
     explained: Annotated[int, Interval(ge=0, le=1_000_000)] = 24
-    """test images of melanoma to explain, a trial (needs captum)"""
+    """test images of melanoma to explain, of the networks of seed 0 (needs captum)"""
     data: DataConfig = field(default_factory=lambda: DataConfig(data="lesions"))
     train: TrainConfig = field(default_factory=lambda: TrainConfig(epochs=15, keep="best"))
     device: DeviceConfig = field(default_factory=DeviceConfig)
@@ -88,6 +103,8 @@ class Config:
         check_names("arms", self.arms, ARMS)
         fits = (self.network == "cnn") == (self.weights == DIGITS) and self.weights != RANDOM
         check("weights", self.weights, fits, "digits for the cnn, imagenet or a file for others")
+        photographs = not self.data.data.startswith("lesions")
+        check("masks", self.masks, self.masks is None or photographs, "--data of photographs")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,78 +135,96 @@ SMOKE = Config(
 
 
 def main(config: Config) -> None:
-    """Run the study: train what is missing, judge the claims, log tables and figures."""
+    """Train what is missing, keep it, publish what is known."""
+    from core.data import masks
     from core.data.sources import load
     from core.device import pick
+    from core.measures.skin import Probe
     from core.models.trunks import pretrained
-    from core.results import Trial
+    from core.models.weights import fingerprint
     from core.study import Study
-    from core.training.loop import Plan
-    from reports.skin import exhibits, findings, readers, tasks
-    from reports.verdicts import judge
+    from core.trials import Trial
+    from reports.publish import publish
 
     device, splits = pick(config.device), load(config.data)
-    own = readers.own(config.readers, splits, "melanoma") if config.readers else ()
+    outlines = None
+    if config.masks:
+        outlines = masks.read(config.masks, splits.test.names, splits.test.shape[1:])
+    notes = [NOT_A_DEVICE, *([DRAWN] if splits.card.synthetic else []), *splits.card.warnings]
+    splits = replace(splits, card=replace(splits.card, warnings=notes))
+    config = replace(config, train=config.train.resolve(len(splits.train)))
     base = pretrained(config.network, config.weights, splits.train.shape, device)  # fails early
-    print(f"device: {device}\ndata: {splits.card}\n{findings.NOT_A_DEVICE}")
-    options = asdict(replace(config, weights=Path(config.weights).name))
-    with Study("skin_lesions", options, splits.card, str(device), Path(__file__), "arm") as study:
-        trials = [Trial(arm, seed) for seed in range(config.seeds) for arm in config.arms]
-        for group in study.missing([[trial] for trial in trials]):
-            study.finish(group, [run(config, group[0], base, splits, device, study)])
-        results = {trial: study.results[trial] for trial in trials}
-        rule = tasks.Operation(
-            rule=config.threshold,
-            target=config.target_sensitivity,
-            miss_cost=config.miss_cost,
-            prevalence=config.prevalence,
-        )
-        found = tasks.read(results, splits, rule)
-        scored = config.data.data_root / "isic2017" / "scoring"
-        study.conclude(
-            exhibits.exhibits(results, found, splits, rule, [*readers.published(), *own]),
-            judge(findings.findings(results, found, splits, scored), splits.card.name),
-            findings.summary(results, splits.card, Plan.of(config.train, len(splits.train))),
-            columns=("test/auc_melanoma", "test/auc_keratosis", "test/accuracy", "test/loss"),
-        )
+    probe = Probe.of(splits, outlines)
+    contents = {"pretrained": fingerprint(config.weights, config.network)}
+    contents |= {} if outlines is None else {"masks": masks.fingerprint(outlines)}
+    print(f"device: {device}\ndata: {splits.card}\n{NOT_A_DEVICE}")
+    with Study(
+        "skin_lesions",
+        asdict(config),
+        splits.card,
+        script=__file__,
+        device=device.kind,
+        arm="arm",
+        selection=("arms", "seeds", "masks", *JUDGING),
+        shared=common(config, splits, probe),
+        weights=contents,
+    ) as study:
+        trials = (Trial(arm, seed) for seed in range(config.seeds) for arm in config.arms)
+        study.run(trials, partial(train, config, base, splits, probe, device))
+    publish(study.store, study.key)
 
 
-def run(
+def common(config: Config, splits: "Splits", probe: "Probe") -> "Shared":
+    """Return what all trials share, the course's submission and the user's readers included."""
+    from core.data.shared import shared
+    from core.measures import skin
+    from reports.skin import readers, scoring
+
+    coords, arrays = skin.common(splits, probe, config.explained)
+    if config.data.data == "isic2017":
+        arrays |= scoring.course(config.data.data_root / "isic2017" / "scoring")
+    if config.readers:
+        own = readers.own(config.readers, splits, skin.TARGET)
+        names, calls = readers.packed(own, len(splits.test))
+        coords, arrays = coords | names, arrays | calls
+    return shared(splits, {"arm": ARMS}, coords | scoring.COORDS, arrays)
+
+
+def train(
     config: Config,
-    trial: "Trial",
     base: "nn.Module",
     splits: "Splits",
+    probe: "Probe",
     device: "Device",
-    study: "Study",
-) -> "Result":
-    """Train one arm and ask it all that the report wants to know."""
+    job: "Job",
+) -> "list[Record]":
+    """Train one arm and ask it all that judging may want to know."""
     from core.data.augment import mirror
+    from core.measures.skin import Network, measure
     from core.models.arms import begin
     from core.models.trunks import trunk, with_head
     from core.training.imbalance import balanced, objective
     from core.training.single import fit
-    from reports.skin.evaluation import Network, evaluate
 
-    shape, n_classes = splits.train.shape, len(splits.card.classes)
+    (trial,), shape, n_classes = job.trials, splits.train.shape, len(splits.card.classes)
     fresh = partial(trunk, config.network, RANDOM, shape, trial.seed)
     whole = with_head(begin(trial.arm, base, fresh, trial.seed), shape, n_classes, trial.seed)
     network = Network(whole, device, frozen=config.frozen and trial.arm != RANDOM)
-    train = network.inputs(splits.train)
-    train = balanced(train, trial.seed) if config.imbalance == "sampling" else train
-    cost = objective(config.imbalance, splits.card.counts["train"])
+    images = network.inputs(splits.train)
+    images = balanced(images, trial.seed) if config.imbalance == "sampling" else images
     for epoch in fit(
         network.trained,
-        train.to(device.torch),
+        images.to(device.torch),
         network.inputs(splits.val).to(device.torch),
         config.train,
         trial.seed,
         device,
         augment=None if network.frozen else mirror,
-        checkpoint=study.checkpoint([trial]),
-        objective=cost,
+        checkpoint=job.checkpoint,
+        objective=objective(config.imbalance, splits.card.counts["train"]),
     ):
-        study.epoch([trial], epoch)
-    return evaluate(network, splits, trial.seed, config.explained)
+        job.epoch(epoch)
+    return [measure(network, splits, probe, trial.seed, config.explained)]
 
 
 def score(config: Score) -> None:

@@ -20,6 +20,11 @@ BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#999999"
 sns.set_theme(style="whitegrid", font_scale=0.9)
 
 
+def plain(text: str) -> str:
+    """Return a text from outside as matplotlib is to print it: no mathematics, in legends too."""
+    return text.replace("$", r"\$").replace("\n", " ").lstrip("_")
+
+
 def panels(names: list[str], per_row: int = 4, height: float = 2.0) -> tuple[Figure, list[Axes]]:
     """Make one small panel a name; the panels left over are hidden."""
     rows = ceil(len(names) / per_row)
@@ -214,7 +219,7 @@ def confusions(frame: pd.DataFrame) -> Figure:
         axis.grid(visible=False)
         few = len(classes) <= 12 and max(map(len, classes)) <= 3
         ticks = range(len(classes)) if few else []
-        shown = [name.replace("$", r"\$") for name in classes] if few else []  # no mathematics
+        shown = [plain(name) for name in classes] if few else []
         axis.set_xticks(ticks, shown, fontsize=6)
         axis.set_yticks(ticks, shown, fontsize=6)
     figure.supxlabel("predicted class", fontsize=9)

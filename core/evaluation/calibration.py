@@ -38,9 +38,12 @@ def reliability(probabilities: ArrayLike, labels: ArrayLike, bins: int = BINS) -
     return pd.DataFrame(rows, columns=names)
 
 
-def _error(p: NDArray[np.float64], truth: NDArray[np.bool_], bins: int) -> float:
-    gaps = [abs(p[part].sum() - truth[part].sum()) for part in _bins(p, bins)]
-    return float(sum(gaps)) / len(p)
+def _error(p: NDArray[np.float64], truth: NDArray[np.bool_], bins: int) -> NDArray[np.float64]:
+    """Return the calibration errors of resamples, (...); p, truth: (..., n)."""
+    gaps = np.take_along_axis(p - truth, np.argsort(p, axis=-1, kind="stable"), axis=-1)
+    sizes = [len(part) for part in np.array_split(np.arange(p.shape[-1]), bins)]
+    starts = np.cumsum([0, *sizes])[:-1][np.array(sizes) > 0]
+    return np.abs(np.add.reduceat(gaps, starts, axis=-1)).sum(-1) / p.shape[-1]
 
 
 def calibration_error(
@@ -54,13 +57,11 @@ def calibration_error(
     Source: Naeini, Cooper, Hauskrecht, AAAI 2015.
     """
     p, truth = _check(probabilities, labels)
-    values, random = np.array([_error(row, truth, bins) for row in p]), np.random.default_rng(0)
-    draws = np.empty(RESAMPLES)
-    for index in range(RESAMPLES):
-        chosen = random.integers(0, len(truth), len(truth))
-        draws[index] = np.mean([_error(row[chosen], truth[chosen], bins) for row in p])
+    values, n = _error(p, truth, bins), len(truth)
+    chosen = np.random.default_rng(0).integers(0, n, (RESAMPLES, n))
+    draws = np.mean([_error(row[chosen], truth[chosen], bins) for row in p], axis=0)
     seeds = float(values.var(ddof=1)) if len(p) > 1 else 0.0
-    parts = Components(seeds, float(draws.var(ddof=1)) * len(truth), 0.0, len(p), len(truth))
+    parts = Components(seeds, float(draws.var(ddof=1)) * n, 0.0, len(p), n)
     value = float(values.mean())
     return Estimate.of(
         value,
@@ -76,8 +77,8 @@ def chance_error(probabilities: ArrayLike, bins: int = BINS) -> float:
     """Return the calibration error to expect if every probability were true."""
     p = np.atleast_2d(np.asarray(probabilities, dtype=np.float64))
     random = np.random.default_rng(0)
-    draws = [_error(row, random.random(len(row)) < row, bins) for row in p for _ in range(100)]
-    return float(np.mean(draws))
+    true = random.random((100, *p.shape)) < p
+    return float(_error(np.broadcast_to(p, true.shape), true, bins).mean())
 
 
 def temperature(logits: ArrayLike, labels: ArrayLike) -> float:

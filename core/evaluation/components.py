@@ -14,6 +14,7 @@ Source: Searle, Casella, McCulloch, Variance Components (1992), chapter 4.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -36,6 +37,8 @@ class Components:
     """variance of one score around its seed and its image"""
     n_seeds: int
     n_images: int
+    can_grow: ClassVar[bool] = True
+    """whether a study of another size could be run"""
 
     def resized(self, n_seeds: int, n_images: int) -> "Components":
         """Predict the components of a study with other numbers of seeds and images."""

@@ -223,7 +223,9 @@ def shares(grid: tuple[int, ...]) -> dict[int, float]:
     }
 
 
-def _needed(decision: Decision, alpha: float) -> Needed:
+def _needed(decision: Decision, alpha: float) -> Needed | None:
+    if not decision.estimate.components.can_grow:
+        return None
     question: Question = {
         "margin": decision.margin,
         "alpha": alpha,

@@ -13,6 +13,7 @@ Source: DeLong, DeLong, Clarke-Pearson, Biometrics 44 (1988) 837-845; placements
 Sun and Xu, IEEE Signal Processing Letters 21 (2014) 1389-1393.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
@@ -189,7 +190,8 @@ def bootstrapped(
     to that over images (which already holds some of it: the interval is on the safe side).
     """
     table, truth = check_scores(scores, labels)
-    draws = np.stack([_resample(row, truth, statistic, resamples, seed) for row in table])
+    drawn = _draws(int(truth.sum()), int((~truth).sum()), resamples, seed)
+    draws = np.stack([_resample(row, truth, statistic, *drawn) for row in table])
     values = statistic(np.sort(placements(table, truth)[0], axis=1))
     n_seeds, n_images = table.shape
     seeds = float(values.var(ddof=1)) if n_seeds > 1 else 0.0
@@ -200,24 +202,31 @@ def bootstrapped(
     return Estimate.of(value, parts, law, over, confidence=confidence, bounds=UNIT)
 
 
+@functools.lru_cache(maxsize=4)
+def _draws(
+    n_positive: int, n_negative: int, resamples: int, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Draw positives (resamples, n_positive), and how often each negative is drawn."""
+    random = np.random.default_rng(seed)
+    positives, times = [], []
+    for _ in range(resamples):
+        positives.append(random.integers(0, n_positive, n_positive))
+        negatives = random.integers(0, n_negative, n_negative)
+        times.append(np.bincount(negatives, minlength=n_negative))
+    return np.array(positives), np.array(times)
+
+
 def _resample(
     row: Floats,
     truth: NDArray[np.bool_],
     statistic: Callable[[Floats], Floats],
-    resamples: int,
-    seed: int,
+    drawn: NDArray[np.int64],
+    times: NDArray[np.int64],
 ) -> Floats:
-    """Draw positives and negatives anew; the same images for the same seed, whatever the scores."""
-    random = np.random.default_rng(seed)
+    """Return the statistic of each draw; the same images are drawn, whatever their scores are."""
     positives, negatives = np.sort(row[truth]), row[~truth]
     above = (positives[:, None] > negatives) + 0.5 * (positives[:, None] == negatives)
     # By name of the image, not by rank, so that two networks are resampled alike.
     place = np.argsort(np.argsort(row[truth], kind="stable"), kind="stable")
-    result = np.empty(resamples)
-    for index in range(resamples):
-        chosen = np.sort(place[random.integers(0, len(positives), len(positives))])
-        weights = np.bincount(
-            random.integers(0, len(negatives), len(negatives)), minlength=len(negatives)
-        )
-        result[index] = statistic((above @ weights / len(negatives))[chosen])
-    return result
+    placed = times @ above.T / len(negatives)
+    return statistic(np.take_along_axis(placed, np.sort(place[drawn], axis=1), axis=1))

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from reports.figures import BLUE, GREY, ORANGE
+from reports.figures import BLUE, GREY, ORANGE, plain
 from reports.skin.readers import Reader
 
 MARKERS = "osD^vP*X<>"
@@ -59,7 +59,7 @@ def roc(
                 marker=marker,
                 s=40,
                 color="black",
-                label=reader.name,
+                label=plain(reader.name),
                 zorder=3,
             )
         axis.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), title=f"{task} against the rest")
@@ -133,7 +133,7 @@ def confusions(frame: pd.DataFrame) -> Figure:
     frame: arm, true, predicted, count, share.
     """
     arms, classes = _names(frame, "arm"), _names(frame, "true")
-    short = [name.split("_")[-1] for name in classes]
+    short = [plain(name.split("_")[-1]) for name in classes]
     figure, axes = plt.subplots(
         1, len(arms), figsize=(2.9 * len(arms) + 0.9, 3.0), squeeze=False, layout="constrained"
     )
@@ -167,7 +167,9 @@ def plane(frame: pd.DataFrame) -> Figure:
     for axis, arm in zip(axes.flat, arms, strict=True):
         for name, marker in zip(classes, MARKERS, strict=False):
             own = frame[(frame["arm"] == arm) & (frame["class"] == name)]
-            axis.scatter(own["x"], own["y"], s=14, marker=marker, color=colours[name], label=name)
+            axis.scatter(
+                own["x"], own["y"], s=14, marker=marker, color=colours[name], label=plain(name)
+            )
         axis.set(title=arm, xticks=[], yticks=[])
     handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(classes), fontsize=8)

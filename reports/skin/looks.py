@@ -1,174 +1,196 @@
 """Tables and figures of the probes: shortcuts, stability, embeddings, explanations."""
 
-from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
-import torch
-from core.results import Exhibit
+import xarray as xr
 
-from core.data.images import Images, Splits
+from core import dataset
+from core.evaluation import intervals, neighbours
 from core.evaluation.comparisons import paired
-from core.evaluation.intervals import Estimate, mean
+from core.evaluation.intervals import Estimate
 from core.evaluation.roc import auc
-from core.explain import can_explain
-from reports import tables
+from reports import scores, tables, words
+from reports.lessons import Exhibit
+from reports.scores import by_arm
 from reports.skin import figures
-from reports.skin.tasks import Task, log_odds
-from reports.tables import Results
+from reports.skin.tasks import Task, nevi, odds, tasks
 
 
-def exhibits(results: Results, tasks: Sequence[Task], splits: Splits) -> list[Exhibit]:
-    """Draw what the probes found."""
-    melanoma = [task for task in tasks if task.name == "melanoma"]
-    return [
-        *(_shortcuts(results, task, splits) for task in melanoma),
-        *_plane(results, splits),
-        *(_explanations(results, splits.test) if _explained(results) else []),
-    ]
-
-
-def _explained(results: Results) -> bool:
-    return can_explain() and all("maps" in result.arrays for result in results.values())
-
-
-def _shortcuts(results: Results, task: Task, splits: Splits) -> Exhibit:
-    seen = {name: tables.scores(results, name) for name in ("test_logits", "turned", "inked")}
-    seen["ruled"], leak = tables.scores(results, "ruled"), tables.scores(results, "leak")
-    classes, labels = splits.card.classes, splits.test.labels.numpy()
-    nevi = labels == classes.index("nevus") if "nevus" in classes else ~task.labels
+def shortcuts(study: xr.Dataset) -> Exhibit | None:
+    """Return what turning, ink, a ruler, hiding the lesion and copies change."""
+    task = tasks(study).get("melanoma")
+    if task is None:
+        return None
+    names = ("test_logits", "turned", "inked", "ruled")
+    called = {name: task.called(study[name]) for name in names}
     rows = []
-    for arm, area in leak.items():
-        called = {name: task.called(each[arm], arm) for name, each in seen.items()}
-        flips = (called["turned"] != called["test_logits"][:, None]).any(1)
-        before = called["test_logits"][:, nevi].astype(float)
-        found: dict[str, Estimate] = {
-            "calls that flip when turned": mean(flips),
-            "false positives on nevi": mean(called["test_logits"][:, nevi]),
-            "by ink": paired(called["inked"][:, nevi].astype(float), before),
-            "by a ruler": paired(called["ruled"][:, nevi].astype(float), before),
-        }
-        if splits.card.synthetic:
-            truth = tables.scores(results, "probe_labels")[arm][0] == task.positive
-            for view, words in (("lesion", "only the lesion"), ("rest", "lesion hidden")):
-                odds = log_odds(tables.scores(results, f"seen_{view}")[arm], task.positive)
-                found[f"AUC, {words}"] = auc(odds, truth)
-        found["AUC, split at random"] = mean(area[:, :1])
-        found["AUC, split by image"] = mean(area[:, 1:])
+    for arm in task.arms:
         row: dict[str, object] = {"arm": arm}
-        for name, estimate in found.items():
+        changes = _changes(study, {name: each.sel(arm=arm) for name, each in called.items()})
+        for name, estimate in {**changes, **_areas(study, task, arm)}.items():
             row |= tables.columns(name, estimate)
-        rows.append({**row, "seeds": len(area), "nevi": int(nevi.sum())})
-    shares = dict.fromkeys(("calls that flip when turned", "false positives on nevi"), "percent")
-    points = dict.fromkeys(("by ink", "by a ruler"), "points")
-    caption = (
-        "Shortcuts and stability, melanoma at its frozen threshold: calls that change when the "
-        "image is turned; false positives, and what drawn ink or a ruler adds to them; areas "
-        "with parts hidden; areas of a linear head when mirrored and turned copies fall on both "
-        "sides of its split, and when they do not."
+        rows.append({**row, "seeds": len(task.scores(arm))})
+    places = nevi(study)
+    percent = dict.fromkeys(("calls that flip when turned", "false positives on nevi"), "percent")
+    return Exhibit(
+        caption="Shortcuts and stability, melanoma at its frozen threshold: calls that change when "
+        f"the image is turned; false positives on {0 if places is None else len(places)} nevi, and "
+        "what drawn ink or a drawn ruler adds to them; areas with parts hidden (drawn lesions have "
+        "nothing in the background to learn from); areas of a linear head, seed 0, when mirrored "
+        "and turned copies fall on both sides of its split, and when they do not.",
+        table=pd.DataFrame(rows),
+        units={**percent, **dict.fromkeys(("by ink", "by a ruler"), "points")},
     )
-    return Exhibit("shortcuts", caption, pd.DataFrame(rows), units={**shares, **points})
 
 
-def _plane(results: Results, splits: Splits) -> list[Exhibit]:
-    rows, points = [], []
-    names = np.array(splits.card.classes)[splits.test.labels.numpy()]
-    for arm, each in tables.scores(results, "points").items():
-        shown = names[tables.scores(results, "shown")[arm][0].astype(np.int64)]
-        own = {"x": each[0, :, 0], "y": each[0, :, 1], "class": shown}
-        points.append(pd.DataFrame({"arm": arm, **own}))
+def _changes(study: xr.Dataset, called: dict[str, xr.DataArray]) -> dict[str, Estimate]:
+    flips = (called["turned"] != called["test_logits"]).any("turn").astype(float)
+    found, places = {"calls that flip when turned": scores.mean(flips)}, nevi(study)
+    if places is not None:
+        still, inked, ruled = (
+            called[name].isel(image=places) for name in ("test_logits", "inked", "ruled")
+        )
+        found |= {
+            "false positives on nevi": scores.mean(still),
+            "by ink": scores.paired(inked, still),
+            "by a ruler": scores.paired(ruled, still),
+        }
+    return found
+
+
+def _areas(study: xr.Dataset, task: Task, arm: str) -> dict[str, Estimate]:
+    truth, found = study["probe_label"].values == task.positive, {}
+    if "seen" in study:
+        seen = odds(study["seen"].sel(arm=arm), task.positive)
+        for view in study["view"].values.tolist():
+            found[f"AUC, {view}"] = auc(dataset.table(seen.sel(view=view)).values, truth)
+    if "leak" in study:
+        for split in study["split"].values.tolist():
+            head = study["leak"].sel(arm=arm, seed=0, split=split).values
+            if np.isfinite(head).all():
+                found[f"AUC, split {split}"] = auc(head, truth)
+    return found
+
+
+def _seed_0(study: xr.Dataset, name: str) -> dict[str, xr.DataArray]:
+    """Return what was asked of the networks of seed 0: arm -> its array."""
+    if name not in study:
+        return {}
+    return {
+        arm: each.sel(seed=0)
+        for arm, each in by_arm(study[name])
+        if np.isfinite(each.sel(seed=0)).all()
+    }
+
+
+def tsne_trust(study: xr.Dataset) -> Exhibit | None:
+    """Return what the t-SNE keeps of the features."""
+    if not (found := _seed_0(study, "near")):
+        return None
+    labels, rows = study["label"].sel(image=study["shown"].values).values, []
+    for arm, each in found.items():
+        near = {name: each.sel(space=name).values.astype(int) for name in ("plane", "full")}
         row: dict[str, object] = {"arm": arm}
-        for name in ("plane", "full"):
-            estimate = mean(tables.scores(results, f"hits_{name}")[arm])
-            row |= tables.columns(f"10-NN accuracy, {name}", estimate)
-        kept = mean(tables.scores(results, "preserved")[arm])
-        row |= tables.columns("neighbours kept", kept)
-        rows.append({**row, "seeds": len(each), "images": each.shape[1]})
-    percent = dict.fromkeys(
-        ("10-NN accuracy, plane", "10-NN accuracy, full", "neighbours kept"), "percent"
+        for name, places in near.items():
+            row[f"10-NN accuracy, {name}"] = float(neighbours.hits(places, labels).mean())
+        row |= tables.columns("above chance", neighbours.above_chance(near["plane"], labels))
+        row["neighbours kept"] = float(neighbours.kept(near["full"], near["plane"]).mean())
+        rows.append({**row, "images": len(labels)})
+    shares = ("10-NN accuracy, plane", "10-NN accuracy, full", "neighbours kept")
+    one_class = words.number(1 / len(np.unique(labels)), "percent")
+    return Exhibit(
+        caption="What the t-SNE keeps, seed 0: how many of the test images, equally many of every "
+        "class, their ten nearest neighbours name right in the plane and in full dimension; what "
+        "the plane is above shuffled labels (interval of the permutation test); and the share of "
+        f"neighbours kept. Naming one class: {one_class}.",
+        table=pd.DataFrame(rows),
+        units={**dict.fromkeys(shares, "percent"), "above chance": "points"},
     )
-    _, counts = np.unique(shown, return_counts=True)
-    frame = pd.concat(points)
-    return [
-        Exhibit(
-            "tsne-trust",
-            "What the t-SNE keeps: accuracy of the ten nearest neighbours in the plane and in "
-            "full dimension, and the share of neighbours kept; each seed trains and embeds anew. "
-            f"Naming the largest class: {counts.max() / counts.sum():.1%}.",
-            pd.DataFrame(rows),
-            units=percent,
-        ),
-        Exhibit(
-            "tsne",
-            "t-SNE of the features of test images, seed 0. Distances between groups mean nothing.",
-            frame,
-            figures.plane(frame),
-        ),
-    ]
 
 
-def _explanations(results: Results, test: Images) -> list[Exhibit]:
-    maps = {arm: each[0] for arm, each in tables.scores(results, "maps").items()}
-    chosen = next(iter(tables.scores(results, "explained").values()))[0]
-    rows, curves = [], []
-    both = [tables.scores(results, name) for name in ("deletion", "deletion_random")]
-    for arm, agreement in tables.scores(results, "agreement").items():
-        by_map, random = (each[arm].astype(float) for each in both)
+def tsne(study: xr.Dataset) -> Exhibit | None:
+    """Return the t-SNE of the features."""
+    if not (found := _seed_0(study, "points")):
+        return None
+    classes = study["class"].values
+    names = classes[study["label"].sel(image=study["shown"].values).values]
+    frame = pd.concat(
+        pd.DataFrame({"arm": arm, "x": each.values[:, 0], "y": each.values[:, 1], "class": names})
+        for arm, each in found.items()
+    )
+    return Exhibit(
+        caption="t-SNE of the features of test images, equally many of every class, seed 0. "
+        "Distances between groups mean nothing.",
+        table=frame,
+        figure=partial(figures.plane, frame),
+    )
+
+
+def explanations(study: xr.Dataset) -> Exhibit | None:
+    """Return how far the explanations can be believed."""
+    if not (agreement := _seed_0(study, "agreement")):
+        return None
+    rows = []
+    for arm, each in agreement.items():
+        areas = study["deletion"].sel(arm=arm, seed=0).mean("step")
+        by_map, random = (areas.sel(order=o).values[None] for o in ("by the map", "at random"))
         row: dict[str, object] = {"arm": arm}
-        row |= tables.columns("agreement with a randomised network", mean(agreement))
-        row |= tables.columns("area under deletion, by the map", mean(by_map.mean(2)))
-        row |= tables.columns("at random", mean(random.mean(2)))
-        gap = paired(random.mean(2), by_map.mean(2))
-        row |= tables.columns("difference", gap)
-        rows.append({**row, "seeds": len(agreement), "images": agreement.shape[1]})
-        for order, each in (("by the map", by_map), ("at random", random)):
-            for step in range(each.shape[2]):
-                point = tables.columns("probability", mean(each[:, :, step], bounds=(0, 1)))
-                gone = step / (each.shape[2] - 1)
-                curves.append({"arm": arm, "order": order, "gone": gone, **point})
-    return _drawn(pd.DataFrame(rows), pd.DataFrame(curves), maps, _pictures(test, chosen), chosen)
-
-
-def _drawn(
-    summary: pd.DataFrame,
-    frame: pd.DataFrame,
-    maps: dict[str, np.ndarray],
-    pictures: np.ndarray,
-    chosen: np.ndarray,
-) -> list[Exhibit]:
-    size = maps[next(iter(maps))].shape[1:]
-    heat = pd.DataFrame(
-        [
-            (arm, int(i), float(m.mean()))
-            for arm, each in maps.items()
-            for i, m in zip(chosen, each, strict=True)
-        ],
-        columns=["arm", "test image", "mean attribution"],
+        agreed = intervals.mean(each.values[None], bounds=(-1, 1))
+        row |= tables.columns("agreement with a randomised network", agreed)
+        row |= tables.columns("area under deletion, by the map", intervals.mean(by_map))
+        row |= tables.columns("at random", intervals.mean(random))
+        row |= tables.columns("difference", paired(random, by_map, deterministic=True))
+        rows.append({**row, "images": len(each)})
+    return Exhibit(
+        caption="Integrated gradients of melanoma's logit on melanomas of the test set, networks "
+        "of seed 0; intervals over images. Agreement: Spearman's rho with the maps of the same "
+        "network with random weights (a map that shows what was learned has little). Deletion: "
+        "mean probability as pixels go, those that matter most first; a map worth its name lies "
+        "below random order.",
+        table=pd.DataFrame(rows),
     )
-    return [
-        Exhibit(
-            "explanations",
-            "Integrated gradients of melanoma's logit on melanomas of the test set. Agreement: "
-            "Spearman's rho with the maps of the same network with random weights (a map that "
-            "shows what was learned has little). Deletion: mean probability as pixels go, those "
-            "that matter most first; a map worth its name lies below random order.",
-            summary,
-        ),
-        Exhibit(
-            "attributions",
-            f"Integrated gradients, seed 0, {size[0]} x {size[1]} pixels, brighter matters more.",
-            heat,
-            figures.maps(pictures, {arm: each.astype(np.float32) for arm, each in maps.items()}),
-        ),
-        Exhibit(
-            "deletion",
-            "Probability of melanoma as pixels are replaced by the image's mean colour; band 95 %.",
-            frame,
-            figures.deletion(frame),
-        ),
+
+
+def attributions(study: xr.Dataset) -> Exhibit | None:
+    """Return the maps of some images."""
+    if not (found := _seed_0(study, "maps")):
+        return None
+    maps = {arm: each.values.astype(np.float32) for arm, each in found.items()}
+    rows = [
+        (arm, image, float(values.mean()))
+        for arm, each in maps.items()
+        for image, values in zip(study["picture"].values.tolist(), each, strict=True)
     ]
+    height, width = next(iter(maps.values())).shape[1:]
+    return Exhibit(
+        caption=f"Integrated gradients of melanoma's logit, seed 0, {height} x {width} pixels; "
+        "brighter matters more, each map on its own scale.",
+        table=pd.DataFrame(rows, columns=["arm", "test image", "mean attribution"]),
+        figure=partial(figures.maps, study["pictures"].values, maps),
+    )
 
 
-def _pictures(test: Images, chosen: np.ndarray) -> np.ndarray:
-    pixels = test.take(torch.from_numpy(chosen)).tensor()
-    return pixels.permute(0, 2, 3, 1).numpy()
+def deletion(study: xr.Dataset) -> Exhibit | None:
+    """Return how the probability falls as pixels go."""
+    if not (found := _seed_0(study, "deletion")):
+        return None
+    rows = []
+    for arm, each in found.items():
+        for order in each["order"].values.tolist():
+            for step in each["step"].values.tolist():
+                values = each.sel(order=order, step=step).values[None]
+                point = tables.columns("probability", intervals.mean(values, bounds=(0, 1)))
+                gone = step / (each.sizes["step"] - 1)
+                rows.append({"arm": arm, "order": order, "gone": gone, **point})
+    frame = pd.DataFrame(rows)
+    return Exhibit(
+        caption="Probability of melanoma as pixels are replaced by the image's mean colour, seed "
+        "0; band: 95 % over images.",
+        table=frame,
+        figure=partial(figures.deletion, frame),
+    )
+
+
+EXHIBITS = (shortcuts, tsne_trust, tsne, explanations, attributions, deletion)

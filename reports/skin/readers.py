@@ -5,16 +5,21 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from numpy.typing import NDArray
 
-from core.data.images import Splits
 from core.errors import UserError
 from core.evaluation.comparisons import paired
 from core.evaluation.roc import specificity_at
+from core.trials import Array
 from reports.tables import columns
+
+if TYPE_CHECKING:
+    from core.data.images import Splits
 
 WARNING = (
     "The readers of the published studies saw other images than these, with other shares of "
@@ -47,7 +52,7 @@ def published() -> tuple[Reader, ...]:
     return tuple(Reader(**fields) for fields in tomllib.loads(text)["study"])
 
 
-def own(path: Path, splits: Splits, positive: str) -> tuple[Reader, ...]:
+def own(path: Path, splits: "Splits", positive: str) -> tuple[Reader, ...]:
     """Read the user's readers: a csv with the columns reader, sensitivity, specificity.
 
     Or reader, image, call (1: `positive`): what readers said of our test images, known by their
@@ -103,6 +108,52 @@ def _of_calls(
         images="ours",
         calls=calls,
     )
+
+
+def packed(
+    readers: Sequence[Reader], n_images: int
+) -> tuple[dict[str, tuple[str, ...]], dict[str, Array]]:
+    """Return readers as a study keeps them: labels of dimensions, and arrays.
+
+    `rates` (reader, rate): sensitivity and specificity; `calls` (reader, image): 1, 0, or -1 where
+    the reader did not see the image.
+    """
+    calls = np.full((len(readers), n_images), -1, dtype=np.int8)
+    for row, reader in zip(calls, readers, strict=True):
+        row[list(reader.calls)] = list(reader.calls.values())
+    rates = [[reader.sensitivity, reader.specificity] for reader in readers]
+    coords = {"reader": _distinct(readers), "rate": ("sensitivity", "specificity")}
+    return coords, {
+        "rates": (("reader", "rate"), np.array(rates)),
+        "calls": (("reader", "image"), calls),
+    }
+
+
+def _distinct(readers: Sequence[Reader]) -> tuple[str, ...]:
+    names = [reader.name for reader in readers]
+    return tuple(f"{n} ({i + 1})" if n in names[:i] else n for i, n in enumerate(names))
+
+
+def stored(study: xr.Dataset) -> tuple[Reader, ...]:
+    """Return the user's readers that a study keeps; indices are those of its test images."""
+    if "rates" not in study:
+        return ()
+    found = []
+    for name in study["reader"].values.tolist():
+        sensitivity, specificity = study["rates"].sel(reader=name).values.tolist()
+        said = study["calls"].sel(reader=name).values
+        calls = {int(index): bool(said[index]) for index in np.flatnonzero(said >= 0)}
+        images = "ours" if calls else "the user's"
+        found.append(
+            Reader(
+                name=name,
+                sensitivity=sensitivity,
+                specificity=specificity,
+                images=images,
+                calls=calls,
+            )
+        )
+    return tuple(found)
 
 
 def against(

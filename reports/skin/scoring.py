@@ -23,6 +23,7 @@ from core.evaluation.intervals import Estimate
 from core.evaluation.laws import Part, Student
 from core.evaluation.roc import auc, auc_table
 from core.evaluation.thresholds import counts, rates
+from core.trials import Array
 
 TASKS = {"task_1": "melanoma", "task_2": "keratosis"}
 PREDICTIVE = ("ppv", "npv")  # they depend on the prevalence
@@ -114,6 +115,26 @@ def score(
         positives={n: int(labels[t].sum()) for t, n in TASKS.items()},
         n=len(truth),
     )
+
+
+COORDS = {"rows": ("in order", "shuffled"), "category": ("melanoma", "keratosis", "mean")}
+"""dimensions of what `course` returns"""
+
+
+def course(folder: Path) -> dict[str, Array]:
+    """Score the course's sample submission, its rows in order and shuffled: `submission`.
+
+    folder: holds ground_truth.csv and sample_predictions.csv; nothing is returned without them.
+    """
+    files = [folder / name for name in ("ground_truth.csv", "sample_predictions.csv")]
+    if not all(file.is_file() for file in files):
+        return {}
+    truth, predictions = read(files[0], truth=True), read(files[1])
+    areas = [
+        [area.value for area in score(rows, truth, 0.5, 0.5).areas.values()]
+        for rows in (predictions, predictions.sample(frac=1, random_state=0))
+    ]
+    return {"submission": (("rows", "category"), np.array(areas))}
 
 
 def _mean(

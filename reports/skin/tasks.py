@@ -1,20 +1,22 @@
-"""The challenge's tasks, and what the arms score in them."""
+"""The challenge's tasks: what the arms score in them, and thresholds chosen on validation."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
-from scipy.special import logsumexp, softmax
+from scipy.special import softmax
 
-from core.data.images import Splits
+from core import dataset
+from core.evaluation import roc
 from core.evaluation.calibration import temperature
+from core.evaluation.intervals import Estimate
+from core.evaluation.odds import POSITIVES, log_odds
 from core.evaluation.thresholds import Rule, choose_threshold
-from reports import tables
-from reports.tables import Results
+from reports.lessons import NotTestedError
+from reports.scores import by_arm
 
-POSITIVES = {"melanoma": "melanoma", "keratosis": "seborrheic_keratosis"}
-"""task -> its class; the others are the rest"""
 Floats = NDArray[np.float64]
 
 
@@ -27,6 +29,17 @@ class Operation:
     miss_cost: float
     prevalence: float
 
+    @classmethod
+    def of(cls, study: xr.Dataset) -> "Operation":
+        """Read what the study was last run with: it changes how logits are judged, not them."""
+        config = study.attrs["facts"]["config"]
+        return cls(
+            rule=config["threshold"],
+            target=config["target_sensitivity"],
+            miss_cost=config["miss_cost"],
+            prevalence=config["prevalence"],
+        )
+
 
 @dataclass(frozen=True)
 class Task:
@@ -35,57 +48,121 @@ class Task:
     name: str
     positive: int
     labels: NDArray[np.bool_]
-    scores: Mapping[str, Floats]
-    """arm -> log-odds, (seeds, n)"""
-    thresholds: Mapping[str, Floats]
-    """arm -> (seeds,), chosen on validation"""
+    """(image,)"""
+    odds: xr.DataArray
+    """(arm, seed, image), log-odds"""
+    thresholds: xr.DataArray
+    """(arm, seed), chosen on validation"""
 
-    def called(self, logits: NDArray[np.generic], arm: str) -> NDArray[np.bool_]:
-        """Call other images at the arm's thresholds; logits (seeds, ..., n, classes)."""
-        odds = log_odds(logits, self.positive)
-        return odds >= self.thresholds[arm].reshape(-1, *[1] * (odds.ndim - 1))
+    @property
+    def arms(self) -> list[str]:
+        """Return the arms that were trained."""
+        return [arm for arm, _ in by_arm(self.odds)]
+
+    def scores(self, arm: str) -> Floats:
+        """Return an arm's log-odds, (seeds, images)."""
+        return dataset.table(self.odds.sel(arm=arm)).values
+
+    def chosen(self, arm: str) -> Floats:
+        """Return an arm's thresholds, (seeds,)."""
+        return dataset.table(self.thresholds.sel(arm=arm)).values[:, 0]
+
+    def called(self, logits: xr.DataArray) -> xr.DataArray:
+        """Call images at the thresholds; logits (arm, seed, ..., class). Returns 0. and 1."""
+        return (odds(logits, self.positive) >= self.thresholds).astype(np.float64)
+
+    def difference(self, a: str, b: str) -> Estimate:
+        """Estimate the area of an arm less another's, over the seeds that both have."""
+        first, second = dataset.aligned(self.odds.sel(arm=a), self.odds.sel(arm=b))
+        return roc.auc_difference(first.values, second.values, self.labels)
 
 
-def log_odds(logits: NDArray[np.generic], positive: int) -> Floats:
-    """Return the log-odds of a class against the rest; logits (..., classes)."""
-    z = np.asarray(logits, dtype=np.float64)
-    return z[..., positive] - logsumexp(np.delete(z, positive, axis=-1), axis=-1)
+def odds(logits: xr.DataArray, positive: int) -> xr.DataArray:
+    """Return the log-odds of a class against the rest; logits (..., class)."""
+    return xr.apply_ufunc(
+        log_odds, logits, input_core_dims=[["class"]], kwargs={"positive": positive}
+    )
 
 
-def read(results: Results, splits: Splits, operation: Operation) -> list[Task]:
-    """Read the tasks off a study's results; those whose class is missing are left out."""
-    val, test = (tables.scores(results, f"{side}_logits") for side in ("val", "test"))
-    costs = {"miss_cost": operation.miss_cost, "prevalence": operation.prevalence}
-    classes, choose = splits.card.classes, {"target": operation.target, **costs}
-    found = []
+def tasks(study: xr.Dataset) -> dict[str, Task]:
+    """Read the tasks off a study, by name; those whose class is missing are left out.
+
+    No test image has a part in the thresholds.
+    """
+    operation, classes = Operation.of(study), study["class"].values.tolist()
+    found = {}
     for name, positive in POSITIVES.items():
-        if positive not in classes:
-            continue
-        index = classes.index(positive)
-        own = splits.val.labels.numpy() == index
-        thresholds = {
-            arm: np.array([choose_threshold(row, own, operation.rule, **choose) for row in rows])
-            for arm, rows in ((arm, log_odds(logits, index)) for arm, logits in val.items())
-        }
-        scores = {arm: log_odds(logits, index) for arm, logits in test.items()}
-        found.append(Task(name, index, splits.test.labels.numpy() == index, scores, thresholds))
+        if positive in classes:
+            index = classes.index(positive)
+            thresholds = _thresholds(study, index, operation)
+            labels = study["label"].values == index
+            found[name] = Task(name, index, labels, odds(study["test_logits"], index), thresholds)
     return found
 
 
-def temperatures(results: Results, val_labels: NDArray[np.int64]) -> dict[str, Floats]:
+def _thresholds(study: xr.Dataset, positive: int, operation: Operation) -> xr.DataArray:
+    seen, labels = odds(study["val_logits"], positive), study["val_label"].values == positive
+    chosen = xr.full_like(seen.isel(val_image=0, drop=True), np.nan)
+    for arm, scores in by_arm(seen):
+        for seed in scores["seed"].values[scores["trained"].values]:
+            chosen.loc[{"arm": arm, "seed": seed}] = choose_threshold(
+                scores.sel(seed=seed).values,
+                labels,
+                operation.rule,
+                target=operation.target,
+                miss_cost=operation.miss_cost,
+                prevalence=operation.prevalence,
+            )
+    return chosen
+
+
+def melanoma(study: xr.Dataset) -> Task:
+    """Return the task that most claims are about; raises NotTestedError without its class."""
+    if "melanoma" not in (found := tasks(study)):
+        raise NotTestedError("A class named melanoma is wanted.")
+    return found["melanoma"]
+
+
+def nevi(study: xr.Dataset) -> NDArray[np.intp] | None:
+    """Return the places of the test images of nevi; None without such a class."""
+    classes = study["class"].values.tolist()
+    if "nevus" not in classes:
+        return None
+    return np.flatnonzero(study["label"].values == classes.index("nevus"))
+
+
+def subject(study: xr.Dataset) -> str:
+    """Return the arm that the claims on one network are about: pretrained, if it was trained."""
+    arms = [arm for arm, _ in by_arm(study["test/accuracy"])]
+    return "pretrained" if "pretrained" in arms else arms[0]
+
+
+def drawn(study: xr.Dataset) -> bool:
+    """Tell whether the lesions are drawn by a program."""
+    return bool(study.attrs["card"]["synthetic"])
+
+
+def temperatures(study: xr.Dataset) -> dict[str, Floats]:
     """Fit a temperature for every trial on validation: arm -> (seeds,)."""
+    labels = study["val_label"].values
     return {
-        arm: np.array([temperature(logits, val_labels) for logits in each])
-        for arm, each in tables.scores(results, "val_logits").items()
+        arm: np.array([temperature(z, labels) for z in each])
+        for arm, each in _logits(study, "val_logits")
     }
 
 
 def probabilities(
-    results: Results, positive: int, temperature_of: Mapping[str, Floats] | None = None
+    study: xr.Dataset, positive: int, temperature_of: dict[str, Floats] | None = None
 ) -> dict[str, Floats]:
     """Return each arm's probabilities of a class on the test images, (seeds, n)."""
     found = {}
-    for arm, logits in tables.scores(results, "test_logits").items():
+    for arm, logits in _logits(study, "test_logits"):
         t = temperature_of[arm][:, None, None] if temperature_of else 1.0
-        found[arm] = softmax(np.asarray(logits, dtype=np.float64) / t, axis=-1)[..., positive]
+        found[arm] = softmax(logits / t, axis=-1)[..., positive]
     return found
+
+
+def _logits(study: xr.Dataset, name: str) -> Iterator[tuple[str, Floats]]:
+    """Yield every arm with the logits of its seeds, (seeds, images, classes)."""
+    for arm, logits in by_arm(study[name]):
+        yield arm, logits.values[logits["trained"].values].astype(np.float64)

@@ -1,63 +1,248 @@
-"""The study of skin lesions, from the command line to its page."""
+"""The study of skin lesions, from the command line to what is kept and judged."""
 
 import json
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
+import torch
+from PIL import Image
 
+import reports
+from core.config import DeviceConfig, TrainConfig
+from core.data import lesions
+from core.data.config import DataConfig
+from core.data.sources import load
+from core.device import pick
 from core.errors import UserError
-from core.tracking import Store
-from experiments.skin_lesions import SMOKE, Config, Score, main, score
-from reports.skin.findings import NOT_A_DEVICE
+from core.measures import skin
+from core.models.trunks import trunk
+from core.store import Store
+from core.trials import Trial
+from experiments import skin_lesions
+from experiments.skin_lesions import DRAWN, NOT_A_DEVICE, SMOKE, Config, Score, main, score, train
+from reports.judge import judge
 
-SCRIPT = Path(__file__).resolve().parents[2] / "experiments" / "skin_lesions.py"
+SCRIPT = Path(skin_lesions.__file__)
+IMAGES = {"val_image": 159, "image": 159, "class": 3}
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory, empty_store):
+    """Run the smoke study in a store of its own, in which the module's tests go on."""
+    folder = tmp_path_factory.mktemp("skin")
+    (folder / "mlflow.db").write_bytes(empty_store.read_bytes())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", None)
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+        config = replace(SMOKE, data=replace(SMOKE.data, data_root=folder))
+        main(config)
+        yield config
+
+
+def kept():
+    """Return trial -> id of its run."""
+    runs = Store().runs("tags.role = 'trial'")
+    return {run.tags["trial"]: run.id for run in runs}
+
+
+def test_what_is_kept_has_its_names_and_dimensions(smoke):
+    study = reports.load("skin_lesions", data="lesions")
+    assert study["arm"].values.tolist() == ["random", "pretrained"]
+    assert study["seed"].values.tolist() == [0, 1]
+    assert {name: study.sizes[name] for name in IMAGES} == IMAGES
+    dims = {name: array.dims[2:] for name, array in study.items() if array.dims[:1] == ("arm",)}
+    assert dims["val_logits"] == ("val_image", "class")
+    assert dims["test_logits"] == dims["inked"] == dims["ruled"] == ("image", "class")
+    assert dims["turned"] == ("turn", "image", "class")
+    assert dims["seen"] == ("view", "probe", "class")
+    assert dims["leak"] == ("split", "probe")
+    assert dims["near"] == ("space", "shown", "neighbour")
+    for name in ("points", "near", "leak", "agreement", "maps"):  # asked of seed 0 alone
+        if name in study:
+            assert np.isfinite(study[name].sel(seed=0)).all()
+            assert np.isnan(study[name].sel(seed=1)).all()
+    splits = load(smoke.data)
+    assert study["image"].values.tolist() == list(splits.test.names)
+    assert study["label"].values.tolist() == splits.test.labels.tolist()
+    assert study["val_label"].values.tolist() == splits.val.labels.tolist()
+    assert not set(study["val_image"].values) & set(study["image"].values)
+    hits = study["test_logits"].values.argmax(-1) == study["label"].values
+    assert (study["correct"].values == hits).all()
+    assert study["test/accuracy"].values == pytest.approx(hits.mean(-1))
+
+
+def test_a_study_of_drawn_lesions_says_so_and_judges_what_it_can(smoke):
+    study = reports.load("skin_lesions")
+    assert study.attrs["card"]["warnings"][:2] == [NOT_A_DEVICE, DRAWN]
+    entries = judge(study)
+    assert list(entries) == [f"M{index}" for index in range(1, 10)]
+    for name in ("M1", "M2", "M4", "M6"):  # what drawn lesions and no files cannot tell
+        assert entries[name].verdict == "not tested"
+        assert "wanted" in entries[name].lacking
+    for name in ("M3", "M5", "M7", "M8", "M9"):
+        (part,) = entries[name].decision.parts.values()
+        assert part.estimate.low <= part.estimate.value <= part.estimate.high
+        assert not entries[name].same_data
+    (run,) = Store().runs("tags.role = 'study'")
+    folder = Path(Store().run(run.id).artifacts, "report")
+    assert NOT_A_DEVICE in (folder / "study.json").read_text()
+    assert json.loads((folder / "study.json").read_text())["data"]["synthetic"]
+    drawn = {"roc", "precision-recall", "net-benefit", "reliability", "confusion", "tsne"}
+    assert all((folder / f"{name}.png").stat().st_size > 9000 for name in drawn)
+    assert not (folder / "doctors.csv").exists()
+    points = pd.read_csv(folder / "operating-points.csv")
+    assert points["TP of"].str.endswith("of 39").sum() == 2
+
+
+def test_other_thresholds_train_nothing_and_judge_anew(smoke):
+    before, first = kept(), reports.exhibits(reports.load("skin_lesions"))
+    main(replace(smoke, threshold="youden", prevalence=0.3, target_sensitivity=0.5))
+    assert kept() == before
+    study = reports.load("skin_lesions")
+    assert study.attrs["facts"]["config"]["prevalence"] == 0.3
+    assert "prevalence" not in study.attrs["facts"]["settings"]
+    second = reports.exhibits(study)
+    assert "30.0%" in second["operating-points"].caption
+    one, other = (each["operating-points"].frame() for each in (first, second))
+    assert not np.allclose(one["sensitivity"], other["sensitivity"])
+    main(smoke)
+    again = reports.exhibits(reports.load("skin_lesions"))["operating-points"].frame()
+    pd.testing.assert_frame_equal(again, one)
+
+
+def test_more_seeds_and_arms_train_what_is_missing(smoke):
+    before = kept()
+    main(replace(smoke, seeds=3, arms=("pretrained", "shuffled")))
+    after = kept()
+    assert before.items() <= after.items()
+    more = {"pretrained/2", "shuffled/0", "shuffled/1", "shuffled/2"}
+    assert set(after) - set(before) == more
+    study = reports.load("skin_lesions")
+    assert int(study["trained"].sum()) == 8
+    assert not study["trained"].sel(arm="random", seed=2)
 
 
 @pytest.fixture
-def page(store, tmp_path):
-    """Run the smoke study; return its page, the folder of its report, and its trials."""
-    main(replace(SMOKE, data=replace(SMOKE.data, data_root=tmp_path)))
-    runs = Store().runs("tags.role = 'study'")
-    folder = Store().fetch(runs[0].id, "report", tmp_path)
-    trials = Store().runs(f"tags.mlflow.parentRunId = '{runs[0].id}'")
-    return json.loads((folder / "study.json").read_text()), folder, trials
+def photographs(tmp_path):
+    """Lay lesions out as ISIC 2017 lies in DATA_ROOT: images, masks, the course's two files."""
+    root, drawn = tmp_path / "isic2017", lesions.draw(120, 3, 16, twice=0)
+    (root / "scoring").mkdir(parents=True)
+    (tmp_path / "masks").mkdir()
+    for index, (pixels, label) in enumerate(zip(drawn.pixels, drawn.labels, strict=True)):
+        folder = root / "train" / lesions.CLASSES[label]
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"ISIC_{index:04}"
+        Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(folder / f"{name}.png")
+        mask = drawn.masks[index].numpy().astype(np.uint8) * 255
+        Image.fromarray(mask).save(tmp_path / "masks" / f"{name}_segmentation.png")
+    rows = [f"x/ISIC_{i},{i % 2},{int(i % 3 == 0)}" for i in range(12)]
+    for name in ("ground_truth.csv", "sample_predictions.csv"):
+        (root / "scoring" / name).write_text("\n".join(["Id,task_1,task_2", *rows]))
+    return tmp_path
 
 
-def test_a_study_of_drawn_lesions_says_so_and_judges_what_it_can(page):
-    found, folder, trials = page
-    assert len(trials) == 4
-    assert found["data"]["synthetic"]
-    assert found["warnings"][0] == NOT_A_DEVICE
-    assert "not photographs" in found["warnings"][1]
-    verdicts = {row["claim"]: row for row in found["verdicts"]}
-    assert list(verdicts) == [f"M{index}" for index in range(1, 10)]
-    for claim in ("M1", "M2", "M4"):  # what drawn lesions and no scoring files cannot tell
-        assert verdicts[claim]["verdict"] == "undecided"
-        assert "wanted" in verdicts[claim]["needed"]
-        assert not verdicts[claim]["parts"]
-    for claim in ("M3", "M5", "M6", "M7", "M8", "M9"):
-        (part,) = verdicts[claim]["parts"]
-        assert part["low"] <= part["value"] <= part["high"]
-        assert part["n_seeds"] == 2
-        assert not verdicts[claim]["same_data"]
-    names = {exhibit["name"]: exhibit for exhibit in found["exhibits"]}
-    drawn = {"roc", "precision-recall", "net-benefit", "reliability", "confusion", "tsne"}
-    assert drawn <= {name for name, each in names.items() if each["figure"]}
-    assert "doctors" not in names
-    assert all((folder / f"{name}.csv").stat().st_size > 20 for name in names)
+def test_photographs_masks_readers_and_the_courses_files_are_kept(store, photographs):
+    config = replace(
+        SMOKE,
+        arms=("random",),
+        explained=0,
+        data=DataConfig(data="isic2017", data_root=photographs),
+    )
+    splits = load(config.data)
+    calls = photographs / "calls.csv"
+    rows = [f"Dr A,{Path(name).stem},{index % 2}" for index, name in enumerate(splits.test.names)]
+    calls.write_text("\n".join(["reader,image,call", *rows]))
+    main(replace(config, masks=photographs / "masks", readers=calls))
+    study = reports.load("skin_lesions", data="isic2017")
+    assert study["submission"].values.tolist() == [[1.0, 1.0, 1.0]] * 2
+    assert study["probe"].values.tolist() == study["image"].values.tolist()
+    assert study["calls"].values[0].tolist() == [index % 2 for index in range(len(splits.test))]
+    entries = judge(study)
+    assert entries["M1"].verdict == "refuted"  # these files are not the course's
+    assert entries["M6"].decision.estimate.n_images == len(splits.test)
+    made = reports.exhibits(study)
+    assert made["own-readers"].frame()["images"].tolist() == [len(splits.test)]
+    assert "AUC, lesion hidden" in made["shortcuts"].frame()
+    assert study.attrs["card"]["warnings"][0] == NOT_A_DEVICE
+    assert DRAWN not in study.attrs["card"]["warnings"]
+    changed = photographs / "masks" / f"{Path(splits.test.names[0]).stem}_segmentation.png"
+    Image.fromarray(np.zeros((16, 16), np.uint8)).save(changed)
+    main(replace(config, masks=photographs / "masks", readers=calls))  # another mask: anew
+    keys = {run.tags["study_key"] for run in Store().runs("tags.role = 'study'")}
+    assert len(keys) == 2
 
-    arms = pd.read_csv(folder / "arms.csv")
-    assert arms["arm"].tolist() == ["random", "pretrained"]
-    assert (arms["AUC melanoma_low"] <= arms["AUC melanoma"]).all()
-    points = pd.read_csv(folder / "operating-points.csv")
-    assert len(points) == 4
-    assert points["TP of"].str.endswith("of 39").sum() == 2
-    counts = pd.read_csv(folder / "confusion.csv")
-    assert counts["count"].sum() == 2 * 2 * 159
+
+# What a trial is trained with.
+
+CPU = pick(DeviceConfig(device="cpu"))
+
+
+@pytest.fixture(scope="module")
+def splits():
+    return load(DataConfig(data="lesions", size=16))
+
+
+def trained(monkeypatch, splits, arm="pretrained", seed=1, **options):
+    """Train a trial; return its record, its network, the network's base, and what was fitted."""
+    from core.training.single import fit
+
+    base, seen = trunk("cnn", "random", (3, 16, 16), 7), {}
+
+    def measure(network, *rest):
+        seen["network"] = network
+        return real(network, *rest)
+
+    def watched(model, images, *rest, **more):
+        seen["labels"], seen["augment"] = images.labels, more["augment"]
+        return fit(model, images, *rest, **more)
+
+    real = skin.measure
+    with monkeypatch.context() as patch:
+        patch.setattr("core.measures.skin.measure", measure)
+        patch.setattr("core.training.single.fit", watched)
+        job = SimpleNamespace(trials=(Trial(arm, seed),), checkpoint=None, epoch=lambda _: None)
+        config = replace(SMOKE, explained=0, **options)
+        config = replace(config, train=TrainConfig(epochs=1, batch_size=32))
+        (record,) = train(config, base, splits, skin.Probe.of(splits), CPU, job)
+    return SimpleNamespace(record=record, base=base, **seen)
+
+
+def test_every_remedy_trains_another_network(monkeypatch, splits):
+    found = {
+        remedy: trained(monkeypatch, splits, imbalance=remedy)
+        for remedy in ("none", "weights", "focal", "sampling")
+    }
+    for one, other in combinations(found.values(), 2):
+        a, b = (each.record.arrays["test_logits"][1] for each in (one, other))
+        assert not np.allclose(a, b, atol=1e-3)
+    counts = splits.train.labels.bincount()
+    assert torch.equal(found["weights"].labels.bincount(), counts)
+    sampled = found["sampling"].labels.bincount() / len(splits.train)
+    assert sampled.tolist() == pytest.approx([1 / 3] * 3, abs=0.07)
+    assert counts.max() / counts.sum() > 0.5
+
+
+def test_frozen_leaves_the_trunk_as_it_was_and_only_where_it_should(monkeypatch, splits):
+    def changed(found):
+        pairs = zip(found.base.parameters(), found.network.trunk.parameters(), strict=True)
+        return any(not torch.equal(a, b.cpu()) for a, b in pairs)
+
+    frozen, free = (trained(monkeypatch, splits, frozen=each) for each in (True, False))
+    assert not changed(frozen)
+    assert frozen.augment is None
+    assert changed(free)
+    assert free.augment is not None
+    assert trained(monkeypatch, splits, arm="random", frozen=True).network.frozen is False
+
+
+# The command line.
 
 
 def test_help_names_the_options_and_is_quick():
@@ -65,7 +250,7 @@ def test_help_names_the_options_and_is_quick():
         [sys.executable, SCRIPT, "--help"], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0
-    for option in ("--arms", "--imbalance", "--prevalence", "--frozen", "Not a medical device"):
+    for option in ("--arms", "--imbalance", "--prevalence", "--masks", "Not a medical device"):
         assert option in done.stdout
 
 
@@ -101,6 +286,7 @@ def test_score_prints_what_the_scorer_found(tmp_path, capsys):
         ({"arms": ("random", "wise")}, "--arms wise: one or more of random,"),
         ({"network": "resnet18"}, "--weights digits: digits for the cnn"),
         ({"prevalence": 0.0}, "--prevalence 0.0: a number above 0 and below 1 is wanted"),
+        ({"masks": Path("m")}, "--masks m: --data of photographs"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options, message):
