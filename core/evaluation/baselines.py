@@ -26,7 +26,9 @@ class Principal:
         """Fit up to `most` components, fewer where there are not as many images or pixels."""
         from sklearn.decomposition import PCA
 
-        flat = images.flatten(1).numpy()
+        # In float64: in float32 the decomposition of a covariance that is all but singular (small
+        # things on plain ground) need not converge, and loses its small components.
+        flat = images.flatten(1).double().numpy()
         found = PCA(min(most, *flat.shape), random_state=0).fit(flat)
         return cls(found.mean_.astype(np.float32), found.components_.astype(np.float32))
 
