@@ -18,6 +18,7 @@ from typing import Never, TypeVar
 import tyro
 
 from core import refusals
+from core.address import hide_password
 from core.errors import UserError, one_line
 
 Config = TypeVar("Config")
@@ -37,6 +38,7 @@ def run(main: Callable[[Config], None], config: type[Config], description: str) 
     process at once.
     """
     _open_streams()
+    hide_password()
     try:
         try:
             options = parse(config, description, sys.argv[1:])

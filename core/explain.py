@@ -102,7 +102,9 @@ def embed(features: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
     from sklearn.manifold import TSNE
 
     width = min(50, *features.shape)
-    reduced = PCA(width, random_state=0).fit_transform(features)
+    # In float64: in float32 the decomposition of features that hardly vary need not converge.
+    wide = features.astype(np.float64)
+    reduced = PCA(width, random_state=0).fit_transform(wide).astype(np.float32)
     perplexity = min(30.0, (len(features) - 1) / 3)
     return TSNE(2, perplexity=perplexity, random_state=seed, init="random").fit_transform(reduced)
 

@@ -34,6 +34,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from core import provenance
+from core.address import check_store_address
 from core.errors import UserError
 
 BATCH = 1000  # MLflow's limit of metrics in one log_batch
@@ -145,6 +146,7 @@ class Store:
         for chatty in ("alembic", "mlflow.store.db.utils"):
             logging.getLogger(chatty).setLevel(logging.CRITICAL)  # our one line says it
         self.uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{provenance.ROOT}/mlflow.db"
+        check_store_address(self.uri)
         self.uri, self.home, database = _place(self.uri)
         mlflow.set_tracking_uri(self.uri)
         with self.lock():

@@ -26,7 +26,8 @@ class Principal:
         """Fit up to `most` components, fewer where there are not as many images or pixels."""
         from sklearn.decomposition import PCA
 
-        # In float64: of nearly equal images a covariance in float32 is rounding.
+        # In float64: in float32 the decomposition of a covariance that is all but singular (small
+        # things on plain ground) need not converge, and loses its small components.
         flat = images.flatten(1).double().numpy()
         found = PCA(min(most, *flat.shape), random_state=0).fit(flat)
         return cls(found.mean_, found.components_)

@@ -80,13 +80,20 @@ def examine(model: nn.Sequential, pixels: Tensor, labels: Tensor) -> Diagnosis:
 
 
 def ranks(weights: Iterable[Tensor]) -> list[int]:
-    """Return the numerical rank of each weight (out, in, ...) as a matrix; -1 if not finite."""
+    """Return the numerical rank of each weight (out, in, ...) as a matrix; -1 if not finite.
+
+    What float32 cannot tell from zero counts as zero; the decomposition itself is in float64, where
+    it converges for copies of copies too.
+    """
     return [
-        int(torch.linalg.matrix_rank(weight.detach().float().flatten(1).cpu()))
-        if bool(weight.isfinite().all())
-        else -1
+        _rank(weight.detach().flatten(1).cpu().double()) if bool(weight.isfinite().all()) else -1
         for weight in weights
     ]
+
+
+def _rank(matrix: Tensor) -> int:
+    rounding = max(matrix.shape) * torch.finfo(torch.float32).eps
+    return int(torch.linalg.matrix_rank(matrix, rtol=rounding))
 
 
 def _dead_share(output: Tensor) -> float:

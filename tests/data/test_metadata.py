@@ -52,7 +52,7 @@ def test_a_table_that_cannot_be_right_is_refused(tmp_path, text, wanted):
 
 
 def test_owners_join_copies_into_chains():
-    thumbs = np.eye(6, 20, dtype=np.float32) * 10
+    thumbs = np.eye(6, 256, dtype=np.float32) * 10
     digests = [b"a", b"b", b"c", b"a", b"e", b"f"]
     groups = groups_of(digests, thumbs, ["", "x", "y", "x", "", ""])
     assert groups[0] == groups[3] == groups[1]  # 0 is a copy of 3, which has the owner of 1

@@ -23,6 +23,16 @@ def test_projection_is_sklearns(images):
         assert np.allclose(found.project(test, size).flatten(1), expected, atol=1e-4)
 
 
+def test_small_things_on_plain_ground_have_components_too():
+    """Their covariance is all but singular; 1 - 1e-6 of the variance lies in two components."""
+    y, x = np.mgrid[:20, :20] - 9.5
+    widths = np.linspace(1, 1.01, 300)[:, None, None]
+    images = torch.from_numpy(np.exp(-(x**2 + y**2) / widths).astype(np.float32))[:, None]
+    found = Principal.fit(images, 20)
+    assert np.allclose(found.components @ found.components.T, np.eye(20), atol=1e-5)
+    assert (found.project(images, 2) - images).abs().max() < 1e-5
+
+
 def test_no_component_is_the_mean_image_and_all_are_the_image(images):
     found = Principal.fit(images, 1000)
     assert len(found.components) == 36

@@ -118,6 +118,13 @@ def test_ranks():
     assert ranks([torch.zeros(3, 5), torch.ones(3, 5), outer, kernels, broken]) == [0, 1, 1, 8, -1]
 
 
+def test_copies_of_a_unit_up_to_rounding_are_one():
+    """In float64 their differences would count, in float32 the decomposition need not converge."""
+    unit = torch.randn(1, 512, generator=RANDOM)
+    copies = unit.repeat(64, 1) * torch.logspace(-3, 3, 64)[:, None] / 7 * 7
+    assert ranks([copies, torch.cat([copies, torch.randn(3, 512, generator=RANDOM)])]) == [1, 4]
+
+
 def test_weights_that_are_not_finite_cannot_train():
     model = network()
     with torch.no_grad():
