@@ -23,12 +23,12 @@ from core.models.config import RANDOM, BackboneConfig
 from reports.dogs import SCRATCH, drifting
 
 if TYPE_CHECKING:
+    from core.results import Trial
     from torch import nn
 
     from core.data.images import Splits
     from core.device import Device
     from core.models.backbones import Trunk
-    from core.results import Trial
     from core.study import Study
 
 
@@ -68,6 +68,8 @@ SMOKE = Config(
 
 def main(config: Config) -> None:
     """Run the study: train what is missing, judge the claims, log tables and figures."""
+    from reports.verdicts import judge
+
     from core.data.overlap import overlap_warnings
     from core.data.sources import load
     from core.device import pick
@@ -75,7 +77,6 @@ def main(config: Config) -> None:
     from core.study import Study
     from reports.dogs.breeds import exhibits
     from reports.dogs.transfer import findings, summary
-    from reports.verdicts import judge
 
     device, sources = pick(config.device), config.backbone.named
     loaded = {name: backbones.load(name, w) for name, w in config.backbone.pairs.items()}

@@ -27,9 +27,10 @@ from core.models.config import RANDOM
 from core.style.config import StyleConfig
 
 if TYPE_CHECKING:
+    from core.results import Result, Trial
+
     from core.device import Device
     from core.models.backbones import Backbone
-    from core.results import Result, Trial
     from core.study import Study
     from core.style.paint import Step
     from core.style.pictures import Pair
@@ -94,12 +95,13 @@ SMOKE = Config(
 
 def main(config: Config) -> None:
     """Paint what is missing, judge the claims where it is a study, log pictures and curves."""
+    from reports.verdicts import judge
+
     from core.device import pick
     from core.study import Study
     from core.style import gallery
     from core.style.losses import settle
     from reports.style import exhibits, findings
-    from reports.verdicts import judge
 
     device = pick(config.device)
     more = config.pairs - 1 if config.study else 0

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from core.results import Result, Trial
 from mlflow import MlflowClient
 from PIL import Image
 
@@ -16,7 +17,6 @@ from core.data.config import DataConfig
 from core.errors import UserError
 from core.models import features
 from core.models.config import BackboneConfig
-from core.results import Result, Trial
 from core.training.loop import Epoch
 from experiments.dog_breeds import SMOKE, Config, grid, main
 from reports.dogs import SCRATCH, drifting, transfer

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from core.models.doctor import examine, observe, ranks
+from core.evaluation.prognosis import observe
+from core.models.doctor import examine, ranks
 from core.models.initialisation import SCHEMES, initialise
 from core.models.networks import mlp, scratch_cnn
 

@@ -18,7 +18,6 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import reports
-
 from core.errors import UserError
 from core.provenance import ROOT
 from core.store import Store

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from core.results import Result, Trial
+
 from core.style.config import StyleConfig
 from reports.style.findings import PUBLISHED, fall, findings, slopes, table
 
