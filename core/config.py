@@ -61,7 +61,8 @@ def check_names(field: str, names: Collection[str], known: Collection[str] = ())
 def check_options(config: Any) -> None:
     """Hold the options of a dataclass to its annotations, and all texts to what paths can be.
 
-    Raises UserError with the option, the value seen and what is wanted.
+    A path that begins with ~ is replaced, which no shell does in `--out=~/page.html`. Raises
+    UserError with the option, the value seen and what is wanted.
     """
     for option in fields(config):
         rules = [*_metadata(option.type)]
@@ -74,6 +75,8 @@ def check_options(config: Any) -> None:
                 check_path(name, value, kind)
             elif bounds is not None and value is not None:
                 check(name, value, _is_within(value, bounds), _words(bounds))
+        at_home = tuple(map(_at_home, given)) if isinstance(given, tuple) else _at_home(given)
+        object.__setattr__(config, option.name, at_home)
 
 
 def check_path(field: str, value: str | Path, kind: str = EITHER) -> None:
@@ -95,6 +98,10 @@ def check_path(field: str, value: str | Path, kind: str = EITHER) -> None:
         raise UserError(f"{_name(field)} {text}: {reason}; {kind} is wanted") from error
     file, folder = stat.S_ISREG(mode), stat.S_ISDIR(mode)
     check(field, text, (file and kind != FOLDER) or (folder and kind != FILE), kind)
+
+
+def _at_home(value: Any) -> Any:
+    return value.expanduser() if isinstance(value, Path) else value
 
 
 def _name(field: str) -> str:

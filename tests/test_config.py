@@ -149,6 +149,13 @@ def test_what_can_be_no_path_is_one_line(special, monkeypatch, value, kind):
     assert len(shown) < 300
 
 
+def test_a_home_is_found_where_no_shell_does_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    given = Options(file=Path("~/a"), folder=Path("~"), any_path=Path("b/~"), text="~/c")
+    assert (given.file, given.folder, given.any_path) == (tmp_path / "a", tmp_path, Path("b/~"))
+    assert given.text == "~/c"  # which may be no path
+
+
 def test_names_are_known_and_given_once():
     check_names("arms", ["a", "b"], ["a", "b", "c"])
     check_names("layers", ["whatever"])
