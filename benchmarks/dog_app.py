@@ -6,8 +6,6 @@ import io
 import tempfile
 from pathlib import Path
 
-from reports.dogs.app import answer
-
 from benchmarks.dog_breeds import NETWORK, folder_of
 from benchmarks.timing import Times, timed
 from core.config import DeviceConfig, TrainConfig
@@ -19,6 +17,7 @@ from core.detection.resemblance import Resemblance
 from core.device import pick
 from core.models import backbones
 from experiments import dog_app
+from reports.app.drawing import answer
 
 N = 200
 

@@ -32,7 +32,7 @@ def main(full: bool) -> None:
         print(f"  Fashion-MNIST left out: {error}")
         return
     trainings(splits, full)
-    print(f"  tracking, of a Fashion-MNIST study's wall time: {tracking():.1%}; wanted under 5 %")
+    print(f"  all but training, of a Fashion-MNIST study's wall time: {tracking():.1%}")
 
 
 def embedded() -> Times:
@@ -90,11 +90,11 @@ def _plain(splits: Splits, seed: int) -> float:
 
 
 def tracking() -> float:
-    """Return the share of a Fashion-MNIST study's wall time that the store takes."""
+    """Return the share of a Fashion-MNIST study's wall time that is not training."""
     with tempfile.TemporaryDirectory() as folder:
         options = ("--data", "fashion-mnist", "--seeds", "5", "--schemes", *SCHEMES)
-        python(SCRIPT, *options, store=folder)
+        whole = timed(lambda: python(SCRIPT, *options, store=folder)).median
         page = f"{folder}/report.json"
         python("-m", "reports", "--format", "json", "--out", page, store=folder)
         made = json.loads(Path(page).read_text())["studies"][0]["provenance"]
-    return float(made["tracking_seconds"]) / float(made["seconds"])
+    return 1 - float(made["seconds"]) / whole

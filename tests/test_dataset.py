@@ -119,7 +119,7 @@ def test_records_that_differ_in_kind_are_refused(records, other, message):
 
 
 def test_trials_with_other_factors_are_refused(records):
-    with pytest.raises(ValueError, match="factors .*, wanted the same in all"):
+    with pytest.raises(ValueError, match=r"factors .*, wanted the same in all"):
         build([*records, (trial("c", 0, lr=1), record(1, 1, 1))], SHARED)
 
 

@@ -1,4 +1,4 @@
-"""A study in the store: the names it writes, how it ends, and that it trains only what is missing."""
+"""A study in the store: what it writes, how it ends, and that it trains what is missing only."""
 
 import json
 import math
@@ -308,7 +308,7 @@ def test_two_that_train_the_same_leave_one_of_each(store):
 
 
 def test_a_damaged_record_is_set_aside_and_trained_again(store, capsys):
-    study, _ = run()
+    run()
     found = Store().run(runs("trial")["b/0"].info.run_id)
     path = Path(found.artifacts, "record.safetensors")
     content = bytearray(path.read_bytes())

@@ -118,14 +118,12 @@ def pairs(study: xr.Dataset) -> Exhibit | None:
     rows = []
     for a, b in combinations(seen, 2):
         one, other = ((seen[arm][0] == dogs)[counted] for arm in (a, b))
-        masses = [seen[arm][1][counted] for arm in (a, b)]
-        area = auc_difference(*masses, dogs[counted])
+        first, second = (seen[arm][1][counted] for arm in (a, b))
+        area = auc_difference(first, second, dogs[counted])
         gap = paired(one[None], other[None], deterministic=True)
         row: dict[str, object] = {"a": a, "b": b, **columns("difference", gap)}
-        row |= {
-            "only a right": int((one & ~other).sum()),
-            "only b right": int((other & ~one).sum()),
-        }
+        alone = (int((one & ~other).sum()), int((other & ~one).sum()))
+        row |= dict(zip(("only a right", "only b right"), alone, strict=True))
         row |= {"p": mcnemar(one, other), **columns("area difference", area)}
         rows.append({**row, "p (area)": p_value(area), "images": int(counted.sum())})
     frame = pd.DataFrame(rows)

@@ -33,7 +33,7 @@ def best(outcome: Outcome) -> NDArray[np.float64]:
 
 def exhibit(found: Sequence[Outcome], rank: Rank, caption: str) -> Exhibit | None:
     """Return a sheet of one kind of picture, a block a detector; None without a picture."""
-    chosen = {detector: [] for detector in dict.fromkeys(outcome.detector for outcome in found)}
+    chosen: dict[str, list[tuple[float, Outcome, int]]] = {o.detector: [] for o in found}
     for outcome in found:
         ranks = rank(outcome)
         chosen[outcome.detector] += [

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -241,7 +242,7 @@ def test_programs_hold_every_trial_once_and_all_arms_of_a_seed():
     trials = list(grid(config))
     assert len(set(trials)) == len(trials) == 5 * 13 + 5 * 2
     groups = list(programs(trials, lambda trial: trial.factors, 30))
-    assert sum(groups, []) == trials
+    assert list(chain.from_iterable(groups)) == trials
     for group in groups:
         arms = {trial.arm for trial in group}
         assert arms in (set(config.schemes), set(init_schemes.CONTRAST))
