@@ -9,8 +9,9 @@ Source:   the course's dog project: a scratch CNN, and ResNet-18 frozen with a n
 """
 
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,17 +20,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from anywher
 from core import cli
 from core.config import DeviceConfig, Seeds, TrainConfig, check, check_options
 from core.data.config import DataConfig
-from core.models.config import RANDOM, BackboneConfig
-from reports.dogs import SCRATCH, drifting
+from core.models.config import DRIFTING, FROZEN, RANDOM, SCRATCH, TRAINED, BackboneConfig
 
 if TYPE_CHECKING:
-    from core.results import Trial
-    from torch import nn
-
     from core.data.images import Splits
     from core.device import Device
-    from core.models.backbones import Trunk
-    from core.study import Study
+    from core.models.backbones import Backbone, Preparation
+    from core.study import Job
+    from core.trials import Record, Trial
+
+ONE_SET = (
+    "All seeds share the training images, the test images and the pretrained weights: intervals do "
+    "not say what others would give."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,143 +70,137 @@ SMOKE = Config(
 
 
 def main(config: Config) -> None:
-    """Run the study: train what is missing, judge the claims, log tables and figures."""
-    from reports.verdicts import judge
-
+    """Train what is missing, keep it, publish what is known."""
     from core.data.overlap import overlap_warnings
+    from core.data.shared import pictures, shared
     from core.data.sources import load
     from core.device import pick
     from core.models import backbones
+    from core.models.weights import fingerprint
     from core.study import Study
-    from reports.dogs.breeds import exhibits
-    from reports.dogs.transfer import findings, summary
+    from reports.publish import publish
 
-    device, sources = pick(config.device), config.backbone.named
-    loaded = {name: backbones.load(name, w) for name, w in config.backbone.pairs.items()}
-    trunks = {name: backbone.trunk().freeze() for name, backbone in loaded.items()}
-    wanted = dict.fromkeys(trunk.preparation for trunk in trunks.values())
+    device, pairs = pick(config.device), config.backbone.pairs
+    loaded = {name: backbones.load(name, weights) for name, weights in pairs.items()}
+    wanted = dict.fromkeys(backbone.preparation for backbone in loaded.values())
     # Backbones that want their images alike share them, and the split is the same for all.
     prepared = {preparation: load(config.data, preparation) for preparation in wanted}
-    first, splits = next(iter(prepared.items()))
-    print(f"device: {device}\ndata: {splits.card}")
-    if set(sources.values()) != {RANDOM}:
+    first = next(iter(prepared.values()))
+    config = replace(config, train=config.train.resolve(len(first.train)))
+    print(f"device: {device}\ndata: {first.card}")
+    if set(pairs.values()) != {RANDOM}:
         known = next(iter(loaded.values())).classes
-        splits.card.warnings.extend(overlap_warnings(splits.card.classes, known))
-    for line in splits.card.warnings:
+        first.card.warnings.extend(overlap_warnings(first.card.classes, known))
+    first.card.warnings.append(ONE_SET)
+    for line in first.card.warnings:
         print(f"note: {line}")
-    groups, drifts = list(grid(config)), {drifting(name): name for name in trunks}
+    order = {"arm": (*pairs, SCRATCH), "trunk": (FROZEN, DRIFTING, TRAINED)}
     with Study(
-        "dog_breeds", asdict(config), splits.card, str(device), Path(__file__), "network"
+        "dog_breeds",
+        asdict(config),
+        first.card,
+        script=__file__,
+        device=device.kind,
+        arm="network",
+        selection=("seeds", "scratch", "drift", "backbone"),
+        shared=shared(first, order, *pictures(first.test)),
+        weights={name: fingerprint(weights, name) for name, weights in pairs.items()},
     ) as study:
-        for group in study.missing(groups):
-            arm = group[0].arm
-            backbone = {SCRATCH: None, **drifts}.get(arm, arm)
-            preparation = trunks[backbone].preparation if backbone else first
-            if arm in trunks:
-                heads(study, group, trunks[arm], prepared[preparation], config, device)
-            else:
-                network(study, group[0], backbone, prepared[preparation], config, device)
-        results = {t: study.results[t] for group in groups for t in group}
-        study.conclude(
-            exhibits(results, splits),
-            judge(findings(results, splits.card, sources), splits.card.name),
-            summary(results, sources, splits.card),
-            columns=("test/accuracy", "test/top5", "test/loss", "trained/parameters"),
-        )
+        job = partial(train, config, loaded, prepared, device)
+        study.run(grid(config), job, alike, at_most=config.seeds)
+    publish(study.store, study.key)
 
 
-def grid(config: Config) -> Iterator[list["Trial"]]:
-    """Yield the groups: all seeds of a head train as one program, other networks alone."""
-    from core.results import Trial
+def grid(config: Config) -> "Iterator[Trial]":
+    """Yield the trials: heads on frozen backbones, the scratch CNN, heads on drifting ones."""
+    from core.trials import Trial
 
-    for name in config.backbone.backbones:
-        yield [Trial(name, seed) for seed in range(config.seeds)]
-    alone = [SCRATCH] if config.scratch else []
-    alone += [drifting(name) for name in config.backbone.backbones] if config.drift else []
-    for arm in alone:
-        yield from ([Trial(arm, seed)] for seed in range(config.seeds))
+    arms = [(name, FROZEN) for name in config.backbone.backbones]
+    arms += [(SCRATCH, TRAINED)] if config.scratch else []
+    arms += [(name, DRIFTING) for name in config.backbone.backbones] if config.drift else []
+    for arm, trunk in arms:
+        yield from (Trial(arm, seed, (("trunk", trunk),)) for seed in range(config.seeds))
 
 
-def new_head(width: int, n_classes: int, seed: int) -> "nn.Sequential":
-    """Build a linear head on features (width, 1, 1) with the first weights of a seed."""
-    from core.device import seeded
-    from core.models.networks import mlp
+def alike(trial: "Trial") -> Hashable:
+    """Return what trials of a program share: heads on frozen features all do, others are alone."""
+    frozen = trial.levels["trunk"] == FROZEN
+    return trial.arm, trial.factors, None if frozen else trial.seed
 
-    with seeded(seed):
-        return mlp((width, 1, 1), n_classes, hidden=())
+
+def train(
+    config: Config,
+    loaded: "Mapping[str, Backbone]",
+    prepared: "Mapping[Preparation, Splits]",
+    device: "Device",
+    job: "Job",
+) -> "list[Record]":
+    """Train the heads of a backbone, or one network, and score them on the test images."""
+    trial = job.trials[0]
+    preparation = loaded[trial.arm].preparation if trial.arm in loaded else next(iter(prepared))
+    if trial.levels["trunk"] == FROZEN:
+        return heads(config, loaded[trial.arm], prepared[preparation], device, job)
+    return [network(config, prepared[preparation], device, job)]
 
 
 def heads(
-    study: "Study",
-    group: "Sequence[Trial]",
-    trunk: "Trunk",
-    splits: "Splits",
-    config: Config,
-    device: "Device",
-) -> None:
+    config: Config, backbone: "Backbone", splits: "Splits", device: "Device", job: "Job"
+) -> "list[Record]":
     """Train the heads of all seeds, as one program, on the features of a frozen trunk."""
     from core.data.images import concatenated
+    from core.measures.breeds import record
     from core.models.backbones import trainable, unchanged
     from core.models.features import features
+    from core.models.networks import linear_head
     from core.training.replicas import Replicas, fit_many, predict_many
-    from reports.dogs.transfer import measure
 
+    trunk, seeds = backbone.trunk().freeze(), [trial.seed for trial in job.trials]
     wanted = [splits.train, splits.val, splits.test]
     wanted += [splits.train.mirrored()] if config.mirror else []
     with unchanged(trunk):
-        train, val, test, *more = (features(trunk, part, device) for part in wanted)
-    train = concatenated([train, *more]).to(device.torch)
+        train_, val, test, *more = (features(trunk, part, device) for part in wanted)
+    train_ = concatenated([train_, *more]).to(device.torch)
     val, test = val.to(device.torch), test.to(device.torch)
-    models = [[new_head(trunk.width, len(splits.card.classes), t.seed)] for t in group]
-    sizes, patience = trainable(models[0][0]), config.train.patience
+    models = [[linear_head(trunk.width, len(splits.card.classes), seed)] for seed in seeds]
+    sizes, epochs = trainable(models[0][0]), []
     print(f"{trunk.name}: frozen, hash unchanged; parameters trained on top of it: {sizes}")
-    replicas, epochs = Replicas(models, [t.seed for t in group], device), []
-    place = study.checkpoint(group)
-    for epoch in fit_many(replicas, train, val, config.train, place):
-        study.epoch(group, epoch)
+    replicas = Replicas(models, seeds, device)
+    for epoch in fit_many(replicas, train_, val, config.train, job.checkpoint):
+        job.epoch(epoch)
         epochs.append(epoch)
     logits, n = predict_many(replicas, test)[:, 0], sum(sizes.values())
-    study.finish(
-        group,
-        [measure(row, test.labels, epochs, i, n, patience) for i, row in enumerate(logits)],
-    )
+    patience = config.train.patience
+    return [record(row, test.labels, epochs, i, n, patience) for i, row in enumerate(logits)]
 
 
-def network(
-    study: "Study",
-    trial: "Trial",
-    backbone: str | None,
-    splits: "Splits",
-    config: Config,
-    device: "Device",
-) -> None:
+def network(config: Config, splits: "Splits", device: "Device", job: "Job") -> "Record":
     """Train one network on the images: the scratch CNN, or a head on a backbone that drifts."""
     from torch import nn
 
     from core.data.augment import mirror_and_shift
     from core.device import seeded
+    from core.measures.breeds import record
     from core.models.backbones import load, trainable
     from core.models.features import passing
-    from core.models.networks import scratch_cnn
+    from core.models.networks import linear_head, scratch_cnn
     from core.training.single import fit, predict
-    from reports.dogs.transfer import measure
 
-    n_classes = len(splits.card.classes)
-    if backbone is None:
+    (trial,), n_classes, epochs = job.trials, len(splits.card.classes), []
+    if trial.arm == SCRATCH:
         with seeded(trial.seed):
             model = scratch_cnn(splits.train.shape, n_classes)
     else:
-        trunk = load(backbone, config.backbone.pairs[backbone]).trunk().requires_grad_(False)
-        model = nn.Sequential(trunk, *new_head(trunk.width, n_classes, trial.seed))
-    place, epochs = study.checkpoint([trial]), []
+        weights = config.backbone.pairs[trial.arm]
+        trunk = load(trial.arm, weights).trunk().requires_grad_(False)
+        model = nn.Sequential(trunk, *linear_head(trunk.width, n_classes, trial.seed))
+    place = job.checkpoint
     for epoch in fit(
         model, splits.train, splits.val, config.train, trial.seed, device, mirror_and_shift, place
     ):
-        study.epoch([trial], epoch)
+        job.epoch(epoch)
         epochs.append(epoch)
     logits = predict(model, splits.test, device, passing(device))
-    n = sum(trainable(model).values())
-    study.finish([trial], [measure(logits, splits.test.labels, epochs, 0, n)])
+    return record(logits, splits.test.labels, epochs, 0, sum(trainable(model).values()))
 
 
 if __name__ == "__main__":

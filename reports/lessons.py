@@ -18,7 +18,16 @@ COMMON = ("source", "data", "protocol", "study", "options", "seeds")
 """what the claims of a lesson share unless they say otherwise"""
 NO_DATA = "none"
 """in place of a data set: the claim was published without numbers from any"""
-PACKAGES = ("initialisation", "autoencoders", "transfer", "faces", "detectors", "app", "skin")
+PACKAGES = (
+    "initialisation",
+    "autoencoders",
+    "transfer",
+    "faces",
+    "detectors",
+    "breeds",
+    "app",
+    "skin",
+)
 """packages of `reports`, one an experiment, in the order of the course; each has a module `claims`,
 where its `lesson` is, and a module `exhibits`"""
 

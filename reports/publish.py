@@ -22,6 +22,8 @@ from reports.scores import mean
 from reports.studies import Study
 from reports.tables import finite_mean
 
+BAR = 24
+"""characters of the longest bar in the terminal"""
 DIGITS = 4
 """of an arm's numbers; MLflow's page would show up to 17"""
 
@@ -71,11 +73,40 @@ def _describe(store: Store, experiment: str, study: Study) -> None:
 
 
 def _tell(store: Store, experiment: str, study: Study) -> None:
+    """Print the arms, the verdicts and where to look."""
+    print("\n".join(_scoreboard(study)))
     for name, entry in study.entries.items():
         print(f"{name} {entry.verdict}: {entry.claim.statement}")
         if advice := words.advice(entry):
             print(f"   {advice}")
     print(views.instructions(store.name, experiment, study.trials.attrs["key"]))
+
+
+def _scoreboard(study: Study) -> Iterator[str]:
+    """Yield a line an arm: its first metric with the interval over seeds, n, and a small bar."""
+    lesson = lesson_of(study.name)
+    metric = next((name for name in lesson.columns if name in study.trials), None)
+    if metric is None:
+        return
+    numbers = [
+        (name, int(study.trials["trained"].sel(levels).sum()), _number(study, levels, metric))
+        for name, levels, _ in arms(study.trials)
+    ]
+    known = [(name, n, found) for name, n, found in numbers if found is not None]
+    longest = max((len(name) for name, _, _ in known), default=0)
+    most = max((abs(found.value) for _, _, found in known), default=0.0)
+    unit = "percent" if metric in lesson.scores else ""
+    yield f"{metric}, mean over seeds (95 % interval)"
+    for name, n, found in known:
+        bar = "\u2588" * round(BAR * abs(found.value) / most) if most else ""
+        shown = words.interval(found.value, found.low, found.high, unit)
+        yield f"  {name:{longest}}  {shown:28} n = {n:<4} {bar}".rstrip()
+
+
+def _number(study: Study, levels: dict[str, Any], metric: str) -> Estimate | None:
+    arm = study.trials.sel(levels)
+    scores = lesson_of(study.name).scores.get(metric)
+    return mean(arm[scores]) if scores else finite_mean(arm[metric])
 
 
 def _arms(store: Store, experiment: str, study: Study) -> None:

@@ -7,6 +7,7 @@ import xarray as xr
 from core import dataset
 from core.evaluation import comparisons, intervals
 from core.evaluation.intervals import Estimate
+from reports.lessons import NotTestedError
 
 
 def mean(values: xr.DataArray, bounds: tuple[float, float] | None = None) -> Estimate:
@@ -17,8 +18,12 @@ def mean(values: xr.DataArray, bounds: tuple[float, float] | None = None) -> Est
 def paired(a: xr.DataArray, b: xr.DataArray) -> Estimate:
     """Estimate the mean of a - b over the seeds and images that both arms have.
 
-    a, b: (seed, image) or (seed,). Raises ValueError where images are in one only.
+    a, b: (seed, image) or (seed,). Raises ValueError where images are in one only, and
+    NotTestedError where fewer than 2 seeds are in both: a study that broke off.
     """
+    seeds = [set(dataset.table(each)["seed"].values.tolist()) for each in (a, b)]
+    if len(shared := set.intersection(*seeds)) < 2:
+        raise NotTestedError(f"{len(shared)} seeds are in both arms, 2 are needed.")
     first, second = dataset.aligned(a, b)
     return comparisons.paired(first.values, second.values)
 

@@ -2,8 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
-from core.data.images import Splits
+import numpy as np
+import torch
+
+from core.data.images import Images, Splits
+from core.data.subsets import resized
 from core.trials import Array, Shared
+
+SHOWN, SIDE = 600, 96
+"""test images whose pictures a study keeps, at most, and their side in pixels"""
 
 
 def shared(
@@ -28,3 +35,19 @@ def shared(
         {"label": (("image",), labels), **(arrays or {})},
         {name: tuple(levels) for name, levels in order.items()},
     )
+
+
+def pictures(images: Images) -> tuple[dict[str, tuple[str, ...]], dict[str, Array]]:
+    """Keep small pictures of images, for figures: the first ones of every class, as many of each.
+
+    Returns coords, the names of these images as `shown`, and arrays, `picture` (shown, channel, y,
+    x) uint8.
+    """
+    labels = images.labels.cpu().numpy()
+    ranks = np.zeros(len(labels), dtype=np.int64)
+    for label in np.unique(labels):
+        ranks[labels == label] = np.arange((labels == label).sum())
+    chosen = np.flatnonzero(ranks < max(1, SHOWN // len(np.unique(labels))))
+    part = images.take(torch.from_numpy(chosen))
+    pixels = resized(part, SIDE).pixels.numpy()
+    return {"shown": part.names}, {"picture": (("shown", "channel", "y", "x"), pixels)}

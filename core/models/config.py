@@ -17,6 +17,13 @@ ARMS = (RANDOM, "pretrained", "statistics", "shuffled")
 """what a network of a transfer study begins with, see `core.models.arms`"""
 
 
+SCRATCH = "scratch"
+"""the course's CNN, trained from random weights"""
+TRAINED, FROZEN, DRIFTING = "trained", "frozen", "drifting"
+"""what becomes of a network below its head: trained too; kept, batch norm's statistics included;
+kept but for these, which follow the training images (the course's way)"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class BackboneConfig:
     """The pretrained networks of a study."""

@@ -27,6 +27,12 @@ def mlp(
     return nn.Sequential(*layers, nn.Linear(width, n_classes))
 
 
+def linear_head(width: int, n_classes: int, seed: int) -> nn.Sequential:
+    """Build a linear layer on features (width, 1, 1), with the first weights of a seed."""
+    with seeded(seed):
+        return mlp((width, 1, 1), n_classes, hidden=())
+
+
 def scratch_cnn(shape: Sequence[int], n_classes: int, dropout: float = 0.1) -> nn.Sequential:
     """Build the course's scratch CNN: three convolutions with pooling, then 512 units.
 

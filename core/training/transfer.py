@@ -25,7 +25,7 @@ from core.models.arms import begin
 from core.models.backbones import Trunk, trainable
 from core.models.config import RANDOM
 from core.models.features import features, passing
-from core.models.networks import mlp, staged_cnn, transferred
+from core.models.networks import linear_head, staged_cnn, transferred
 from core.models.strategies import DEPTH, STRATEGIES, Strategy
 from core.training.replicas import Replicas, fit_many, predict_many
 from core.training.seeds import fit_apart
@@ -139,7 +139,7 @@ class Large:
             train, test = _standardised(
                 *(features(trunk, part, self.device) for part in (images, task.test))
             )
-            heads = [self._head(trunk.width, task, trial.seed) for trial in trials]
+            heads = [linear_head(trunk.width, task.n_classes, trial.seed) for trial in trials]
             return _together(job, heads, train, test, config, self.device)
         rates = self._rates(trials, images, task, config)
         models, configs = self._whole(trials, task), [replace(config, lr=rate) for rate in rates]
@@ -192,14 +192,10 @@ class Large:
             return self.backbone.trunk().freeze()
         return self.backbone.cut(max(1, self.backbone.n_stages * stages // DEPTH)).freeze()
 
-    def _head(self, width: int, task: Task, seed: int) -> nn.Sequential:
-        with seeded(seed):
-            return mlp((width, 1, 1), task.n_classes, hidden=())
-
     def _whole(self, trials: "Sequence[Trial]", task: Task) -> list[nn.Module]:
         trunks = [self._begin(STRATEGIES[trial.arm], trial.seed) for trial in trials]
         return [
-            nn.Sequential(trunk, *self._head(trunk.width, task, trial.seed))
+            nn.Sequential(trunk, *linear_head(trunk.width, task.n_classes, trial.seed))
             for trunk, trial in zip(trunks, trials, strict=True)
         ]
 

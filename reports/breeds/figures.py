@@ -1,4 +1,4 @@
-"""Figures of the dog project; nothing computed but layout."""
+"""Figures of the study of dog breeds; nothing computed but layout."""
 
 from collections.abc import Sequence
 
@@ -15,11 +15,13 @@ from reports.words import breed
 
 
 def curves(frame: pd.DataFrame) -> Figure:
-    """Draw training and validation loss by epoch, a panel an arm.
+    """Draw training and validation loss by epoch, a panel an arm, all on one scale.
 
     frame: arm, seed, epoch, train/loss, val/loss.
     """
     names = list(dict.fromkeys(frame["arm"]))
+    losses = frame[["train/loss", "val/loss"]].to_numpy()
+    top = 1.05 * losses[np.isfinite(losses)].max(initial=0.1)
     figure, axes = panels(names, per_row=min(3, len(names)), height=2.6)
     for axis, name in zip(axes, names, strict=True):
         for seed, own in frame[frame["arm"] == name].groupby("seed"):
@@ -30,7 +32,7 @@ def curves(frame: pd.DataFrame) -> Figure:
             best = own.loc[own["val/loss"].idxmin()]
             axis.plot(best["epoch"], best["val/loss"], "o", color=ORANGE, markersize=4)
         axis.set_xlabel("epoch", fontsize=8)
-        axis.set_ylim(bottom=0)
+        axis.set_ylim(0, top)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0].legend(fontsize=8)
     figure.supylabel("loss (nats)", fontsize=9)
@@ -74,5 +76,6 @@ def confused(frame: pd.DataFrame, pictures: Sequence[NDArray[np.uint8]]) -> Figu
     captions = []
     columns = frame[["breed", "taken for", "count", "of"]]
     for true, taken, count, n in columns.itertuples(index=False):
-        captions += [f"{breed(true)}\ntaken for ({count} of {n})", f"{breed(taken)}\n"]
+        other = breed(taken)
+        captions += [f"{breed(true)}, taken for\n{other} ({count} of {n})", f"{other}\n"]
     return contact_sheet(pictures, captions, per_row=4)
