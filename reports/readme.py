@@ -1,23 +1,30 @@
-"""Put the ledger's present state, from the runs in the store, into README.md between its marks."""
+"""Put what the store says into docs/ledger.md and README.md, between their marks."""
 
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.config import FilePath, FolderPath, check_options
 from core.data.config import default_root
 from core.errors import UserError
 
-MARKS = ("<!-- ledger: `python -m reports readme` writes it -->\n", "<!-- end of the ledger -->\n")
+if TYPE_CHECKING:
+    from reports.ledger import Line
+
+ROOT = Path(__file__).resolve().parents[1]
+MARKS = ("<!-- `python -m reports readme` writes what follows -->\n", "<!-- until here -->\n")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Which file to change."""
+    """Which files to change."""
 
-    file: FilePath = Path(__file__).resolve().parents[1] / "README.md"
-    """text with the two marks"""
+    summary: FilePath = ROOT / "README.md"
+    """text with the two marks, for a line a lesson"""
+    ledger: FilePath = ROOT / "docs" / "ledger.md"
+    """text with the two marks, for a row a claim and the commands"""
     data_root: FolderPath = field(default_factory=default_root)
     """folder that the commands are to show as DATA_ROOT"""
 
@@ -26,40 +33,59 @@ class Config:
 
 
 def main(config: Config) -> None:
-    """Render the newest verdict on each claim, and the commands that they come from."""
-    from core.outbox import write
+    """Render the verdicts of all stored studies, and the commands that they come from."""
     from core.store import Store
     from reports import ledger, page, studies
+    from reports.lessons import lessons
 
     store = Store()
     found = studies.collect(store).studies
     if not found:
         raise UserError(f"MLflow store {store.name}: no study to show; run one first")
     lines = ledger.build(found)
+    by_name = {line.claim.name: line for line in lines}
     cited = {e.study.run.id: e.study for line in lines for e in line.evidence[:1]}.values()
-    commands = {portable(s.facts["command"], config.data_root): s.seconds for s in cited}
-    text = page.environment(escape=False).get_template("readme.md.j2").render(
+    templates = page.environment(escape=False)
+    ledger_text = templates.get_template("ledger.md.j2").render(
         ledger=lines,
         published=ledger.counts(lines, as_published=True),
         elsewhere=ledger.counts(lines, as_published=False),
-        commands=commands,
-    )  # fmt: skip
+        commands={portable(s.facts["command"], config.data_root): s.seconds for s in cited},
+    )
+    summary = templates.get_template("readme.md.j2").render(
+        lessons=[(lesson, [by_name[name] for name in lesson.claims]) for lesson in lessons()],
+        tally=lambda part: {v: sum(line.verdict == v for line in part) for v in ledger.VERDICTS},
+        headline=headline,
+    )
+    for option, file, text in (
+        ("ledger", config.ledger, ledger_text),
+        ("summary", config.summary, summary),
+    ):
+        _put(option, file, text)
+
+
+def headline(lines: "Sequence[Line]") -> "Line | None":
+    """Return the claim of a lesson that is told first: decided, as published if one is."""
+    decided = [line for line in lines if line.verdict in ("supported", "refuted")]
+    return min(decided, key=lambda line: not line.as_published, default=None)
+
+
+def _put(option: str, file: Path, text: str) -> None:
+    from core.outbox import write
+
     try:
-        whole = between(config.file.read_text("utf-8"), text)
-        write(config.file, whole.encode())
+        write(file, between(file.read_text("utf-8"), text, option).encode())
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"--file {config.file}: a text file in UTF-8 is wanted ({error})"
-        ) from error
-    print(f"ledger: {config.file}")
+        raise UserError(f"--{option} {file}: a text file in UTF-8 is wanted ({error})") from error
+    print(f"written: {file}")
 
 
-def between(text: str, new: str, marks: Sequence[str] = MARKS) -> str:
+def between(text: str, new: str, option: str, marks: Sequence[str] = MARKS) -> str:
     """Replace what stands between the marks. Raises UserError unless each is there once."""
     begin, end = marks
     if text.count(begin) != 1 or text.count(end) != 1 or text.index(end) < text.index(begin):
         raise UserError(
-            f"--file: the lines {begin.strip()} and {end.strip()}, once each, are wanted"
+            f"--{option}: the lines {begin.strip()} and {end.strip()}, once each, are wanted"
         )
     return text[: text.index(begin) + len(begin)] + new + text[text.index(end) :]
 
