@@ -23,7 +23,6 @@ from core import cli
 from core.config import UNSAID, FolderPath, Settled, check, check_options
 from core.data.config import default_root
 from core.errors import UserError
-from reports.lessons import claims
 
 if TYPE_CHECKING:
     from core.store import Store
@@ -51,6 +50,8 @@ class Config:
     state dict"""
 
     def __post_init__(self) -> None:
+        from reports.lessons import claims  # with pandas, which --help does without
+
         check_options(self)
         unknown = " ".join(name for name in self.names if name not in claims())
         if unknown:
@@ -79,6 +80,7 @@ class Config:
 def main(config: Config) -> None:
     """Run each study once, then print the lines of the ledger; exit with 1 if a study failed."""
     from core.store import Store
+    from reports.lessons import claims
 
     commands = planned(config) if config.everything else asked(config.names)
     failed = []
@@ -98,6 +100,10 @@ def main(config: Config) -> None:
 
 def asked(names: Sequence[str]) -> list[str]:
     """Return the commands that give verdicts on the published data."""
+    from reports.lessons import claims
+
+    from reports.verdicts import claims
+
     return list(dict.fromkeys(claims()[name].command for name in names))
 
 

@@ -115,13 +115,20 @@ def _logged(store: "Store", run_id: str) -> _Logged:
 
 def _repeat(first: _Logged, options: dict[str, Any], folder: Path) -> _Logged:
     """Run the experiment for this trial's program alone, in an empty store."""
-    from pydantic import TypeAdapter
+    from pydantic import TypeAdapter, ValidationError
 
     from core.store import Store
     from core.study import ONLY, Repeated
 
     experiment = _load(first.script)
-    config = TypeAdapter(experiment.Config).validate_python(options)
+    try:
+        config = TypeAdapter(experiment.Config).validate_python(options)
+    except ValidationError as error:
+        name, said = error.errors()[0]["loc"], error.errors()[0]["msg"]
+        option = ".".join(map(str, name))
+        raise UserError(
+            f"run_id: {option} was logged, and {first.script.name} takes it no more: {said}"
+        ) from error
     before = os.environ.get("MLFLOW_TRACKING_URI")
     os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
     token = ONLY.set(first.group)

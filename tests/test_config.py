@@ -6,6 +6,8 @@ import os
 import pkgutil
 import random
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated, get_args
 
@@ -16,7 +18,7 @@ from annotated_types import Interval
 import benchmarks
 import experiments
 import reports
-from core import cli
+from core import cli, provenance
 from core.config import (
     ANYTHING,
     FilePath,
@@ -280,3 +282,57 @@ def test_two_thousand_command_lines_are_parsed_or_refused_in_one_line(monkeypatc
         assert capsys.readouterr().err == "", words
     assert parsed > 100
     assert refused > 1000
+
+
+LIGHT = """
+import importlib, sys
+for name in {names}:
+    importlib.import_module(name)
+print(*{heavy} & set(sys.modules))
+"""
+
+
+def test_help_loads_nothing_heavy():
+    names = sorted({place.rpartition(".")[0] for place in configs()})
+    heavy = {
+        "torch",
+        "mlflow",
+        "numpy",
+        "pandas",
+        "pydantic",
+        "sklearn",
+        "matplotlib",
+        "sqlalchemy",
+    }
+    ended = subprocess.run(
+        [sys.executable, "-c", LIGHT.format(names=names, heavy=heavy)],
+        cwd=provenance.ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout.split() == []
+
+
+SCRIPTS = [
+    *(["-m", "reports", *command] for command in ([], ["replicate"], ["rerun", "a"], ["readme"])),
+    ["-m", "benchmarks"],
+    ["experiments/skin_lesions.py", "score", "a.csv", "--truth", "b.csv"],
+    *([f"experiments/{module.name}.py"] for module in pkgutil.iter_modules(experiments.__path__)),
+]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=" ".join)
+def test_every_command_refuses_in_one_line(script, tmp_path):
+    ended = subprocess.run(
+        [sys.executable, *script, "--nonsense", "3"],
+        cwd=provenance.ROOT,
+        env={**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert len(ended.stderr.splitlines()) == 1
+    assert "--nonsense" in ended.stderr
+    assert not any(tmp_path.iterdir())
