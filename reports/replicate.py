@@ -102,8 +102,6 @@ def asked(names: Sequence[str]) -> list[str]:
     """Return the commands that give verdicts on the published data."""
     from reports.lessons import claims
 
-    from reports.verdicts import claims
-
     return list(dict.fromkeys(claims()[name].command for name in names))
 
 
