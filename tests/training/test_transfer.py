@@ -42,6 +42,9 @@ def test_a_network_is_pretrained_once_a_seed_whatever_else_is(small):
     assert bench.network(3) is bench.network(3)
     alone = Small(bench.source, bench.config, CPU)
     assert digest(alone.network(3)) == digest(bench.network(3)) != digest(bench.network(4))
+    still = Small(bench.source, TrainConfig(epochs=1, batch_size=16, lr=1e-9), CPU)
+    first, other = (still.network(seed).stage1[0].weight for seed in (3, 4))
+    assert not torch.allclose(first, other, atol=0.01)  # each from its own weights
 
 
 @pytest.mark.parametrize("arms", [["head"], ["cut"], WHOLE])
@@ -120,7 +123,7 @@ def test_large_networks_train_heads_or_all(grid, large, arms, trained):
     assert found.parameters == [trunk + 3 * trained + 3] * len(arms)
 
 
-def pretended(losses, seen):
+def pretended(losses, seen, held):
     """Return a `fit_apart` that trains nothing and knows the loss of every arm at every rate."""
 
     def pretend(models, seeds, train, val, configs, device, checkpoint=None):
@@ -130,6 +133,7 @@ def pretended(losses, seen):
         if val is not None:
             assert len(train) + len(val) == 15
             assert not set(train.names) & set(val.names)
+            held.append(val.names)
             found = [losses[model, rate] for model, rate in zip(models, rates, strict=True)]
             if any(loss is None for loss in found):
                 raise FloatingPointError("loss not finite in epoch 1")
@@ -142,7 +146,7 @@ def pretended(losses, seen):
 def test_each_strategy_trains_at_the_rate_with_the_lowest_loss_on_images_held_out(
     grid, large, monkeypatch
 ):
-    seen, task = [], grid.cells[0]
+    seen, held, task = [], [], grid.cells[0]
     losses = {
         ("fine-tune", 1e-2): None,  # diverges, which costs `scratch` nothing
         ("fine-tune", 1e-3): 2.0,
@@ -151,7 +155,7 @@ def test_each_strategy_trains_at_the_rate_with_the_lowest_loss_on_images_held_ou
         ("scratch", 1e-3): 0.7,
         ("scratch", 1e-4): 0.9,
     }
-    monkeypatch.setattr(transfer, "fit_apart", pretended(losses, seen))
+    monkeypatch.setattr(transfer, "fit_apart", pretended(losses, seen, held))
     monkeypatch.setattr(large, "_whole", lambda trials, task: [trial.arm for trial in trials])
     monkeypatch.setattr(transfer, "predict", lambda *rest: torch.zeros(2, 3))
     monkeypatch.setattr(transfer, "_size", lambda model: 1)
@@ -167,6 +171,9 @@ def test_each_strategy_trains_at_the_rate_with_the_lowest_loss_on_images_held_ou
         ([7, 7], 15),
     ]
     assert seen[-1][2] == found.rates
+    assert len(set(held)) == 1
+    large.train(job(["fine-tune", "scratch"], 8), task.train(7), task, config)
+    assert len(set(held)) == 2  # another seed holds out other images
 
 
 def test_one_rate_is_not_searched_for(grid, large):
