@@ -13,7 +13,7 @@ resampling images within each seed forgets that all seeds saw the same images.
 Source: Searle, Casella, McCulloch, Variance Components (1992), chapter 4.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -39,7 +39,7 @@ class Components:
     n_images: int
     can_grow: ClassVar[bool] = True
     """whether a study of another size could be run"""
-    overlap: float = 0.0
+    overlap: float = field(default=0.0, kw_only=True)
     """of seeds that share training data, as folds do: test images over training images of each;
     so much of their variance no number of them removes"""
 
@@ -47,7 +47,9 @@ class Components:
         """Predict the components of a study with other numbers of seeds and images."""
         shrinking = min(self.seeds, self.residual / self.n_images)
         seeds = self.seeds - shrinking * (1 - self.n_images / n_images)
-        return Components(seeds, self.images, self.residual, n_seeds, n_images, self.overlap)
+        return Components(
+            seeds, self.images, self.residual, n_seeds, n_images, overlap=self.overlap
+        )
 
     @property
     def parts(self) -> tuple[Part, ...]:
