@@ -11,7 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 from core.data.images import InMemory, Splits
 from core.errors import UserError
 from core.evaluation.odds import log_odds
-from core.measures.skin import COORDS
+from core.measures.skin_probes import COORDS
 from core.trials import Record, Shared, Trial
 from reports.judge import judge
 from reports.lessons import lesson_of
