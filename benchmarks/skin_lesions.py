@@ -7,7 +7,7 @@ from core.config import DeviceConfig
 from core.data.images import Images, InMemory
 from core.data.lesions import draw
 from core.device import pick
-from core.measures import skin
+from core.measures import skin_probes as probes
 from core.models import backbones
 from core.models.features import features
 
@@ -27,8 +27,8 @@ def main(full: bool) -> None:
         assert isinstance(made, torch.Tensor)
         return made
 
-    plane = timed(lambda: skin.plane(embed, images), repeats)
-    maps = timed(lambda: skin.looks(backbone.network, images, 0, N, device), repeats)
+    plane = timed(lambda: probes.plane(embed, images), repeats)
+    maps = timed(lambda: probes.looks(backbone.network, images, 0, N, device), repeats)
     print(f"  t-SNE of the features of {N} images: {plane}")
     print(f"  {N} explanations, the randomised network's, deletion curves: {maps}")
     print("  wanted: under 60 s together")

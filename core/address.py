@@ -17,14 +17,14 @@ MAGIC = b"SQLite format 3\0"
 WANTED = "sqlite:///FILE, http(s)://HOST or postgresql://HOST/DATABASE is wanted"
 
 
-def check_store_address(address: str) -> None:
-    """Raise a UserError unless a store can be at this address.
+def check_store_address(address: str, name: str = VARIABLE) -> None:
+    """Raise a UserError unless a store can be at this address. name: what gives it.
 
     A file is a SQLite database, empty, or not there yet: nothing else is ever opened as a store or
     replaced by one, neither a folder nor a device. Servers are not asked.
     """
     if problem := _problem(address):
-        raise UserError(f"{VARIABLE} {address}: {problem}; {WANTED}")
+        raise UserError(f"{name} {address}: {problem}; {WANTED}")
 
 
 def hide_password() -> None:

@@ -2,7 +2,8 @@
 
 Runs go to <repo>/mlflow.db and <repo>/mlruns from any working directory; the environment's
 MLFLOW_TRACKING_URI overrides, and mlruns then lies beside the database it names. What a study
-keeps here is in `core.outbox`, which sends it, and `core.study`.
+keeps here is in `core.outbox`, which sends it, and `core.study`. Stores of other people are
+opened read only.
 """
 
 import contextlib
@@ -15,10 +16,11 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
-from urllib.parse import urlparse
+from urllib.parse import quote, urlparse
 from urllib.request import url2pathname
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -34,10 +36,12 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from core import provenance
-from core.address import check_store_address
+from core.address import VARIABLE, check_store_address
 from core.errors import UserError
 
 BATCH = 1000  # MLflow's limit of metrics in one log_batch
+RUNS = 100  # a call for histories: SQLite takes 999 in an older release
+LARGEST = 1e308  # MLflow keeps infinity as 1.797e308
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -59,6 +63,12 @@ class Run:
     """seconds since 1970"""
     artifacts: str
     """address of its artifacts"""
+    name: str = ""
+    params: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, tuple[int, float]] = field(default_factory=dict)
+    """metric -> step and value, of its last step; NaN and infinity are possible"""
+    digests: tuple[str, ...] = ()
+    """of its data sets, as logged"""
 
 
 def _guarded(
@@ -75,7 +85,13 @@ def _guarded(
             if isinstance(error, FileNotFoundError) and method.__name__ == "read":
                 raise
             reason = " ".join(str(error).split())[:300]
-            wanted = "a store that can be read and written is wanted"
+            access = "read" if self.read_only else "read and written"
+            wanted = f"a store that can be {access} is wanted"
+            if self.read_only and ("out-of-date" in reason or "readonly" in reason):
+                reason = (
+                    "its tables are of another release of MLflow, and nothing is changed here: "
+                    "copy the file, `mlflow db upgrade sqlite:///COPY`, and give the copy"
+                )
             raise StoreError(f"MLflow store {self.name}: {wanted}: {reason}") from error
         finally:
             self.seconds += time.monotonic() - start
@@ -84,8 +100,24 @@ def _guarded(
 
 
 def _run(run: mlflow.entities.Run) -> Run:
-    started = (run.info.start_time or 0) / 1000
-    return Run(run.info.run_id, run.info.status, run.data.tags, started, run.info.artifact_uri)
+    inputs = run.inputs.dataset_inputs if run.inputs else ()
+    points = {each.key: (each.step, _real(each.value)) for each in run.data.to_proto().metrics}
+    return Run(
+        run.info.run_id,
+        run.info.status,
+        run.data.tags,
+        (run.info.start_time or 0) / 1000,
+        run.info.artifact_uri,
+        run.info.run_name or "",
+        run.data.params,
+        points,
+        tuple(sorted({each.dataset.digest for each in inputs})),
+    )
+
+
+def _real(value: float) -> float:
+    """Return a value as it was before MLflow kept it."""
+    return math.copysign(math.inf, value) if abs(value) > LARGEST else value
 
 
 def _place(uri: str) -> tuple[str, Path, Path | None]:
@@ -122,6 +154,38 @@ def _make(uri: str, path: Path) -> None:
             left.unlink()
 
 
+def _reader(uri: str, database: Path | None) -> MlflowClient:
+    """Open a store without writing: MLflow would make what it misses, and migrate older tables."""
+    address = urlparse(uri)
+    if database:
+        if not database.is_file():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(database))
+        uri = f"sqlite:///file:{quote(str(database))}?mode=ro&uri=true"
+    elif not address.scheme:
+        return _reader_of_folder(Path(uri).absolute())
+    elif not address.scheme.startswith("http"):
+        wanted = "an SQLite file or a tracking server's http is wanted"
+        raise UserError(f"--uri {address.scheme}: {wanted}, as MLflow may migrate others")
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        client = MlflowClient(tracking_uri=uri)  # makes a folder by the name of `file:`
+        client.search_experiments(max_results=1)
+    return client
+
+
+def _reader_of_folder(place: Path) -> MlflowClient:
+    """Open the folder that releases before 3.13 kept runs in."""
+    if not any(place.glob("*/meta.yaml")):
+        raise FileNotFoundError(errno.ENOENT, "no runs of MLflow's", str(place))
+    os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
+    trash = place / ".trash"
+    was_there = trash.exists()
+    client = MlflowClient(tracking_uri=str(place))
+    client.search_experiments(max_results=1)
+    if not was_there:
+        trash.rmdir()
+    return client
+
+
 class Store:
     """MLflow's store; every method raises UserError where it cannot be read or written."""
 
@@ -131,9 +195,14 @@ class Store:
     seconds: float = 0.0
     """time spent in the store"""
 
-    def __init__(self) -> None:
-        """Open the store, and make its tables if need be."""
-        self._open()
+    def __init__(self, uri: str | None = None, *, read_only: bool = False) -> None:
+        """Open the store, and make its tables if need be.
+
+        uri: an address of MLflow's, or the path of an SQLite file; if not given, the
+        environment's or the repo's own. read_only: nothing is made, migrated or written.
+        """
+        self.read_only = read_only
+        self._open(uri)
 
     @property
     def name(self) -> str:
@@ -142,12 +211,19 @@ class Store:
         return re.sub(r"//[^/@]*@", "//", self.uri) if server else self.uri
 
     @_guarded
-    def _open(self) -> None:
+    def _open(self, uri: str | None) -> None:
         for chatty in ("alembic", "mlflow.store.db.utils"):
             logging.getLogger(chatty).setLevel(logging.CRITICAL)  # our one line says it
-        self.uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{provenance.ROOT}/mlflow.db"
-        check_store_address(self.uri)
+        self.uri = uri or os.environ.get(VARIABLE) or ""
+        self.uri = self.uri or f"sqlite:///{provenance.ROOT}/mlflow.db"
+        if Path(self.uri).is_file():
+            self.uri = f"sqlite:///{Path(self.uri).absolute()}"
+        if "://" in self.uri or not self.read_only:
+            check_store_address(self.uri, "--uri" if uri else VARIABLE)
         self.uri, self.home, database = _place(self.uri)
+        if self.read_only:
+            self._client = _reader(self.uri, database)
+            return
         mlflow.set_tracking_uri(self.uri)
         with self.lock():
             if database:
@@ -184,6 +260,26 @@ class Store:
         return found.experiment_id
 
     @_guarded
+    def find(self, experiment: str) -> str:
+        """Return the id of an experiment, given by name or id. Raises UserError without one."""
+        known = {each.name: each.experiment_id for each in self._experiments()}
+        if experiment in known.values():
+            return experiment
+        if experiment not in known:
+            names = ", ".join(sorted(known)) or "none"
+            raise UserError(f"experiment {experiment}: one of the store's is wanted: {names}")
+        return known[experiment]
+
+    def _experiments(self) -> list[mlflow.entities.Experiment]:
+        found: list[mlflow.entities.Experiment] = []
+        token = None
+        while token != "":
+            page = self._client.search_experiments(max_results=1000, page_token=token)
+            found += page
+            token = page.token or ""
+        return found
+
+    @_guarded
     def describe(self, experiment: str, tags: Mapping[str, str]) -> None:
         """Tag an experiment."""
         for key, value in tags.items():
@@ -192,8 +288,7 @@ class Store:
     @_guarded
     def runs(self, query: str, experiment: str | None = None) -> list[Run]:
         """Return the runs that match an MLflow filter, the latest first."""
-        everywhere = self._client.search_experiments(max_results=1000)
-        places = [experiment] if experiment else [each.experiment_id for each in everywhere]
+        places = [experiment] if experiment else [e.experiment_id for e in self._experiments()]
         found, token = [], None
         while token != "":
             page = self._client.search_runs(
@@ -219,6 +314,26 @@ class Store:
         names = self._client.get_run(run_id).data.metrics
         histories = ((name, self._client.get_metric_history(run_id, name)) for name in names)
         return {(name, each.step): each.value for name, points in histories for each in points}
+
+    @_guarded
+    def histories(self, run_ids: Sequence[str], metric: str) -> dict[str, dict[int, float]]:
+        """Return all values of a metric: run -> step -> the last value logged at it, by step.
+
+        In bulk where the store can, which MLflow's client does not offer; else by 8 calls at once.
+        """
+        service = getattr(self._client, "_tracking_client", None)
+        bulk = getattr(getattr(service, "store", None), "get_metric_history_bulk", None)
+        if bulk:
+            chunks = [run_ids[i : i + RUNS] for i in range(0, len(run_ids), RUNS)]
+            points = [(p.run_id, p) for chunk in chunks for p in bulk(chunk, metric, 10**9)]
+        else:
+            with ThreadPoolExecutor(8) as pool:
+                found = pool.map(lambda i: self._client.get_metric_history(i, metric), run_ids)
+            points = [(i, p) for i, history in zip(run_ids, found, strict=True) for p in history]
+        values: dict[str, dict[int, float]] = {run_id: {} for run_id in run_ids}
+        for run_id, point in sorted(points, key=lambda each: (each[1].step, each[1].timestamp)):
+            values[run_id][point.step] = _real(point.value)
+        return values
 
     @_guarded
     def create(

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from core.data.images import Splits
     from core.device import Device
-    from core.measures.skin import Probe
+    from core.measures.skin_probes import Probe
     from core.study import Job
     from core.trials import Record, Shared
 
@@ -139,7 +139,7 @@ def main(config: Config) -> None:
     from core.data import masks
     from core.data.sources import load
     from core.device import pick
-    from core.measures.skin import Probe
+    from core.measures.skin_probes import Probe
     from core.models.trunks import pretrained
     from core.models.weights import fingerprint
     from core.study import Study

@@ -83,27 +83,37 @@ def advice(entry: "Entry") -> str:
     decision, claim = entry.decision, entry.claim
     if decision is None:
         return f"{entry.lacking} `{claim.command}`"
+    return what_would_decide(decision, claim.images)
+
+
+def what_would_decide(decision: Decision, images: str = "image", seeds: str = "seeds") -> str:
+    """Say what would decide an undecided verdict; nothing if it is decided.
+
+    images: one, in the singular; seeds: what repetitions are called, in the plural.
+    """
     if decision.verdict != "undecided":
         return ""
-    if reason := _withheld(decision):
+    if reason := _withheld(decision, seeds):
         return reason
-    return _needed(decision, claim.images) if decision.needed else ""
+    if decision.estimate.se == 0:
+        return "All are equal: there is no variance to judge by."
+    return _needed(decision, images, seeds) if decision.needed else ""
 
 
-def _withheld(decision: Decision) -> str:
+def _withheld(decision: Decision, seeds: str) -> str:
     """Say why there is no verdict, whatever the numbers are."""
     reasons = [part.withheld for part in decision.parts.values()]
     why = decision.withheld or next((reason for reason in reasons if reason), "")
-    first = f"{decision.grid[0]} seeds" if decision.grid else ""
+    first = f"{decision.grid[0]} {seeds}" if decision.grid else ""
     return {
-        "few seeds": f"Verdicts begin at {first or f'{LEAST_SEEDS} seeds'}; here are fewer.",
+        "few seeds": f"Verdicts begin at {first or f'{LEAST_SEEDS} {seeds}'}; here are fewer.",
         "no look": f"Verdicts begin at {first}; here are fewer.",
         "few images": f"Verdicts begin at {LEAST_IMAGES} images; here are fewer.",
         "diverged": "Some trainings diverged, not the same in each arm: means are not compared.",
     }.get(why, "")
 
 
-def _needed(decision: Decision, images: str) -> str:
+def _needed(decision: Decision, images: str, seeds: str) -> str:
     """Say how many seeds or images would decide, in one sentence."""
     needed, found = decision.needed, decision.estimate
     if needed is None:
@@ -111,14 +121,16 @@ def _needed(decision: Decision, images: str) -> str:
     options = []
     if needed.seeds is not None:
         more = f" ({needed.seeds - found.n_seeds:,} more)" if found.n_seeds > 1 else ""
-        options.append(f"{needed.seeds:,} seeds{more}")
+        options.append(f"{needed.seeds:,} {seeds}{more}")
     if needed.images is not None:
         options.append(f"{needed.images:,} {images}s")
     if needed.together is not None:
-        options.append("{:,} seeds and {:,} {}s".format(*needed.together, images))
+        n_seeds, n_images = needed.together
+        options.append(f"{n_seeds:,} {seeds} and {n_images:,} {images}s")
     which = f", for {needed.part}" if needed.parts > 1 else ""
     if not options:
-        return f"More than {BEYOND:,} seeds or {images}s would be needed{which}: a near tie."
+        what = seeds if found.n_images == 1 else f"{seeds} or {images}s"
+        return f"More than {BEYOND:,} {what} would be needed{which}: a near tie."
     plan = " or ".join(options)
     return f"About {plan} would decide it{which}, if the truth is as observed."
 

@@ -13,7 +13,7 @@ resampling images within each seed forgets that all seeds saw the same images.
 Source: Searle, Casella, McCulloch, Variance Components (1992), chapter 4.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -39,19 +39,24 @@ class Components:
     n_images: int
     can_grow: ClassVar[bool] = True
     """whether a study of another size could be run"""
+    overlap: float = field(default=0.0, kw_only=True)
+    """of seeds that share training data, as folds do: test images over training images of each;
+    so much of their variance no number of them removes"""
 
     def resized(self, n_seeds: int, n_images: int) -> "Components":
         """Predict the components of a study with other numbers of seeds and images."""
         shrinking = min(self.seeds, self.residual / self.n_images)
         seeds = self.seeds - shrinking * (1 - self.n_images / n_images)
-        return Components(seeds, self.images, self.residual, n_seeds, n_images)
+        return Components(
+            seeds, self.images, self.residual, n_seeds, n_images, overlap=self.overlap
+        )
 
     @property
     def parts(self) -> tuple[Part, ...]:
         """The squared standard error of the grand mean, split by what is drawn anew."""
         found = []
         if self.n_seeds > 1:
-            found.append(Part(self.seeds / self.n_seeds, self.n_seeds - 1))
+            found.append(Part(self.seeds * self._kept, self.n_seeds - 1))
         if self.n_images > 1:
             found.append(Part(self.images / self.n_images, self.n_images - 1))
         return tuple(found)
@@ -59,11 +64,21 @@ class Components:
     @property
     def se(self) -> Floats:
         """Standard error of the grand mean."""
-        return np.sqrt(self.seeds / self.n_seeds + self.images / self.n_images)
+        return np.sqrt(self.seeds * self._kept + self.images / self.n_images)
+
+    @property
+    def _kept(self) -> float:
+        """The part of a seed's variance that the mean keeps.
+
+        Source: for folds, Nadeau and Bengio, Machine Learning 52 (2003) 239-281, section 3.
+        """
+        return 1 / self.n_seeds + self.overlap
 
     @property
     def units(self) -> str:
         """What a new sample would draw anew."""
+        if self.overlap:
+            return "folds, corrected for shared training data"
         if self.n_seeds == 1:
             return "images, of one seed"
         return "seeds and images" if self.n_images > 1 else "seeds"

@@ -7,7 +7,6 @@ What an option `weights` may be is the same in every script: random (drawn from 
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from core.config import check, check_names, check_options
 
@@ -45,8 +44,3 @@ class BackboneConfig:
         """Return backbone -> weights."""
         each = self.weights if len(self.weights) > 1 else self.weights * len(self.backbones)
         return dict(zip(self.backbones, each, strict=True))
-
-    @property
-    def named(self) -> dict[str, str]:
-        """Return backbone -> weights, a file without its folder: what a study records."""
-        return {name: Path(weights).name for name, weights in self.pairs.items()}

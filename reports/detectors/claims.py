@@ -1,9 +1,11 @@
 """What the lesson on dog detectors claims, and what tests it."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from core.evaluation.comparisons import mcnemar
 from core.evaluation.intervals import wilson
@@ -12,35 +14,51 @@ from core.models.config import RANDOM
 from reports import words
 from reports.lessons import Lesson, NotTestedError
 
+Bools = NDArray[np.bool_]
+
 lesson = Lesson(
     title="dog detectors",
     question="How well do ImageNet networks tell dogs from people, other things and wolves?",
     study="dog_detectors",
-    data="folder:dogImages",
+    data="dogImages + lfw",
+    options="--dogs dogImages --people lfw --others --hard",
     source="the course's dog project and three student solutions",
     columns=("test/sensitivity", "test/false_alarms", "test/auc"),
 )
 
 
-def kind(study: xr.Dataset, name: str) -> np.ndarray:
-    """Tell which images are dogs, people, others or hard, (image,) bool."""
-    return study["of"].values == study["kind"].values.tolist().index(name)
+def kind(study: xr.Dataset, name: str) -> Bools:
+    """Tell which images are dogs, people, others or hard, (image,) bool; of no such kind, none."""
+    kinds = np.append(study["kind"].values, "")
+    return kinds[study["of"].values] == name
 
 
-def plain(study: xr.Dataset) -> np.ndarray:
+def plain(study: xr.Dataset) -> Bools:
     """Tell which images count: not wolves, foxes, cats and the like, (image,) bool."""
     return ~kind(study, "hard")
 
 
-def called(study: xr.Dataset, backbone: str) -> np.ndarray:
-    """Tell which images a network takes for a dog, (image,) bool. Raises NotTestedError."""
-    weights = study.attrs["facts"]["weights"].get(backbone, RANDOM)
-    if backbone not in study["arm"].values or weights == RANDOM:
-        raise NotTestedError(
-            f"ImageNet weights of {backbone} were not available here; with a network the command "
-            "downloads them."
-        )
-    return study["called"].sel(arm=backbone).values[0] > 0
+def networks(study: xr.Dataset) -> Iterator[tuple[str, str, xr.Dataset]]:
+    """Yield every network that was measured: its backbone, its weights, what it saw (image,)."""
+    for arm in study["arm"].values.tolist():
+        for weights in study["weights"].values.tolist():
+            seen = study.sel(arm=arm, weights=weights).isel(seed=0)
+            if bool(seen["trained"]):
+                yield arm, weights, seen
+
+
+def called(study: xr.Dataset, backbone: str) -> Bools:
+    """Tell which images a network takes for a dog, (image,) bool.
+
+    Raises NotTestedError where there is none with weights that were learnt.
+    """
+    for arm, weights, seen in networks(study):
+        if arm == backbone and weights != RANDOM:
+            return seen["called"].values > 0
+    raise NotTestedError(
+        f"It takes ImageNet weights of {backbone}, which torchvision downloads, or a file of them: "
+        f"`--backbones {backbone} --weights FILE`."
+    )
 
 
 @lesson.claim(
@@ -56,17 +74,17 @@ def vgg16_works(study: xr.Dataset, margin: float) -> Decision:
     others = plain(study) & ~dogs
     found = wilson(int(calls[dogs].sum()), int(dogs.sum()))
     quiet = wilson(int((~calls[others]).sum()), int(others.sum()))
-    nearly = wilson(int(calls[hard].sum()), int(hard.sum()))
-    return replace(
-        all_of(
-            {
-                "dogs found": superior(found, 1 - margin),
-                "people and other things left alone": superior(quiet, 1 - margin),
-            }
-        ),
-        comment="Of wolves, foxes, cats and the like "
-        f"{words.estimate(nearly, 'percent')} are taken for dogs; they do not count here.",
+    decision = all_of(
+        {
+            "dogs found": superior(found, 1 - margin),
+            "people and other things left alone": superior(quiet, 1 - margin),
+        }
     )
+    if not hard.any():
+        return decision
+    nearly = words.estimate(wilson(int(calls[hard].sum()), int(hard.sum())), "percent")
+    comment = f"Of wolves, foxes, cats and the like {nearly} are taken for dogs; they do not count."
+    return replace(decision, comment=comment)
 
 
 @lesson.claim(

@@ -7,14 +7,14 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
-from core.evaluation.comparisons import holm, mcnemar, p_value, paired
+from core.evaluation.comparisons import holm, mcnemar, p_value
 from core.evaluation.intervals import wilson
 from core.evaluation.roc import auc, auc_difference, roc_points
+from core.evaluation.verdicts import more_often
 from reports import words
 from reports.detectors import figures
-from reports.detectors.claims import kind, lesson, plain
+from reports.detectors.claims import Bools, kind, lesson, networks, plain
 from reports.detectors.halves import chosen, thresholds
 from reports.lessons import Exhibit
 from reports.tables import columns
@@ -23,45 +23,53 @@ RULES = {"called": "index rule", "chosen": "threshold"}
 """the course's (most probable class), and a threshold on the probability of all breeds"""
 SHOWN = 24
 
-Bools = NDArray[np.bool_]
 
-
-def networks(study: xr.Dataset) -> Iterator[tuple[str, dict[str, Bools], NDArray[np.float64]]]:
-    """Yield every network, what each rule takes for a dog, and the probability of all breeds."""
-    for arm in study["arm"].values.tolist():
-        seen = study.sel(arm=arm).isel(seed=0)
+def judged(study: xr.Dataset) -> Iterator[tuple[str, dict[str, Bools], xr.Dataset]]:
+    """Yield every network: its name, what each rule takes for a dog, and what it saw."""
+    known = list(networks(study))
+    arms = [arm for arm, _, _ in known]
+    for arm, weights, seen in known:
+        name = f"{arm} ({weights})" if arms.count(arm) > 1 else arm
         mass = seen["mass"].values
-        yield arm, {"called": seen["called"].values > 0, "chosen": chosen(study, mass)}, mass
-
-
-def _percent(*names: str) -> dict[str, str]:
-    return {f"{name}{end}": "percent" for name in names for end in ("", "_low", "_high")}
+        yield name, {"called": seen["called"].values > 0, "chosen": chosen(study, mass)}, seen
 
 
 @lesson.exhibit
 def detectors(study: xr.Dataset) -> Exhibit:
     """Return what share of each kind every network takes for a dog."""
     rows = []
-    kinds = study["kind"].values.tolist()
-    for arm, rules, mass in networks(study):
-        cut = " / ".join(f"{t:.3f}" for t in thresholds(study, mass).values())
+    for name, rules, seen in judged(study):
+        cuts = " / ".join(f"{cut:.3f}" for cut in thresholds(study, seen["mass"].values).values())
         for rule, label in RULES.items():
-            row: dict[str, object] = {"backbone": arm, "rule": label}
-            row["threshold"] = cut if rule == "chosen" else ""
-            for name in kinds:
-                calls = rules[rule][kind(study, name)]
-                row |= columns(name, wilson(int(calls.sum()), len(calls)))
-                row |= {f"{name} called": int(calls.sum()), f"{name} n": len(calls)}
-            seconds = float(study["seconds/image"].sel(arm=arm).isel(seed=0))
-            rows.append({**row, "images a second": 1 / seconds})
+            shown = f"{label} {cuts}" if rule == "chosen" else label
+            for of_kind in study["kind"].values.tolist():
+                row = {"backbone": name, "rule": shown, "kind": of_kind}
+                rows.append({**row, **_taken(rules[rule][kind(study, of_kind)])})
     return Exhibit(
         caption="Share of each kind of image that is taken for a dog, Wilson's 95 % interval: dogs "
         "should be at 100 %, the others at 0. Index rule: the most probable class is a breed. "
         "Threshold: the probability of all breeds together reaches one that was chosen on the half "
-        "of the images without the one at hand. Images a second: the network alone, in batches of "
-        "4.",
+        "of the images without the one at hand.",
         table=pd.DataFrame(rows),
-        units=_percent(*kinds),
+        units={"taken for a dog": "percent"},
+    )
+
+
+def _taken(calls: Bools) -> dict[str, float]:
+    share = columns("taken for a dog", wilson(int(calls.sum()), len(calls)))
+    return {**share, "images so taken": int(calls.sum()), "images": len(calls)}
+
+
+@lesson.exhibit
+def speed(study: xr.Dataset) -> Exhibit:
+    """Return how quick every network is."""
+    rows = [
+        {"backbone": name, "images a second": 1 / float(seen["seconds/image"])}
+        for name, _, seen in judged(study)
+    ]
+    return Exhibit(
+        caption="The network alone, in batches of 4. Other work on the machine slows it.",
+        table=pd.DataFrame(rows),
     )
 
 
@@ -70,13 +78,15 @@ def roc(study: xr.Dataset) -> Exhibit:
     """Return the ROC curves."""
     rows, legends = [], {}
     dogs, hard = kind(study, "dogs"), kind(study, "hard")
-    sides = {"people and other things": ~hard, "wolves, foxes, cats": dogs | hard}
-    for arm, _, mass in networks(study):
+    sides = {"people and other things": ~hard}
+    sides |= {"wolves, foxes, cats": dogs | hard} if hard.any() else {}
+    for name, _, seen in judged(study):
         for against, members in sides.items():
-            area = auc(mass[members], dogs[members])
-            legends[arm, against] = f"{arm}: {words.interval(area.value, area.low, area.high)}"
-            false, true, _ = roc_points(mass[members], dogs[members])
-            rows += [(arm, against, x, y) for x, y in zip(false, true, strict=True)]
+            mass = seen["mass"].values[members]
+            area = auc(mass, dogs[members])
+            legends[name, against] = f"{name}: {words.interval(area.value, area.low, area.high)}"
+            false, true, _ = roc_points(mass, dogs[members])
+            rows += [(name, against, x, y) for x, y in zip(false, true, strict=True)]
     frame = pd.DataFrame(rows, columns=["backbone", "against", "false alarms", "dogs found"])
     return Exhibit(
         caption="ROC curves of the probability of all breeds together, with the area and its 95 % "
@@ -90,21 +100,19 @@ def roc(study: xr.Dataset) -> Exhibit:
 def folders(study: xr.Dataset) -> Exhibit:
     """Return the same by folder."""
     rows, place = [], study["in"].values
-    for arm, rules, _ in networks(study):
-        for name in study["kind"].values.tolist():
+    for name, rules, _ in judged(study):
+        for of_kind in study["kind"].values.tolist():
             for index, folder in enumerate(study["folder"].values.tolist()):
-                members = kind(study, name) & (place == index)
+                members = kind(study, of_kind) & (place == index)
                 if not members.any():
                     continue
                 for rule, label in RULES.items():
-                    k, n = int(rules[rule][members].sum()), int(members.sum())
-                    row = {"backbone": arm, "rule": label, "kind": name, "folder": folder}
-                    share = columns("taken for dogs", wilson(k, n))
-                    rows.append({**row, **share, "images called dog": k, "images": n})
+                    row = {"backbone": name, "rule": label, "kind": of_kind, "folder": folder}
+                    rows.append({**row, **_taken(rules[rule][members])})
     return Exhibit(
         caption="The same by folder: counts, and shares with Wilson's 95 % interval.",
         table=pd.DataFrame(rows),
-        units=_percent("taken for dogs"),
+        units={"taken for a dog": "percent"},
     )
 
 
@@ -112,15 +120,15 @@ def folders(study: xr.Dataset) -> Exhibit:
 def pairs(study: xr.Dataset) -> Exhibit | None:
     """Return the networks compared two by two on the same images."""
     counted, dogs = plain(study), kind(study, "dogs")
-    seen = {arm: (rules["called"], mass) for arm, rules, mass in networks(study)}
-    if len(seen) < 2:
+    known = {name: (rules["called"], seen["mass"].values) for name, rules, seen in judged(study)}
+    if len(known) < 2:
         return None
     rows = []
-    for a, b in combinations(seen, 2):
-        one, other = ((seen[arm][0] == dogs)[counted] for arm in (a, b))
-        first, second = (seen[arm][1][counted] for arm in (a, b))
+    for a, b in combinations(known, 2):
+        one, other = ((known[name][0] == dogs)[counted] for name in (a, b))
+        first, second = (known[name][1][counted] for name in (a, b))
         area = auc_difference(first, second, dogs[counted])
-        gap = paired(one[None], other[None], deterministic=True)
+        gap = more_often(one, other).estimate
         row: dict[str, object] = {"a": a, "b": b, **columns("difference", gap)}
         alone = (int((one & ~other).sum()), int((other & ~one).sum()))
         row |= dict(zip(("only a right", "only b right"), alone, strict=True))
@@ -134,21 +142,20 @@ def pairs(study: xr.Dataset) -> Exhibit | None:
         "share judged right by the most probable class, exact McNemar; difference of the areas "
         "under the ROC curves, paired. p values after Holm over the pairs.",
         table=frame,
-        units={**_percent("difference"), "difference": "points"},
+        units={"difference": "points"},
     )
 
 
 @lesson.exhibit
 def mistakes(study: xr.Dataset) -> Exhibit | None:
     """Return the images that are judged wrong, the most surprising first, with their pictures."""
-    frame = pd.concat([_mistakes(study, *network) for network in networks(study)])
+    known = list(judged(study))
+    frame = pd.concat([_mistakes(study, *network) for network in known])
     if frame.empty:
         return None
     shown = frame[frame["place"] >= 0].groupby("backbone").head(SHOWN)
-    small = [
-        study["picture"].sel(arm=row.backbone).isel(seed=0, surprise=row.place).values
-        for row in shown.itertuples()
-    ]
+    pictures = {name: seen["picture"].values for name, _, seen in known}
+    small = [pictures[row.backbone][row.place] for row in shown.itertuples()]
     table = frame.drop(columns="place")
     return Exhibit(
         caption=f"What a network gets wrong by either rule, {len(table)} images, the most "
@@ -160,17 +167,16 @@ def mistakes(study: xr.Dataset) -> Exhibit | None:
 
 
 def _mistakes(
-    study: xr.Dataset, arm: str, rules: dict[str, Bools], mass: NDArray[np.float64]
+    study: xr.Dataset, name: str, rules: dict[str, Bools], seen: xr.Dataset
 ) -> pd.DataFrame:
-    dogs, kinds = kind(study, "dogs"), study["kind"].values
-    seen = study.sel(arm=arm).isel(seed=0)
+    dogs, kinds, mass = kind(study, "dogs"), study["kind"].values, seen["mass"].values
     wrong = np.flatnonzero((rules["called"] != dogs) | (rules["chosen"] != dogs))
     order = wrong[np.argsort(-np.abs(mass[wrong] - dogs[wrong]), kind="stable")]
     kept = {int(image): place for place, image in enumerate(seen["surprising"].values)}
     names = study["class"].values
     return pd.DataFrame(
         {
-            "backbone": arm,
+            "backbone": name,
             "file": study["image"].values[order],
             "kind": kinds[study["of"].values[order]],
             "most probable class": names[seen["top"].values[order].astype(int)],

@@ -1,4 +1,4 @@
-"""The study of dog detectors end to end, and what it concludes from known calls."""
+"""The study of dog detectors end to end: what is kept, what one more network trains, refusals."""
 
 import subprocess
 import sys
@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torchvision import models
 
 import reports
-from core.detection.dogs import dog_mass, is_dog
 from core.device import Device
 from core.errors import UserError
 from core.measures.dogs import detect
@@ -36,43 +36,69 @@ def config(tmp_path):
     return replace(SMOKE, data_root=tmp_path, **{k: (Path(v),) for k, v in FOLDERS.items()})
 
 
+def with_networks(config, **pairs):
+    names, weights = tuple(pairs), tuple(str(source) for source in pairs.values())
+    return replace(config, backbone=BackboneConfig(backbones=names, weights=weights))
+
+
 @pytest.mark.parametrize(
-    "backbones_", [("resnet18", "squeezenet1_1"), pytest.param(("vgg16",), marks=pytest.mark.slow)]
+    "backbones_", [("squeezenet1_1",), pytest.param(("vgg16",), marks=pytest.mark.slow)]
 )
-def test_from_folders_to_report(store, config, tmp_path, capsys, backbones_):
-    main(replace(config, backbone=BackboneConfig(backbones=backbones_, weights=(RANDOM,))))
+def test_from_folders_to_report(store, config, capsys, backbones_):
+    main(with_networks(config, **dict.fromkeys(backbones_, RANDOM)))
     study = reports.load("dog_detectors")
+    assert study["trained"].dims == ("arm", "seed", "weights")
     assert study["arm"].values.tolist() == list(backbones_)
     assert {"test/sensitivity", "test/false_alarms", "test/auc", "seconds/image"} <= set(study)
     assert study["of"].values.tolist() == [0] * 5 + [1] * 5 + [2] * 4 + [3] * 6  # the wolf moved
     assert study["image"].values[0] == "dog/0.png"
+    assert study["folder"].values[study["in"].values].tolist()[-2:] == ["cat", "cat"]
+    assert study.attrs["card"]["name"] == "dog + man"
     entries = judge(study)
     assert {entry.verdict for entry in entries.values()} == {"not tested"}
-    assert "were not available here" in entries["D3"].lacking
+    assert "It takes ImageNet weights of vgg16" in entries["D3"].lacking
     exhibits = reports.exhibits(study)
-    shown = exhibits["detectors"].frame()
-    assert shown["dogs n"].eq(5).all()
-    assert shown["others n"].eq(4).all()
-    assert shown["hard n"].eq(6).all()
-    assert ("pairs" in exhibits) == (len(backbones_) > 1)
+    assert exhibits["detectors"].frame()["images"].tolist() == [5, 5, 4, 6] * 2
     assert len(exhibits["mistakes"].plot().axes) >= 6
     out = capsys.readouterr().out
     assert "20 test; 4 classes, 3x40x50" in out
     assert "note: 1 of the images come from ImageNet" in out
 
 
-def test_what_is_kept_is_what_the_network_says(config):
-    strata, backbone = read(config), backbones.load("squeezenet1_1", RANDOM)
-    record, images = detect(backbone, strata, CPU), strata.images(backbone.preparation)
-    with torch.no_grad():
-        logits = backbone(images.tensor().float() / 255)
-    called, mass = (record.arrays[name][1] for name in ("called", "mass"))
-    assert called.tolist() == is_dog(logits).int().tolist()
-    assert np.allclose(mass, dog_mass(logits), atol=1e-6)
-    assert record.metrics["test/sensitivity"] == is_dog(logits)[:5].float().mean()
-    worst = record.arrays["surprising"][1]
-    assert np.abs(mass - (strata.of == 0))[worst[0]] == np.abs(mass - (strata.of == 0)).max()
-    assert record.arrays["picture"][1].shape == (20, 96, 96, 3)
+def test_one_more_network_or_another_file_adds_what_is_missing(store, config, tmp_path, capsys):
+    """A file's content tells trials apart: one replaced under its name is measured again."""
+    torch.manual_seed(0)
+    torch.save(models.squeezenet1_1().state_dict(), tmp_path / "w.pth")
+    main(with_networks(config, squeezenet1_1=tmp_path / "w.pth"))
+    main(with_networks(config, squeezenet1_1=tmp_path / "w.pth", shufflenet_v2_x0_5=RANDOM))
+    assert "1 of 2 trials are in the store: 1 to train" in capsys.readouterr().out
+    first = reports.load("dog_detectors")
+    (tmp_path / "w.pth").rename(tmp_path / "moved.pth")
+    main(with_networks(config, squeezenet1_1=tmp_path / "moved.pth"))  # only its place is new
+    assert "1 of 1 trials are in the store: 0 to train" in capsys.readouterr().out
+    torch.save(models.squeezenet1_1().state_dict(), tmp_path / "w.pth")
+    main(with_networks(config, squeezenet1_1=tmp_path / "w.pth"))
+    study = reports.load("dog_detectors")
+    trained = study["trained"].isel(seed=0)
+    assert int(trained.sel(arm="squeezenet1_1").sum()) == 2
+    assert int(trained.sum()) == 3
+    (known,) = (level for level in first["weights"].values if level != RANDOM)
+    mass = study["mass"].sel(arm="squeezenet1_1").isel(seed=0)
+    one = first["mass"].sel(arm="squeezenet1_1", weights=known).isel(seed=0)
+    assert np.array_equal(mass.sel(weights=known), one)
+    other = next(level for level in study["weights"].values if level not in (RANDOM, known))
+    assert not np.array_equal(mass.sel(weights=other), one)
+    shown = reports.exhibits(study)["pairs"].frame()
+    assert {f"squeezenet1_1 ({known})", f"squeezenet1_1 ({other})"} <= {*shown["a"], *shown["b"]}
+
+
+def test_the_courses_data_need_no_other_kind(store, config):
+    main(replace(with_networks(config, squeezenet1_1=RANDOM), others=(), hard=()))
+    study = reports.load("dog_detectors")
+    assert study["kind"].values.tolist() == ["dogs", "people"]
+    shown = reports.exhibits(study)
+    assert shown["detectors"].frame()["images"].tolist() == [5, 5] * 2
+    assert set(shown["roc"].frame()["against"]) == {"people and other things"}
 
 
 def test_without_weights_or_data_it_is_one_line(config, tmp_path, monkeypatch):
@@ -85,6 +111,8 @@ def test_without_weights_or_data_it_is_one_line(config, tmp_path, monkeypatch):
         main(replace(config, backbone=BackboneConfig()))
     with pytest.raises(UserError, match=r"--dogs imagenet-sample/dog: .* is not there"):
         main(Config(data_root=tmp_path))
+    with pytest.raises(UserError, match=r"^--people \(none\): one folder or more is wanted$"):
+        replace(config, people=())
 
 
 def test_a_wrong_option_is_one_line():

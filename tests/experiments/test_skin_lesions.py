@@ -22,6 +22,7 @@ from core.data.sources import load
 from core.device import pick
 from core.errors import UserError
 from core.measures import skin
+from core.measures.skin_probes import Probe
 from core.models.trunks import trunk
 from core.store import Store
 from core.trials import Trial
@@ -210,7 +211,7 @@ def trained(monkeypatch, splits, arm="pretrained", seed=1, **options):
         job = SimpleNamespace(trials=(Trial(arm, seed),), checkpoint=None, epoch=lambda _: None)
         config = replace(SMOKE, explained=0, **options)
         config = replace(config, train=TrainConfig(epochs=1, batch_size=32))
-        (record,) = train(config, base, splits, skin.Probe.of(splits), CPU, job)
+        (record,) = train(config, base, splits, Probe.of(splits), CPU, job)
     return SimpleNamespace(record=record, base=base, **seen)
 
 

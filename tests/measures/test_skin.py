@@ -16,6 +16,7 @@ from core.device import pick
 from core.evaluation.odds import log_odds
 from core.evaluation.roc import auc
 from core.measures import skin
+from core.measures import skin_probes as probes
 from core.models.trunks import trunk, with_head
 
 N = 240
@@ -56,9 +57,9 @@ def test_hiding_leaves_what_it_should():
         seen.append(images.pixels.float())
         return torch.zeros(len(images), 3)
 
-    arrays = skin.hidden(look, InMemory(probe.pixels, labels=probe.labels), probe.masks)
+    arrays = probes.hidden(look, InMemory(probe.pixels, labels=probe.labels), probe.masks)
     assert arrays["seen"][0] == ("view", "probe", "class")
-    assert skin.COORDS["view"] == ("only the lesion", "lesion hidden")
+    assert probes.COORDS["view"] == ("only the lesion", "lesion hidden")
     lesion, rest = seen
     inside, whole = probe.masks[:, None].expand(-1, 3, -1, -1), probe.pixels.float()
     assert (lesion - whole)[inside].abs().max() == 0
@@ -72,7 +73,7 @@ def test_hiding_leaves_what_it_should():
 def test_an_outline_of_the_whole_image_hides_all(test):
     masks = torch.ones(N, 16, 16, dtype=torch.bool)
     _, (_, hidden) = next(
-        iter(skin.hidden(lambda x: x.pixels[:, :, 0, 0].float(), test, masks).items())
+        iter(probes.hidden(lambda x: x.pixels[:, :, 0, 0].float(), test, masks).items())
     )
     assert np.isfinite(hidden).all()
     assert not hidden[1].any()
@@ -82,7 +83,7 @@ def test_turned_and_marked_images_are_the_test_images_changed(test):
     def corners(images):  # the first pixel's colours
         return images.pixels[:, :, 0, 0].float()
 
-    found = skin.shortcuts(corners, test)
+    found = probes.shortcuts(corners, test)
     assert found["turned"][0] == ("turn", "image", "class")
     for index, k in enumerate((1, 2, 3)):
         expected = test.pixels.rot90(k, (2, 3))[:, :, 0, 0]
@@ -92,17 +93,17 @@ def test_turned_and_marked_images_are_the_test_images_changed(test):
 
 
 def test_the_plane_shows_equally_many_of_every_class(test):
-    chosen = skin.evenly(LABELS, skin.SHOWN)
+    chosen = probes.evenly(LABELS, probes.SHOWN)
     assert torch.bincount(LABELS[chosen]).tolist() == [40, 40, 40]
     assert chosen.tolist() == sorted(set(chosen.tolist()))
     assert {0, 59, 60, 199, 200, 239} <= set(chosen.tolist())  # spread over each class
-    found = skin.plane(lambda images: torch.randn(len(images), 5), test)
+    found = probes.plane(lambda images: torch.randn(len(images), 5), test)
     assert found["points"][1].shape == (120, 2)
     dims, near = found["near"]
     assert dims == ("space", "shown", "neighbour")
     assert near.shape == (2, 120, 10)
     few = test.take(torch.tensor([0, 1, 60, 61, 200]))
-    assert skin.plane(lambda images: torch.randn(len(images), 5), few) == {}
+    assert probes.plane(lambda images: torch.randn(len(images), 5), few) == {}
 
 
 def test_copies_on_both_sides_help_a_head_that_remembers(test):
@@ -111,12 +112,12 @@ def test_copies_on_both_sides_help_a_head_that_remembers(test):
     def remember(images):  # features that tell images apart and say nothing of the class
         return own + 0.01 * torch.randn(N, 300, generator=torch.Generator().manual_seed(2))
 
-    dims, scores = skin.leak(remember, test, 0)["leak"]
+    dims, scores = probes.leak(remember, test, 0)["leak"]
     assert dims == ("split", "probe")
     areas = [auc(row, LABELS.numpy() == 0).value for row in scores]
     assert areas[0] > 0.95
     assert areas[1] < 0.75
-    assert skin.leak(remember, test.take(torch.arange(56, N)), 0) == {}  # 4 melanomas, 5 folds
+    assert probes.leak(remember, test.take(torch.arange(56, N)), 0) == {}  # 4 melanomas, 5 folds
 
 
 def test_frozen_trains_the_head_on_features_that_stay(test):
@@ -130,7 +131,7 @@ def test_frozen_trains_the_head_on_features_that_stay(test):
 
 
 def test_seed_0_is_asked_more_and_every_array_fits_its_labels(splits):
-    net, probe = network(frozen=False), skin.Probe.of(splits)
+    net, probe = network(frozen=False), probes.Probe.of(splits)
     assert probe.images is splits.test
     assert probe.masks is None
     first, second = (skin.measure(net, splits, probe, seed, explained=3) for seed in (0, 1))
@@ -152,7 +153,7 @@ def test_seed_0_is_asked_more_and_every_array_fits_its_labels(splits):
     for dims, values in [*first.arrays.values(), *shared.values()]:
         for dim, size in zip(dims, values.shape, strict=True):
             assert sizes.get(dim, size) == size
-    assert coords["shown"] == tuple(splits.test.names[i] for i in skin.evenly(LABELS, 150))
+    assert coords["shown"] == tuple(splits.test.names[i] for i in probes.evenly(LABELS, 150))
     logits = first.arrays["test_logits"][1]
     for task, index in (("melanoma", 0), ("keratosis", 2)):
         expected = auc(log_odds(logits, index), LABELS.numpy() == index).value
@@ -163,19 +164,19 @@ def test_seed_0_is_asked_more_and_every_array_fits_its_labels(splits):
 def test_outlined_photographs_are_shown_without_their_lesions(splits):
     masks = torch.zeros(N, 16, 16, dtype=torch.bool)
     masks[:, 4:8, 4:8] = True
-    found = skin.measure(network(frozen=False), splits, skin.Probe.of(splits, masks), 1, 0)
+    found = skin.measure(network(frozen=False), splits, probes.Probe.of(splits, masks), 1, 0)
     assert found.arrays["seen"][1].shape == (2, N, 3)
 
 
 def test_drawn_lesions_are_asked_of_freshly_drawn_ones(splits):
     drawn = replace(splits, card=replace(splits.card, synthetic=True))
-    probe = skin.Probe.of(drawn)
-    assert len(probe.images) == skin.DRAWN
-    assert probe.masks.shape == (skin.DRAWN, 16, 16)
+    probe = probes.Probe.of(drawn)
+    assert len(probe.images) == probes.DRAWN
+    assert probe.masks.shape == (probes.DRAWN, 16, 16)
     assert not set(probe.images.names) & set(splits.test.names)
 
 
-@pytest.mark.skipif(not skin.explain.can_explain(), reason="captum is not installed")
+@pytest.mark.skipif(not probes.explain.can_explain(), reason="captum is not installed")
 def test_explanations_follow_the_maps_and_keep_a_few(test):
     class Corner(nn.Module):  # melanoma is a bright corner
         def forward(self, x):
@@ -185,7 +186,7 @@ def test_explanations_follow_the_maps_and_keep_a_few(test):
     pixels = torch.zeros_like(test.pixels)
     pixels[:, :, :4, :4] = 255
     bright = replace(test, pixels=pixels)
-    found = skin.looks(Corner(), bright, 0, 8, CPU)
+    found = probes.looks(Corner(), bright, 0, 8, CPU)
     assert {name: dims for name, (dims, _) in found.items()} == {
         "agreement": ("explained",),
         "deletion": ("order", "explained", "step"),
@@ -193,11 +194,11 @@ def test_explanations_follow_the_maps_and_keep_a_few(test):
     }
     assert found["deletion"][1].shape == (2, 8, 11)
     by_map, random = found["deletion"][1].mean((1, 2))
-    assert skin.COORDS["order"] == ("by the map", "at random")
+    assert probes.COORDS["order"] == ("by the map", "at random")
     assert by_map < random
     maps = found["maps"][1]
-    assert maps.shape == (skin.PICTURES, 16, 16)
+    assert maps.shape == (probes.PICTURES, 16, 16)
     assert maps[:, :4, :4].min() > 0
     assert maps[:, 4:].max() == 0
-    assert skin.looks(Corner(), bright, 0, 0, CPU) == {}
-    assert skin.looks(Corner(), bright, 9, 8, CPU) == {}  # none of that class
+    assert probes.looks(Corner(), bright, 0, 0, CPU) == {}
+    assert probes.looks(Corner(), bright, 9, 8, CPU) == {}  # none of that class

@@ -189,7 +189,7 @@ def test_weights_go_with_backbones():
     pairs = BackboneConfig(backbones=("vgg16", "resnet18"), weights=("random",)).pairs
     assert pairs == {"vgg16": "random", "resnet18": "random"}
     own = BackboneConfig(backbones=("vgg16", "resnet18"), weights=("imagenet", "a/b.pth"))
-    assert own.named == {"vgg16": "imagenet", "resnet18": "b.pth"}
+    assert own.pairs == {"vgg16": "imagenet", "resnet18": "a/b.pth"}
     for bad in ({"weights": ("random",) * 3}, {"backbones": ()}, {"backbones": ("vgg16",) * 2}):
         with pytest.raises(UserError, match="is wanted"):
             BackboneConfig(**bad)

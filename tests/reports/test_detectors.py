@@ -2,20 +2,23 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from core.trials import Record, Shared, Trial
-from reports import detectors as package
 from reports.detectors import halves
-from reports.judge import judge
+from reports.judge import exhibits, judge
 
 KINDS = ("dogs", "people", "others", "hard")
 
 
 @pytest.fixture
 def study(invent):
-    """Return a maker of studies in which a network calls a dog what has a mass above one half."""
+    """Return a maker of studies in which a network calls a dog what has a mass above one half.
 
-    def make(sizes, weights=None, **masses):
+    make(sizes of kinds, weights, backbone=mass): all networks have the same weights.
+    """
+
+    def make(sizes, weights="imagenet", **masses):
         of = np.repeat(np.arange(4), sizes)
         images = tuple(f"i{n}" for n in range(len(of)))
         facts = {"of": of, "half": np.arange(len(of)) % 2, "in": of}
@@ -32,10 +35,8 @@ def study(invent):
                 "surprising": (("surprise",), np.argsort(-np.abs(mass - (of == 0)))[:8]),
                 "picture": (("surprise", "y", "x", "channel"), np.zeros((8, 4, 4, 3), np.uint8)),
             }
-            trials[Trial(arm, 0)] = Record({"seconds/image": 0.1}, arrays)
-        made = invent("dog_detectors", trials, shared)
-        made.attrs["facts"]["weights"] = weights or dict.fromkeys(masses, "imagenet")
-        return made, of
+            trials[Trial(arm, 0, (("weights", weights),))] = Record({"seconds/image": 0.1}, arrays)
+        return invent("dog_detectors", trials, shared, name="dogImages + lfw"), of
 
     return make
 
@@ -58,6 +59,7 @@ def test_d3_and_d4_follow_the_calls_and_leave_hard_ones_out(study):
     assert part.estimate.value == pytest.approx(0.06)
     assert "ResNet-18 on 60, VGG16 on 0 images" in found["D4"].decision.comment
     assert "100.0 % (" in found["D3"].decision.comment
+    assert found["D3"].as_published
     swapped = judge(study(sizes, vgg16=good, resnet18=poor)[0])
     assert swapped["D3"].verdict == "supported"
     assert swapped["D4"].verdict == "refuted"
@@ -72,14 +74,37 @@ def test_false_alarms_refute_d3(study):
     assert judge(study(sizes, vgg16=noisy)[0])["D3"].verdict == "refuted"
 
 
-def test_random_weights_decide_nothing(study):
-    weights = {"vgg16": "random", "resnet18": "9f3"}
-    made, _ = study((20, 20, 20, 20), weights, vgg16=np.full(80, 0.1), resnet18=np.full(80, 0.9))
-    found = judge(made)
+@pytest.mark.parametrize(("alarms", "verdict"), [(0, "supported"), (2, "undecided")])
+def test_of_the_published_100_people_2_leave_d3_open(study, alarms, verdict):
+    sizes = (100, 100, 0, 0)
+    mass = masses(np.repeat(np.arange(4), sizes))
+    mass[150 : 150 + alarms] = 0.9
+    entry = judge(study(sizes, vgg16=mass)[0])["D3"]
+    assert entry.verdict == verdict
+    assert entry.decision.comment == ""  # without wolves there is nothing to say of them
+
+
+def test_a_call_is_wrong_of_a_dog_and_of_anything_else(study):
+    """ResNet-18 misses 3 dogs, VGG16 takes 15 things for dogs: 15 against 3."""
+    sizes = (100, 50, 50, 0)
+    of = np.repeat(np.arange(4), sizes)
+    resnet, vgg = masses(of, 3), masses(of)
+    vgg[-15:] = 0.9
+    entry = judge(study(sizes, vgg16=vgg, resnet18=resnet)[0])["D4"]
+    assert entry.decision.estimate.value == pytest.approx(12 / 200)
+    p = stats.binomtest(15, 18, alternative="greater").pvalue
+    assert entry.decision.p_supported == pytest.approx(2 * p)  # Holm over D3 and D4
+    assert entry.verdict == "supported"
+
+
+def test_random_and_missing_weights_decide_nothing(study):
+    one, other = np.full(80, 0.1), np.full(80, 0.9)
+    found = judge(study((20, 20, 20, 20), "random", vgg16=one, resnet18=other)[0])
     assert found["D3"].verdict == found["D4"].verdict == "not tested"
-    assert "weights of vgg16 were not available" in found["D3"].lacking
-    alone, _ = study((20, 20, 20, 20), vgg16=np.full(80, 0.9))
-    assert "weights of resnet18 were not" in judge(alone)["D4"].lacking
+    assert "It takes ImageNet weights of vgg16, which torchvision" in found["D3"].lacking
+    alone, _ = study((20, 20, 20, 20), "9f3c", vgg16=other)
+    assert judge(alone)["D3"].verdict == "refuted"  # it calls everything a dog
+    assert "weights of resnet18, which" in judge(alone)["D4"].lacking
 
 
 def test_an_image_is_never_called_by_a_threshold_that_it_chose(study):
@@ -99,24 +124,31 @@ def test_an_image_is_never_called_by_a_threshold_that_it_chose(study):
 
 
 def test_exhibits_count_by_kind_and_list_the_most_surprising_first(study):
-    from reports.judge import exhibits
-
     sizes = (10, 10, 10, 10)
     of = np.repeat(np.arange(4), sizes)
     mass = masses(of)
     mass[0], mass[15] = 0.3, 0.8
     made, _ = study(sizes, vgg16=mass)
     shown = exhibits(made)
-    row = shown["detectors"].frame().iloc[0]
-    assert (row["rule"], row["dogs called"], row["people called"], row["hard called"]) == (
-        "index rule",
-        9,
-        1,
-        10,
-    )
-    assert row["images a second"] == pytest.approx(10)
+    frame = shown["detectors"].frame()
+    rule = frame[frame["rule"] == "index rule"].set_index("kind")
+    assert rule["images so taken"].to_dict() == {"dogs": 9, "people": 1, "others": 0, "hard": 10}
+    interval = stats.binomtest(9, 10).proportion_ci(method="wilson")
+    ends = [f"taken for a dog{end}" for end in ("", "_low", "_high")]
+    assert rule.loc["dogs", ends].tolist() == pytest.approx([0.9, interval.low, interval.high])
+    assert shown["speed"].frame()["images a second"].tolist() == [pytest.approx(10)]
     wrong = shown["mistakes"].frame()
     assert wrong["file"].tolist()[:10] == [f"i{n}" for n in range(30, 40)]
     assert set(wrong["file"].tolist()[10:]) == {"i0", "i15"}
     assert "pairs" not in shown
-    assert package.__doc__
+
+
+def test_two_networks_are_compared_without_the_hard_images(study):
+    sizes = (40, 40, 40, 40)
+    of = np.repeat(np.arange(4), sizes)
+    frame = exhibits(study(sizes, a=masses(of), b=masses(of, 8))[0])["pairs"].frame()
+    (row,) = frame.to_dict("records")
+    assert (row["a"], row["b"], row["only a right"], row["only b right"]) == ("a", "b", 8, 0)
+    assert (row["images"], row["difference"]) == (120, pytest.approx(8 / 120))
+    assert row["p"] == pytest.approx(2 * 0.5**8)
+    assert row["difference_low"] > 0

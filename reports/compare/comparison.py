@@ -1,0 +1,255 @@
+"""Arms compared: means, differences to the best or to a baseline, and what would decide."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from core.errors import UserError
+from core.evaluation import comparisons, intervals, looks, verdicts
+from core.evaluation.components import crossed
+from core.evaluation.intervals import Estimate
+from core.evaluation.verdicts import Decision
+from reports.compare.grouping import Note, Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """One arm by itself."""
+
+    name: str
+    n: int
+    value: float
+    """mean of its runs"""
+    estimate: Estimate | None
+    """None for a single run"""
+    diverged: int
+    crashed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """An arm against the reference, at the level that the family leaves to it."""
+
+    arm: str
+    reference: str
+    is_paired: bool
+    superior: Decision
+    """that the metric is larger than the reference's; its estimate is arm - reference"""
+    same: Decision | None = None
+    """that the two differ by less than the margin, if one was given"""
+
+    @property
+    def shown(self) -> Decision:
+        """Return the decision whose interval is to be read."""
+        is_same = self.same is not None and self.same.verdict == "supported"
+        open_ = self.superior.verdict == "undecided"
+        return self.same if self.same and is_same and open_ else self.superior
+
+    @property
+    def p(self) -> float:
+        """Two-sided p of no difference, after Holm."""
+        return min(1.0, 2 * min(self.superior.p_supported, self.superior.p_refuted))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What an experiment's arms say of each other."""
+
+    table: Table
+    arms: list[Arm]
+    """the best first"""
+    reference: str
+    is_baseline: bool
+    """whether the reference was asked for; else it is the best"""
+    margin: float | None
+    n_tests: int
+    """comparisons that Holm adjusts for"""
+    differences: list[Difference]
+    """to the reference, in the order of the arms"""
+    worst: list[Difference]
+    """the same if all lost runs had been as bad as the worst that is known; none without any"""
+    notes: list[Note]
+    """the table's, and which arms are not paired"""
+
+
+def compare(
+    table: Table,
+    *,
+    baseline: str | None = None,
+    margin: float | None = None,
+    first_look: int | None = None,
+    accept_diverged: bool = False,
+) -> Comparison:
+    """Compare every arm with the baseline, or with the best.
+
+    margin: the least difference that matters. first_look: pairs of the first of four looks that
+    may be taken. accept_diverged: compare arms that diverged on other pairs. The best is found by
+    looking, so all pairs of arms are the family that Holm adjusts for.
+    """
+    values = _values(table)
+    order = values.groupby("arm")["value"].mean().sort_values(ascending=not table.is_higher_better)
+    arms = [_arm(str(name), values, table) for name in order.index]
+    compared = [arm.name for arm in arms if arm.n > 1]
+    if baseline is not None and baseline not in compared:
+        raise UserError(f"--baseline {baseline}: an arm is wanted: {', '.join(compared)}")
+    reference = compared[0] if baseline is None else baseline
+    others = [name for name in compared if name != reference]
+    n_tests = len(others) if baseline is not None else len(compared) * (len(compared) - 1) // 2
+
+    def judged(frame: pd.DataFrame, lost: pd.DataFrame) -> list[Difference]:
+        found = [_difference(frame, name, reference, table, margin, first_look) for name in others]
+        if not accept_diverged:
+            found = [_without_diverged(each, frame, lost) for each in found]
+        return _family(found, n_tests)
+
+    worst, lost = [], table.lost
+    lost = lost[lost["arm"].isin(compared)]
+    if len(lost):
+        filled = lost.assign(value=(min if table.is_higher_better else max)(values["value"]))
+        worst = judged(_values(table, filled), lost.iloc[:0])
+    differences = judged(values, lost)
+    return Comparison(
+        table=table,
+        arms=arms,
+        reference=reference,
+        is_baseline=baseline is not None,
+        margin=margin,
+        n_tests=n_tests,
+        differences=differences,
+        worst=worst,
+        notes=[*_unpaired(table, differences), *table.notes],
+    )
+
+
+def _unpaired(table: Table, differences: Sequence[Difference]) -> list[Note]:
+    """Say which arms share too few pairs with the reference to be paired with it."""
+    alone = [each.arm for each in differences if table.pairs and not each.is_paired]
+    if not alone:
+        return []
+    pair = " and ".join(table.pairs)
+    who, ref = ", ".join(alone), differences[0].reference
+    if table.overlap:
+        raise UserError(
+            f"--pair {' '.join(table.pairs)}: {who} and {ref} share no {pair}, and parts of one "
+            "data set compare only one by one; the same for every arm are wanted"
+        )
+    text = (
+        f"No {pair} is shared by {ref} and {who}: they are compared as unrelated samples (Welch)."
+    )
+    return [Note("unpaired", f"{text} The same {pair}s for every arm would tell more.")]
+
+
+def _values(table: Table, more: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return one value an arm and pair: arm, pair, value, and `order`, in which looks take pairs.
+
+    Where seeds lie within folds, the value is their mean.
+    """
+    runs = table.used if more is None else pd.concat([table.used, more])
+    if not table.pairs:
+        return runs.assign(order=runs["started"])[["arm", "pair", "value", "order"]]
+    groups = runs.groupby(["arm", "pair"], sort=False)
+    return groups.agg(value=("value", "mean"), order=("started", "min")).reset_index()
+
+
+def _column(values: pd.Series) -> NDArray[np.float64]:
+    return values.to_numpy(np.float64)[:, None]
+
+
+def _arm(name: str, values: pd.DataFrame, table: Table) -> Arm:
+    own = values.loc[values["arm"] == name, "value"]
+    lost = table.lost.loc[table.lost["arm"] == name, "outcome"]
+    return Arm(
+        name=name,
+        n=len(own),
+        value=float(own.mean()),
+        estimate=_mean(_column(own), table.overlap) if len(own) > 1 else None,
+        diverged=int((lost == "diverged").sum()),
+        crashed=int((lost == "crashed").sum()),
+    )
+
+
+def _mean(column: NDArray[np.float64], overlap: float) -> Estimate:
+    """Estimate a mean over seeds; over folds with the corrected resampled t."""
+    if not overlap:
+        return intervals.mean(column)
+    parts = replace(crossed(column), overlap=overlap)
+    return intervals.symmetric(float(column.mean()), parts)
+
+
+def _difference(
+    values: pd.DataFrame,
+    name: str,
+    reference: str,
+    table: Table,
+    margin: float | None,
+    first_look: int | None,
+) -> Difference:
+    one, other = (values[values["arm"] == arm] for arm in (name, reference))
+    both = one.merge(other, on="pair") if table.pairs else one.iloc[:0]
+    paired = len(both) > 1  # one shared pair has no variance
+    if paired:
+        both = both.assign(order=both[["order_x", "order_y"]].max(axis=1)).sort_values("order")
+        gaps = _column(both["value_x"] - both["value_y"])
+        estimates = {n: _mean(gaps[:n], table.overlap) for n in _looks(len(gaps), first_look)}
+    else:
+        a, b = (_column(each.sort_values("order")["value"]) for each in (one, other))
+        estimates = {
+            n: comparisons.unpaired(a[:n], b[:n]) if first_look else comparisons.unpaired(a, b)
+            for n in _looks(min(len(a), len(b)), first_look)
+        }
+    larger = {n: verdicts.superior(each) for n, each in estimates.items()}
+    same = {n: verdicts.equivalent(each, margin) for n, each in estimates.items()} if margin else {}
+    grid = looks.grid_from(first_look) if first_look else ()
+    return Difference(
+        arm=name,
+        reference=reference,
+        is_paired=paired,
+        superior=looks.over_looks(larger, grid) if grid else larger[max(larger)],
+        same=(looks.over_looks(same, grid) if grid else same[max(same)]) if same else None,
+    )
+
+
+def _looks(n: int, first_look: int | None) -> list[int]:
+    """Return at how many pairs verdicts may be given: all there are, or the grid reached."""
+    grid = looks.grid_from(first_look) if first_look else ()
+    return [look for look in grid if look <= n] or [n]
+
+
+def _without_diverged(found: Difference, values: pd.DataFrame, lost: pd.DataFrame) -> Difference:
+    """Withhold the verdict where the two arms did not diverge on the same pairs."""
+    diverged = lost[lost["outcome"] == "diverged"]
+    one, other = (
+        set(diverged.loc[diverged["arm"] == a, "pair"]) for a in (found.arm, found.reference)
+    )
+    if found.is_paired:
+        pairs = sorted({*one, *other, *values["pair"]})
+        flags = [[pair in each for pair in pairs] for each in (one, other)]
+    else:
+        flags = [[bool(one or other)], [False]]
+    same = found.same and verdicts.withheld(found.same, *flags)
+    return replace(found, superior=verdicts.withheld(found.superior, *flags), same=same)
+
+
+def _family(found: Sequence[Difference], n_tests: int) -> list[Difference]:
+    """Judge all differences together.
+
+    Of one pair, "larger" and "the same" cannot both be true nulls that the same interval
+    excludes, so that one comparison needs no adjusting for the second question; a family does.
+    """
+    larger = {f"larger: {each.arm}": each.superior for each in found}
+    same = {f"same: {each.arm}": each.same for each in found if each.same}
+    judged: dict[str, Decision] = {}
+    for family in [larger, same] if n_tests == 1 else [larger | same]:
+        size = n_tests * (2 if same and n_tests > 1 else 1)
+        judged |= verdicts.decide_family(family, size=size)
+    return [
+        replace(
+            each,
+            superior=judged[f"larger: {each.arm}"],
+            same=judged.get(f"same: {each.arm}"),
+        )
+        for each in found
+    ]

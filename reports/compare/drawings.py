@@ -1,0 +1,140 @@
+"""Layouts of the page's drawings: numbers in, places in a drawing out; the template draws them."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import LogLocator, MaxNLocator
+from scipy import special
+
+from reports.compare.comparison import Comparison
+
+WIDTH, HEIGHT = 400.0, 28.0
+"""of one arm's row"""
+EDGE = 14.0
+"""kept free at both ends, for the axis's numbers"""
+PLOT = (640.0, 330.0)
+"""width and height of the curves"""
+COLOURS = 7
+DECADES = 2.0
+"""range of positive values from which an axis is logarithmic"""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Places on one axis, from `start` to `end` in the drawing."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    log: bool = False
+
+    def __call__(self, value: float) -> float:
+        """Return the place of a value; values outside are placed at the end."""
+        low, high, at = (math.log10(v) if self.log else v for v in (self.low, self.high, value))
+        share = (at - low) / (high - low)
+        return round(self.start + min(max(share, -0.02), 1.02) * (self.end - self.start), 1)
+
+    def ticks(self, n: int = 4) -> list[tuple[float, str]]:
+        """Return places and labels of about n round values."""
+        locator = LogLocator(numticks=n + 1) if self.log else MaxNLocator(n)
+        values = [float(v) for v in locator.tick_values(self.low, self.high)]
+        inside = [v for v in values if self.low <= v <= self.high]
+        step = abs(values[1] - values[0])
+        exact = (d for d in range(7) if math.isclose(step, round(step, d), rel_tol=1e-9))
+        digits = None if self.log or step >= 1e5 else next(exact, None)
+        form = ".3g" if digits is None else f".{digits}f"
+        return [(self(v), f"{v:{form}}") for v in inside]
+
+
+def _axis(values: Sequence[float], start: float, end: float, *, log: bool = False) -> Axis:
+    """Make an axis on which all finite values have a place."""
+    finite = [v for v in values if math.isfinite(v)] or [0.0, 1.0]
+    low, high = min(finite), max(finite)
+    if log and low > 0 and math.log10(high / low) > DECADES:
+        return Axis(low / 1.2, high * 1.2, start, end, log=True)
+    room = 0.04 * (high - low) or 0.05 * abs(high) or 1.0
+    return Axis(low - room, high + room, start, end)
+
+
+def strip(found: Comparison) -> dict[str, Any]:
+    """Place every run and each arm's interval."""
+    used = found.table.used
+    ends = [x for arm in found.arms if arm.estimate for x in (arm.estimate.low, arm.estimate.high)]
+    axis = _axis([*used["value"], *ends], EDGE, WIDTH - EDGE)
+    spread = np.random.default_rng(0)
+    rows = []
+    for arm in found.arms:
+        values = used.loc[used["arm"] == arm.name, ["value", "name", "pair"]]
+        heights = HEIGHT / 2 + spread.uniform(-7, 7, len(values)).round(1)
+        dots = [
+            {"x": axis(value), "y": y, "title": f"{name} {pair}: {value:.6g}".strip()}
+            for (value, name, pair), y in zip(values.itertuples(index=False), heights, strict=True)
+        ]
+        rows.append({"name": arm.name, "dots": dots, "span": _span(axis, arm.estimate)})
+    return {"rows": rows, "ticks": axis.ticks()}
+
+
+def _span(axis: Axis, estimate: Any) -> dict[str, float] | None:
+    if estimate is None or not math.isfinite(estimate.high - estimate.low):
+        return None
+    return {"low": axis(estimate.low), "value": axis(estimate.value), "high": axis(estimate.high)}
+
+
+def forest(found: Comparison) -> dict[str, Any]:
+    """Place the differences, zero and the margin on one axis."""
+    estimates = [each.shown.estimate for each in found.differences]
+    marks = [0.0] if found.margin is None else [-found.margin, 0.0, found.margin]
+    ends = [x for each in estimates for x in (each.low, each.high, each.value)]
+    axis = _axis([*ends, *marks], EDGE, WIDTH - EDGE)
+    rows = [
+        {"name": each.arm, "span": _span(axis, estimate), "value": axis(estimate.value)}
+        for each, estimate in zip(found.differences, estimates, strict=True)
+    ]
+    margins = [axis(mark) for mark in marks if mark]
+    return {"rows": rows, "zero": axis(0.0), "margins": margins, "ticks": axis.ticks()}
+
+
+def curves(frames: Mapping[str, pd.DataFrame], text: str) -> dict[str, Any]:
+    """Place every run's curve, each arm's mean and the 95 % band of the mean.
+
+    frames: arm -> steps x runs. The mean is drawn where all runs of the arm have a value: a mean
+    over the runs that are left would compare what was selected.
+    """
+    width, height = PLOT
+    values = np.concatenate([frame.to_numpy().ravel() for frame in frames.values()] or [[]])
+    steps = [float(step) for frame in frames.values() for step in frame.index]
+    across = _axis(steps, 60, width - 12)
+    down = _axis(values.tolist(), height - 34, 8, log=True)
+    arms = []
+    for index, (name, frame) in enumerate(frames.items()):
+        finite = frame.where(np.isfinite(frame))
+        lines = [_line(finite[run].dropna(), across, down) for run in finite]
+        arms.append(
+            {"name": name, "colour": index, "lines": lines, **_mean(finite.dropna(), across, down)}
+        )
+    return {"arms": arms, "x": across.ticks(6), "y": down.ticks(5), "text": text}
+
+
+def _mean(whole: pd.DataFrame, across: Axis, down: Axis) -> dict[str, str]:
+    middle, n = whole.mean(axis=1), whole.shape[1]
+    if n < 2 or whole.empty:
+        return {"mean": "", "band": ""}
+    half = special.stdtrit(n - 1, 0.975) * whole.std(axis=1) / math.sqrt(n)
+    low, high = (middle - half).clip(lower=down.low), middle + half
+    upper = list(_points(high, across, down))
+    band = " ".join([*upper, *reversed(list(_points(low, across, down)))])
+    return {"mean": _line(middle, across, down), "band": band}
+
+
+def _line(values: pd.Series, across: Axis, down: Axis) -> str:
+    return " ".join(_points(values, across, down))
+
+
+def _points(values: pd.Series, across: Axis, down: Axis) -> Iterator[str]:
+    for step, value in values.items():
+        yield f"{across(float(step))},{down(float(value))}"

@@ -1,0 +1,153 @@
+"""What would mislead a reader of a comparison: refused, or named."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from core.errors import UserError
+from core.store import Run
+from reports.compare import naming
+from reports.compare.grouping import Note, Table, is_numeric, names_pairs, names_runs, varying
+
+if TYPE_CHECKING:
+    from reports.compare import Config
+
+COMMIT = "mlflow.source.git.commit"
+TOLERANCE = 0.1
+"""part by which the arms' mean budgets may differ where the budget is measured, as seconds are"""
+
+
+def named(table: Table, config: "Config") -> Iterator[Note]:
+    """Yield what a reader must know. Raises UserError for what the user has to decide."""
+    yield from _mixed(table)
+    yield from _selection(table.metric)
+    yield from _design(table)
+    yield from _unlike(table, config)
+
+
+def _mixed(table: Table) -> Iterator[Note]:
+    """Say what varies among the runs of an arm."""
+    used, chosen = table.used, table.params.loc[table.used.index]
+    inside = [
+        name
+        for name in varying(chosen)
+        if name not in (*table.arms, *table.identity)
+        and not naming.role(name)
+        and not names_pairs(chosen, name, table.identity)
+        and (is_numeric(chosen[name]) or not names_runs(chosen, name))
+        and chosen.groupby(used["arm"])[name].nunique().max() > 1
+    ]
+    if inside:
+        yield Note("mixed", f"Runs of one arm differ in {_some(inside)}: arms are mixtures.")
+
+
+def _selection(metric: str) -> Iterator[Note]:
+    if {"best", "max", "min"} & set(naming.words(metric)):
+        yield Note(
+            "selection",
+            f"{metric} may be the best epoch by itself, which is too good by chance: a metric at "
+            "the last step, or at one chosen by another (--step best:val_loss), is safer.",
+        )
+
+
+def _design(table: Table) -> Iterator[Note]:
+    """Say whether and how runs are paired; refuse single runs."""
+    used, lost = table.used, table.lost
+    counts = used.groupby("arm").size()
+    gone = lost[~lost["arm"].isin(counts.index)].groupby("arm").size()
+    if len(gone):
+        shown = _some([f"{arm} ({n})" for arm, n in gone.items()])
+        yield Note("lost arms", f"All runs diverged or crashed of: {shown}.")
+    by = f"--arm {' '.join(table.arms)}"
+    if len(counts) < 2:
+        only = ", ".join(counts.index) or "none"
+        raise UserError(f"{by}: 2 or more arms with runs that count are wanted, found: {only}")
+    if counts.max() < 2:
+        raise UserError(
+            f"{by}: {len(counts)} arms of one run each are no comparison: more seeds are wanted, "
+            "or fewer params"
+        )
+    single = [str(arm) for arm in counts.index[counts < 2]]
+    if single:
+        yield Note("one run", f"One run is no comparison: {_some(single)} is only listed.")
+    if not table.pairs:
+        text = "Runs are not paired: they are compared as unrelated samples (Welch)."
+        yield Note("unpaired", text)
+    elif used.groupby("pair")["arm"].nunique().max() > 1:
+        yield from _missing(table)
+
+
+def _missing(table: Table) -> Iterator[Note]:
+    """Name the pairs that some arm lacks. Where none is shared, `comparison` says so."""
+    arms, name = set(table.used["arm"]), " and ".join(table.pairs)
+    lacking = {pair: sorted(arms - set(own)) for pair, own in table.used.groupby("pair")["arm"]}
+    missing = [f"{name} {pair} of {_some(gone)}" for pair, gone in lacking.items() if gone]
+    if missing:
+        yield Note("missing pairs", f"Compared where both arms have it; missing: {_some(missing)}.")
+
+
+def _unlike(table: Table, config: "Config") -> Iterator[Note]:
+    """Refuse arms that differ in budget, data or commit, unless that is accepted."""
+    used = table.used
+    facts = {
+        "data": {i: _data(table.runs[i]) for i in used.index},
+        "commit": {i: table.runs[i].tags.get(COMMIT, "")[:7] for i in used.index},
+        "budget": {} if any(map(naming.is_budget, config.arm)) else _budgets(table, config),
+    }
+    for kind, known in facts.items():
+        seen = pd.Series(known, dtype=object)
+        differing = _differing(used, seen[seen != ""])
+        if not differing:
+            continue
+        shown = "; ".join(f"{arm}: {_some(sorted(each))}" for arm, each in differing.items())
+        if kind not in config.accept:
+            raise UserError(
+                f"arms differ in {kind} ({shown}), so what is compared is not the arms alone: "
+                f"--accept {kind} compares them all the same"
+            )
+        yield Note(kind, f"Arms differ in {kind}, as accepted ({shown}).")
+
+
+def _data(run: Run) -> str:
+    """Return what identifies a run's data, as logged."""
+    told = {**run.tags, **run.params}
+    return ", ".join([*run.digests, *(told[name] for name in sorted(told) if naming.is_data(name))])
+
+
+def _budgets(table: Table, config: "Config") -> Mapping[str, str]:
+    """Return what each run was given: a named param or metric, else epochs, else its last step."""
+    used, params, name = table.used, table.params.loc[table.used.index], config.budget
+    if name and name not in params:
+        spent = {
+            i: table.runs[i].metrics[name][1] for i in used.index if name in table.runs[i].metrics
+        }
+        if not spent:
+            raise UserError(f"--budget {name}: a param or a metric of the runs is wanted")
+        means = pd.Series(spent).groupby(used["arm"]).mean()
+        if means.max() <= (1 + TOLERANCE) * means.min():
+            return {}
+        return {i: f"{name} {means[used['arm'][i]]:.4g} on average" for i in spent}
+    names = [name] if name else [each for each in params if naming.is_budget(each)]
+    if not names:
+        return ("last step " + used["last"].astype(str)).to_dict()
+    return {i: ", ".join(f"{n} {v}" for n, v in row.items()) for i, row in params[names].iterrows()}
+
+
+def _differing(used: pd.DataFrame, seen: pd.Series) -> dict[str, set[str]]:
+    """Return arm -> values, where arms differ within a pair, or as a whole if none is shared."""
+    known = used.loc[seen.index].assign(seen=seen)
+    sets = {str(arm): set(values) for arm, values in known.groupby("arm")["seen"]}
+    by_pair = known.groupby("pair")
+    paired = len(by_pair) > 1 and by_pair["arm"].nunique().max() > 1
+    unlike = (
+        by_pair["seen"].nunique().max() > 1
+        if paired
+        else len({frozenset(each) for each in sets.values()}) > 1
+    )
+    return sets if unlike else {}
+
+
+def _some(names: Sequence[str], at_most: int = 3) -> str:
+    shown = ", ".join(names[:at_most])
+    return shown if len(names) <= at_most else f"{shown} and {len(names) - at_most} more"
