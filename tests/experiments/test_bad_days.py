@@ -2,9 +2,12 @@
 
 import json
 import os
+import pty
 import shlex
+import signal
 import subprocess
 import sys
+import termios
 from dataclasses import replace
 from pathlib import Path
 
@@ -106,6 +109,23 @@ def test_sigterm_ends_the_runs_as_killed(store):
     trials = runs("trial")
     assert sum("complete" in run.data.tags for run in trials) == 6  # the program's, all sent
     assert not [run for run in trials if run.info.status in ("RUNNING", "FAILED")]
+
+
+@pytest.mark.slow
+def test_a_terminal_that_closes_ends_the_runs_as_killed(store):
+    script = str(provenance.ROOT / "experiments" / "init_schemes.py")
+    child, terminal = pty.fork()
+    if not child:
+        os.execv(sys.executable, [sys.executable, script, "--epochs", "10000"])
+    termios.tcsetwinsize(terminal, (24, 80))
+    seen = b""
+    while b"init_schemes:" not in seen:  # the progress bar: training has begun
+        seen += os.read(terminal, 65536)
+    os.close(terminal)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 128 + signal.SIGHUP
+    assert [run.info.status for run in runs("study")] == ["KILLED"]
+    assert not [run for run in runs("trial") if run.info.status != "KILLED"]
 
 
 @pytest.mark.slow
