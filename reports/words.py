@@ -85,12 +85,12 @@ def advice(entry: "Entry") -> str:
         return f"{entry.lacking} `{claim.command}`"
     if decision.verdict != "undecided":
         return ""
-    if reason := _withheld(decision):
+    if reason := _withheld(decision, claim.images):
         return reason
     return _needed(decision, claim.images) if decision.needed else ""
 
 
-def _withheld(decision: Decision) -> str:
+def _withheld(decision: Decision, images: str) -> str:
     """Say why there is no verdict, whatever the numbers are."""
     reasons = [part.withheld for part in decision.parts.values()]
     why = decision.withheld or next((reason for reason in reasons if reason), "")
@@ -98,7 +98,7 @@ def _withheld(decision: Decision) -> str:
     return {
         "few seeds": f"Verdicts begin at {first or f'{LEAST_SEEDS} seeds'}; here are fewer.",
         "no look": f"Verdicts begin at {first}; here are fewer.",
-        "few images": f"Verdicts begin at {LEAST_IMAGES} images; here are fewer.",
+        "few images": f"Verdicts begin at {LEAST_IMAGES} {images}s; here are fewer.",
         "diverged": "Some trainings diverged, not the same in each arm: means are not compared.",
     }.get(why, "")
 
