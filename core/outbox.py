@@ -88,6 +88,10 @@ class StudyFolder:
         """Tell whether a trial waits here."""
         return self._place(trial).exists()
 
+    def file(self, trial: Trial, name: str) -> bytes:
+        """Return a file of a trial that waits here. Raises FileNotFoundError."""
+        return (self._place(trial) / "artifacts" / name).read_bytes()
+
     def waiting(self) -> list[Path]:
         """List the folders of trials that are not sent yet."""
         return sorted((self.path / "trials").glob("*/run.json"))

@@ -8,7 +8,7 @@ or arms somebody asks for is a selection: what is in the store is never trained 
 import contextlib
 import json
 import time
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
 from hashlib import sha256
@@ -201,6 +201,20 @@ class Study:
                     print(f"{self.name}: {done} of {len(wanted)} trials are done", flush=True)
         if only:
             raise Repeated
+
+    def files(
+        self, trials: Iterable[Trial], names: Collection[str]
+    ) -> Iterator[tuple[Trial, dict[str, bytes]]]:
+        """Yield files that trials keep, whether these are in the store or wait to be sent."""
+        wanted = list(trials)
+        sent = not all(map(self.folder.holds, wanted))
+        runs = kept(self.store, self.key, self.experiment) if sent else []
+        known = {run.tags["trial"]: run for run in runs}
+        for trial in wanted:
+            if self.folder.holds(trial):
+                yield trial, {name: self.folder.file(trial, name) for name in names}
+            else:
+                yield trial, {name: self.store.read(known[trial.key], name) for name in names}
 
     def _is_whole(self, run: Run) -> bool:
         """Read a kept record; one that is damaged is set aside, to be trained again."""

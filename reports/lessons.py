@@ -22,6 +22,7 @@ PACKAGES = (
     "initialisation",
     "autoencoders",
     "transfer",
+    "style",
     "faces",
     "detectors",
     "breeds",

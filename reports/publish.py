@@ -75,7 +75,8 @@ def _describe(store: Store, experiment: str, study: Study) -> None:
 def _tell(store: Store, experiment: str, study: Study) -> None:
     """Print the arms, the verdicts and where to look."""
     print("\n".join(_scoreboard(study)))
-    for name, entry in study.entries.items():
+    tested = any(entry.decision for entry in study.entries.values())
+    for name, entry in study.entries.items() if tested else ():  # a picture tests no claim
         print(f"{name} {entry.verdict}: {entry.claim.statement}")
         if advice := words.advice(entry):
             print(f"   {advice}")
@@ -93,9 +94,12 @@ def _scoreboard(study: Study) -> Iterator[str]:
         for name, levels, _ in arms(study.trials)
     ]
     known = [(name, n, found) for name, n, found in numbers if found is not None]
-    longest = max((len(name) for name, _, _ in known), default=0)
-    most = max((abs(found.value) for _, _, found in known), default=0.0)
-    unit = "percent" if metric in lesson.scores else ""
+    if not known:
+        return
+    longest = max(len(name) for name, _, _ in known)
+    most = max(abs(found.value) for _, _, found in known)
+    hits = lesson.scores.get(metric, metric) not in (metric, *lesson.bounds)
+    unit = "percent" if hits else ""
     yield f"{metric}, mean over seeds (95 % interval)"
     for name, n, found in known:
         bar = "\u2588" * round(BAR * abs(found.value) / most) if most else ""
@@ -105,8 +109,10 @@ def _scoreboard(study: Study) -> Iterator[str]:
 
 def _number(study: Study, levels: dict[str, Any], metric: str) -> Estimate | None:
     arm = study.trials.sel(levels)
-    scores = lesson_of(study.name).scores.get(metric)
-    return mean(arm[scores]) if scores else finite_mean(arm[metric])
+    lesson = lesson_of(study.name)
+    scores = lesson.scores.get(metric)
+    bounds = lesson.bounds.get(scores or "")
+    return mean(arm[scores], bounds) if scores else finite_mean(arm[metric])
 
 
 def _arms(store: Store, experiment: str, study: Study) -> None:

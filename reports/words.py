@@ -93,14 +93,14 @@ def what_would_decide(decision: Decision, images: str = "image", seeds: str = "s
     """
     if decision.verdict != "undecided":
         return ""
-    if reason := _withheld(decision, seeds):
+    if reason := _withheld(decision, images, seeds):
         return reason
     if decision.estimate.se == 0:
         return "All are equal: there is no variance to judge by."
     return _needed(decision, images, seeds) if decision.needed else ""
 
 
-def _withheld(decision: Decision, seeds: str) -> str:
+def _withheld(decision: Decision, images: str, seeds: str) -> str:
     """Say why there is no verdict, whatever the numbers are."""
     reasons = [part.withheld for part in decision.parts.values()]
     why = decision.withheld or next((reason for reason in reasons if reason), "")
@@ -108,7 +108,7 @@ def _withheld(decision: Decision, seeds: str) -> str:
     return {
         "few seeds": f"Verdicts begin at {first or f'{LEAST_SEEDS} {seeds}'}; here are fewer.",
         "no look": f"Verdicts begin at {first}; here are fewer.",
-        "few images": f"Verdicts begin at {LEAST_IMAGES} images; here are fewer.",
+        "few images": f"Verdicts begin at {LEAST_IMAGES} {images}s; here are fewer.",
         "diverged": "Some trainings diverged, not the same in each arm: means are not compared.",
     }.get(why, "")
 

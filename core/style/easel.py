@@ -7,18 +7,22 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from core.device import Device
 from core.evaluation.texture import artefacts, autocorrelation_length
 from core.models.backbones import Backbone
-from core.results import Result
 from core.style import pictures
 from core.style.config import StyleConfig
 from core.style.losses import TransferLoss
 from core.style.paint import Step, paint
 from core.style.pictures import Pair, Standard
+from core.trials import Record
+
+PICTURE, STEPS = "picture.png", "steps.gif"
+"""files that a trial keeps"""
 
 
 class Easel:
@@ -61,8 +65,8 @@ class Easel:
 
         shares/content is the share of the content lost, shares/style that of the gap to the style
         left, mean over its layers: the losses of the normalised mode. artefact/length is in
-        pixels, artefact/length_smooth the same without the noise from pixel to pixel; they are
-        left out where nothing was painted.
+        pixels, artefact/length_smooth the same without the noise from pixel to pixel; NaN where
+        nothing was painted.
         """
         plain = replace(self.config, mode="normalised", style_weights=())
         alike = TransferLoss(self.network, plain, self.contents, self.styles, self.device)
@@ -75,31 +79,34 @@ class Easel:
             )
             painted_over = artefacts(other, one)
             smooth = gaussian_filter(painted_over, (1, 1, 0))
-            metrics = {
-                "shares/content": float(losses.content[index]),
-                "shares/style": float(losses.style[index].mean()),
-                "artefact/length": autocorrelation_length(painted_over),
-                "artefact/length_smooth": autocorrelation_length(smooth),
-            }
-            found.append({name: value for name, value in metrics.items() if np.isfinite(value)})
+            found.append(
+                {
+                    "shares/content": float(losses.content[index]),
+                    "shares/style": float(losses.style[index].mean()),
+                    "artefact/length": autocorrelation_length(painted_over),
+                    "artefact/length_smooth": autocorrelation_length(smooth),
+                }
+            )
         return found
 
-    def results(self, steps: Sequence[Step]) -> list[Result]:
-        """Return the result of each picture from all its steps.
+    def records(self, steps: Sequence[Step]) -> list[Record]:
+        """Return what is kept of each picture from all its steps.
 
-        Metrics: final/total, final/content, ... and those of `measure`. Arrays: losses (steps + 1,
-        names), in the order of the metrics final/..., and frames uint8 (frames, H, W, 3).
+        Metrics: final/total, final/content, ... and those of `measure`. Array `picture`
+        (row, column, channel), small; files: the picture, and how it came about.
         """
         painted = [step.pictures for step in steps if step.pictures is not None]
-        frames = np.stack([self.show(each) for each in painted], 1)
-        losses = np.stack([list(step.losses.values()) for step in steps], 1)
+        frames = [self.show(step) for step in painted]
         found = []
-        for index, metrics in enumerate(self.measure(painted[-1])):
+        for index, measured in enumerate(self.measure(painted[-1])):
             final = {f"final/{k}": float(v[index]) for k, v in steps[-1].losses.items()}
-            files = {
-                "picture.png": pictures.png(frames[index, -1]),
-                "steps.gif": pictures.animation(list(frames[index])),
-            }
-            arrays = {"losses": losses[:, :, index].T.copy(), "frames": frames[index].copy()}
-            found.append(Result({**final, **metrics}, arrays, files=files))
+            seen = [frame[index] for frame in frames]
+            small = pictures.thumbnail(Image.fromarray(seen[-1]))
+            found.append(
+                Record(
+                    {**final, **measured},
+                    {"picture": (("row", "column", "channel"), small)},
+                    files={PICTURE: pictures.png(seen[-1]), STEPS: pictures.animation(seen)},
+                )
+            )
         return found

@@ -37,6 +37,11 @@ class Step:
     """(pictures, 3, H, W) float32 on the CPU, standardised; at every `config.every`-th step and
     the last, else None"""
 
+    @property
+    def metrics(self) -> dict[str, NDArray[np.float64]]:
+        """Return the losses as what a study notes of an epoch."""
+        return {f"loss/{name}": values for name, values in self.losses.items()}
+
 
 def paint(
     objective: TransferLoss,

@@ -25,6 +25,8 @@ PAIRS = {
 }
 """scikit-image's pictures that come with it: content -> style; no picture is in two pairs"""
 FRAME_MS = 250
+THUMB = 128
+"""pixels of the longer side of the pictures that trials keep for figures"""
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,10 @@ class Pair:
     style_pixels: Tensor
     """(3, h, w) float32 in [0, 1]"""
 
-    def __str__(self) -> str:
-        return f"{self.content} as {self.style}"
+    @property
+    def names(self) -> tuple[tuple[str, str | int | float], ...]:
+        """Return the factors of its trials: the names of content and style."""
+        return ("content", self.content), ("style", self.style)
 
 
 def pair(content: NamedImage, style: NamedImage, config: StyleConfig) -> Pair:
@@ -175,6 +179,13 @@ def png(frame: NDArray[np.uint8]) -> bytes:
     out = io.BytesIO()
     Image.fromarray(frame).save(out, "PNG")
     return out.getvalue()
+
+
+def thumbnail(image: Image.Image) -> NDArray[np.float16]:
+    """Return a small copy, (row, column, channel) in [0, 1]; half precision tells 256 apart."""
+    small = image.convert("RGB")
+    small.thumbnail((THUMB, THUMB), Image.Resampling.LANCZOS)
+    return (np.asarray(small, dtype=np.float32) / 255).astype(np.float16)
 
 
 def _weights() -> Tensor:

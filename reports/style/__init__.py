@@ -1,1 +1,1 @@
-"""What the study of style transfer says: claims S1 to S3, pictures and curves."""
+"""The lesson on style transfer, claims S1 to S3."""

@@ -1,158 +1,190 @@
 """Tables and figures of style transfer: pictures, curves, and what the claims rest on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
-from core.results import Exhibit, Trial
+import xarray as xr
+from numpy.typing import NDArray
 
-from core.evaluation.intervals import mean
-from core.style.config import StyleConfig
-from core.style.pictures import Pair, to_bytes
+from core import dataset
+from reports import tables
+from reports.lessons import Exhibit
+from reports.scores import mean
 from reports.style import figures
-from reports.style.findings import FIRST, LAST, PUBLISHED, table
-from reports.tables import Results, columns
+from reports.style.claims import FIRST, LAST, PUBLISHED, arms_of, beta_of, by_content, lesson
 
 SHOWN = 8
 """pairs in a grid of pictures; all are in MLflow"""
 POINTS = 200
 """steps of a curve that are drawn"""
+MEASURES = {
+    "shares/content": "content lost",
+    "shares/style": "gap to the style",
+    "artefact/length": "artefact length",
+}
+UNITS = {"artefact length": "pixels"}
+PICTURE = ["arm", "seed", "content", "style"]
 
 
-def exhibits(
-    results: Results, pairs: Sequence[Pair], arms: Mapping[str, StyleConfig]
-) -> list[Exhibit]:
-    """Draw the pictures and curves, and for a study what its verdicts rest on."""
-    layers = [arm for arm in arms if arm.startswith("layer ")]
-    if not layers:
-        return [_grid("pictures", "", results, pairs, list(arms)), _curves(results)]
-    betas = [arm for arm in arms if arm.startswith("beta ")]
-    return [
-        _summary(results),
-        _grid("layers", ", style from one layer alone", results, pairs, layers),
-        _lengths(results, layers),
-        _grid("betas", ", by weight of the style", results, pairs, [*betas, "published"]),
-        _shares(results, {arm: float(arms[arm].beta or 0) for arm in betas}),
-        _fall(results),
-    ]
+def plain(study: xr.Dataset) -> list[str]:
+    """List the arms that no study varies: the modes."""
+    varied = (*arms_of(study, "layer"), *arms_of(study, "beta"))
+    return [arm for arm in study["arm"].values.tolist() if arm not in varied]
 
 
-def rows(results: Results) -> pd.DataFrame:
-    """List every picture: arm, seed, content, style, and what was measured of it."""
-    return pd.DataFrame(
-        [
-            {
-                "arm": trial.arm,
-                "seed": trial.seed,
-                **dict(trial.params),
-                "content lost": result.metrics.get("shares/content", np.nan),
-                "gap to the style": result.metrics.get("shares/style", np.nan),
-                "artefact length": result.metrics.get("artefact/length", np.nan),
-            }
-            for trial, result in results.items()
-        ]
+def rows(study: xr.Dataset, arms: Sequence[str]) -> pd.DataFrame:
+    """List every picture of some arms: arm, seed, content, style, and what was measured of it."""
+    frame = study[list(MEASURES)].sel(arm=list(arms)).to_dataframe().query("trained")
+    return frame.reset_index().rename(columns=MEASURES)[[*PICTURE, *MEASURES.values()]]
+
+
+def pixels(values: xr.DataArray) -> NDArray[np.float32]:
+    """Return a picture (H, W, 3) in [0, 1], without the places that larger ones fill."""
+    held = values.dropna("row", how="all").dropna("column", how="all")
+    return held.transpose("row", "column", "channel").values.astype(np.float32)
+
+
+def _grid(study: xr.Dataset, arms: Sequence[str], what: str) -> Exhibit | None:
+    if not arms:
+        return None
+    frame = rows(study, arms)
+    drawn = frame[frame["seed"] == 0]
+    pairs = list(dict.fromkeys(zip(drawn["content"], drawn["style"], strict=True)))
+    cells = {}
+    for content, style in pairs[:SHOWN]:
+        row = f"{content} as {style}"
+        for kind, name in (("content", content), ("style", style)):
+            cells[row, kind] = pixels(study["originals"].sel(original=f"{kind} {name}"))
+        own = drawn[(drawn["content"] == content) & (drawn["style"] == style)]
+        for arm in own["arm"]:
+            where = {"arm": arm, "seed": 0, "content": content, "style": style}
+            cells[row, arm] = pixels(study["picture"].sel(where))
+    left_out = f"; {len(pairs) - SHOWN} more are in MLflow" if len(pairs) > SHOWN else ""
+    return Exhibit(
+        caption=f"Contents, styles and what was painted{what}, seed 0{left_out}.",
+        table=frame,
+        figure=partial(figures.pictures, cells),
+        units=UNITS,
     )
 
 
-def _grid(
-    name: str, what: str, results: Results, pairs: Sequence[Pair], arms: Sequence[str]
-) -> Exhibit:
-    shown = list(pairs)[:SHOWN]
-    cells = {
-        (str(pair), title): picture
-        for pair in shown
-        for title, picture in _row(pair, results, arms).items()
-    }
-    frame = rows(results)
-    left_out = f"; {len(pairs) - SHOWN} more are in MLflow" if len(pairs) > SHOWN else ""
-    caption = f"Contents, styles and what was painted{what}, seed 0{left_out}."
-    figure = figures.pictures(cells)
-    units = {"artefact length": "pixels"}
-    return Exhibit(name, caption, frame[frame["arm"].isin(arms)], figure, units)
+@lesson.exhibit
+def pictures(study: xr.Dataset) -> Exhibit | None:
+    """Return what was painted in the mode asked for."""
+    return _grid(study, plain(study), "")
 
 
-def _row(pair: Pair, results: Results, arms: Sequence[str]) -> dict[str, np.ndarray]:
-    where = (("content", pair.content), ("style", pair.style))
-    painted = {arm: results[Trial(arm, 0, where)].arrays["frames"][-1] for arm in arms}
-    return {"content": to_bytes(pair.pixels), "style": to_bytes(pair.style_pixels), **painted}
+@lesson.exhibit
+def losses(study: xr.Dataset) -> Exhibit | None:
+    """Return the losses by step."""
+    modes = plain(study)
+    if not modes:
+        return None
+    frame = curves(study, modes)
+    return Exhibit(
+        caption="Losses by step, before their weights: total, content, style of each layer (1 is "
+        "the earliest), total variation. A line is a picture.",
+        table=frame,
+        figure=partial(figures.losses, frame),
+    )
 
 
-def curves(results: Results, points: int = POINTS) -> pd.DataFrame:
+def curves(study: xr.Dataset, arms: Sequence[str], points: int = POINTS) -> pd.DataFrame:
     """Return the losses by step: arm, seed, content, style, step, loss, value; thinned to `points`.
 
-    loss: total, content, tv, style_1, ... as the arm's mode has them, before their weights.
+    Step 0 is the loss before the first update.
     """
-    parts = []
-    for trial, result in results.items():
-        values = result.arrays["losses"]
-        names = [n.removeprefix("final/") for n in result.metrics if n.startswith("final/")]
-        kept = np.unique(np.linspace(0, len(values) - 1, points).round().astype(int))
-        wide = pd.DataFrame(values[kept], columns=names).assign(step=kept)
-        long = wide.melt("step", var_name="loss", value_name="value")
-        parts.append(long.assign(arm=trial.arm, seed=trial.seed, **dict(trial.params)))
-    return pd.concat(parts, ignore_index=True)
+    names = [str(name) for name in study.data_vars if str(name).startswith("loss/")]
+    kept = np.unique(np.linspace(1, study.sizes["epoch"], points).round().astype(int))
+    chosen = study[names].sel(arm=list(arms), epoch=kept)
+    wide = chosen.to_dataframe().query("trained").reset_index()
+    wide["step"] = wide["epoch"] - 1
+    long = wide.melt([*PICTURE, "step"], names, "loss", "value").dropna(ignore_index=True)
+    return long.assign(loss=long["loss"].str.removeprefix("loss/"))
 
 
-def _curves(results: Results) -> Exhibit:
-    frame = curves(results)
-    caption = (
-        "Losses by step, before their weights: total, content, style of each layer (1 is the "
-        "earliest), total variation. A line is a picture."
-    )
-    return Exhibit("losses", caption, frame, figures.losses(frame))
-
-
-def _summary(results: Results) -> Exhibit:
-    measures = {
-        "artefact length": table(results, "artefact/length"),
-        "gap to the style": table(results, "shares/style"),
-        "content lost": table(results, "shares/content"),
-    }
-    found = []
-    for arm, values in measures["artefact length"].items():
-        cells: dict[str, object] = {"arm": arm}
-        for name, each in measures.items():
-            known = bool(np.isfinite(each[arm]).all())
-            cells |= columns(name, mean(each[arm], bounds=(0.0, np.inf)) if known else None)
-        found.append(cells | {"seeds": values.shape[0], "pairs": values.shape[1]})
-    caption = (
-        "What was painted, mean over pairs of pictures with its 95 % interval: length of the "
-        "artefacts in pixels, share of the gap to the style that is left, share of the content "
-        "lost (1: as far from it as a flat picture)."
-    )
-    return Exhibit("arms", caption, pd.DataFrame(found), units={"artefact length": "pixels"})
-
-
-def _lengths(results: Results, layers: Sequence[str]) -> Exhibit:
-    frame = rows(results)
-    frame = frame[frame["arm"].isin(layers)]
-    caption = (
-        "Length of the artefacts (distance at which their autocorrelation falls to 1/e) against "
-        "the one layer that gave the style, 1 the earliest. A line is a pair of pictures, the "
-        "thick one their geometric mean."
-    )
-    return Exhibit("artefacts", caption, frame, figures.lengths(frame, list(layers)))
-
-
-def _shares(results: Results, betas: Mapping[str, float]) -> Exhibit:
-    frame = rows(results)
-    frame = frame[frame["arm"].isin(betas)].assign(beta=lambda f: f["arm"].map(betas))
-    caption = (
-        "Gap to the style that is left, and content lost, against beta (alpha as given). A line is "
-        "a pair of pictures, the thick one their geometric mean."
-    )
-    return Exhibit("control", caption, frame, figures.control(frame))
-
-
-def _fall(results: Results) -> Exhibit:
-    published = {t: r for t, r in results.items() if t.arm == "published"}
-    frame = curves(published)
+@lesson.exhibit
+def published_loss(study: xr.Dataset) -> Exhibit | None:
+    """Return the fall of the loss in the course's mode."""
+    if "published" not in study["arm"].values or study.sizes["epoch"] <= LAST:
+        return None
+    frame = curves(study, ["published"])
     frame = frame[frame["loss"] == "total"].reset_index(drop=True)
-    long = all(len(r.arrays["losses"]) > LAST for r in published.values())
-    course = {step: value / PUBLISHED[FIRST] for step, value in PUBLISHED.items()} if long else {}
-    against = FIRST if long else 0
-    caption = (
-        f"Total loss in the course's mode as a multiple of that at step {against}; a line is a "
-        "pair of pictures." + (" Dots: printed in the course's notebook (VGG19)." if long else "")
+    course = {step: value / PUBLISHED[FIRST] for step, value in PUBLISHED.items()}
+    return Exhibit(
+        caption=f"Total loss in the course's mode as a multiple of that at step {FIRST}; a line is "
+        "a pair of pictures. Dots: printed in the course's notebook (VGG19).",
+        table=frame,
+        figure=partial(figures.fall, frame, FIRST, course),
     )
-    return Exhibit("published-loss", caption, frame, figures.fall(frame, against, course))
+
+
+@lesson.exhibit
+def arms(study: xr.Dataset) -> Exhibit | None:
+    """Return what was measured of every arm of a study."""
+    found = []
+    for arm in (*arms_of(study, "layer"), *arms_of(study, "beta")):
+        row: dict[str, object] = {"arm": arm}
+        for name, title in MEASURES.items():
+            values = dataset.table(by_content(study[name].sel(arm=arm)))
+            enough = values.size > 1 and bool(np.isfinite(values).all())
+            row |= tables.columns(title, mean(values, (0, np.inf)) if enough else None)
+        sizes = values.shape
+        found.append(row | dict(zip(("seeds", "contents"), sizes, strict=True)))
+    if not found:
+        return None
+    return Exhibit(
+        caption="What was painted, mean over contents with its 95 % interval: share of the content "
+        "lost (1: as far from it as a flat picture), share of the gap to the style that is left, "
+        "length of the artefacts in pixels.",
+        table=pd.DataFrame(found),
+        units=UNITS,
+    )
+
+
+@lesson.exhibit
+def layers(study: xr.Dataset) -> Exhibit | None:
+    """Return what each layer alone paints."""
+    return _grid(study, arms_of(study, "layer"), ", style from one layer alone")
+
+
+@lesson.exhibit
+def artefacts(study: xr.Dataset) -> Exhibit | None:
+    """Return the length of the artefacts by layer."""
+    alone = arms_of(study, "layer")
+    if not alone:
+        return None
+    frame = rows(study, alone)
+    return Exhibit(
+        caption="Length of the artefacts (distance at which their autocorrelation falls to 1/e) "
+        "against the one layer that gave the style, 1 the earliest. A line is a pair of pictures, "
+        "the thick one their geometric mean.",
+        table=frame,
+        figure=partial(figures.lengths, frame, alone),
+        units=UNITS,
+    )
+
+
+@lesson.exhibit
+def betas(study: xr.Dataset) -> Exhibit | None:
+    """Return what each weight of the style paints."""
+    return _grid(study, arms_of(study, "beta"), ", by weight of the style")
+
+
+@lesson.exhibit
+def control(study: xr.Dataset) -> Exhibit | None:
+    """Return gap to the style and content lost by beta."""
+    chosen = arms_of(study, "beta")
+    if not chosen:
+        return None
+    frame = rows(study, chosen)
+    frame = frame.assign(beta=frame["arm"].map(beta_of))
+    return Exhibit(
+        caption="Gap to the style that is left, and content lost, against beta (alpha as given). A "
+        "line is a pair of pictures, the thick one their geometric mean.",
+        table=frame,
+        figure=partial(figures.control, frame),
+        units=UNITS,
+    )

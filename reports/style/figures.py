@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from reports.figures import BLUE, GREY, ORANGE, panels
 
 
-def pictures(cells: Mapping[tuple[str, str], NDArray[np.uint8]]) -> Figure:
-    """Show pictures, uint8 (H, W, 3), in a grid. cells: (row, column) -> picture."""
+def pictures(cells: Mapping[tuple[str, str], NDArray[np.float32]]) -> Figure:
+    """Show pictures, (H, W, 3) in [0, 1], in a grid. cells: (row, column) -> picture."""
     rows, columns = (list(dict.fromkeys(key[i] for key in cells)) for i in (0, 1))
     side = min(3.2, 14 / len(columns))
     tallest = [
@@ -31,6 +31,7 @@ def pictures(cells: Mapping[tuple[str, str], NDArray[np.uint8]]) -> Figure:
     for (row, column), picture in cells.items():
         axis = axes[rows.index(row)][columns.index(column)]
         axis.imshow(picture)
+        axis.set_anchor("N")  # so that titles stand in a line
         axis.set_axis_off()
         if row == rows[0]:
             axis.set_title(column, fontsize=9)
@@ -86,7 +87,7 @@ def fall(frame: pd.DataFrame, against: int, course: Mapping[int, float]) -> Figu
     course: step -> published multiple, drawn as dots.
     """
     figure, axis = plt.subplots(figsize=(6, 3.6), layout="constrained")
-    for _, line in frame.groupby(["content", "seed"], sort=False):
+    for _, line in frame.groupby(["content", "style", "seed"], sort=False):
         unit = np.interp(against, line["step"], line["value"])
         axis.plot(line["step"], line["value"] / unit, color=BLUE, linewidth=1, alpha=0.6)
     axis.plot(list(course), list(course.values()), "o", color=ORANGE, label="published")
@@ -101,7 +102,7 @@ def fall(frame: pd.DataFrame, against: int, course: Mapping[int, float]) -> Figu
 
 
 def _lines(axis: Axes, frame: pd.DataFrame, name: str, colour: str) -> None:
-    for _, line in frame.groupby(["content", "seed"], sort=False):
+    for _, line in frame.groupby(["content", "style", "seed"], sort=False):
         axis.plot(line["x"], line[name], color=colour, linewidth=0.8, alpha=0.5, marker=".")
     middle = np.exp(np.log(frame[name]).groupby(frame["x"]).mean())
     axis.plot(middle.index, middle, color=colour, linewidth=2.2)

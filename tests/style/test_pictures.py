@@ -11,7 +11,7 @@ from skimage.color import rgb2yiq
 from core.errors import UserError
 from core.style import pictures
 from core.style.config import StyleConfig
-from core.style.gallery import card, save
+from core.style.gallery import Gallery, open_gallery, save
 from core.style.pictures import PAIRS, NamedImage, Standard, pair, read, read_all, shrink
 
 
@@ -115,19 +115,90 @@ def test_an_animation_plays_its_frames():
     assert seen == pytest.approx([0, 128, 255], abs=4)
 
 
+def named(*names):
+    return tuple(NamedImage(name, noise(60, 40, seed=k)) for k, name in enumerate(names))
+
+
 def test_the_card_tells_pictures_and_random_weights_apart():
-    config = StyleConfig(size=64).resolve()
-    one = pair(read("astronaut", "CONTENT"), read("gravel", "STYLE"), config)
-    other = pair(read("coffee", "CONTENT"), read("gravel", "STYLE"), config)
-    first, second = (card([each], "vgg19", "random", []) for each in (one, other))
-    assert first.name == "astronaut as gravel, vgg19 (random)"
+    one, other = (
+        Gallery(named(content), named("gravel"), crossed=False) for content in ("one", "two")
+    )
+    first, second = (each.card("vgg19", "random") for each in (one, other))
+    assert first.name == "one as gravel, vgg19 (random)"
     assert "random" in first.warnings[0]
     assert first.fingerprint != second.fingerprint
-    assert card([one, other], "vgg19", "/a/b/file.pth", []).name == "2 pairs, vgg19 (file.pth)"
-    assert card([one], "vgg19", "imagenet", []).warnings == []
+    changed = Gallery((NamedImage("one", noise(60, 40, seed=9)),), named("gravel"), crossed=False)
+    assert changed.card("vgg19", "random").fingerprint != first.fingerprint
+    several = Gallery(named("a", "b"), named("c", "d"), crossed=False)
+    assert several.card("vgg19", "/a/b/file.pth").name == "a as c and others, vgg19 (file.pth)"
+    crossed = Gallery(named("a", "b"), named("c"), crossed=True)
+    assert crossed.card("vgg19", "x").name == "2 contents as 1 styles, vgg19 (x)"
+    assert one.card("vgg19", "imagenet").warnings == []
+
+
+def test_pairs_are_the_given_one_then_embedded_ones_of_other_pictures():
+    config = StyleConfig(size=64).resolve()
+    alone = open_gallery("astronaut", "gravel", more=False)
+    assert [(p.content, p.style) for p in alone.pairs(config)] == [("astronaut", "gravel")]
+    several = open_gallery("chelsea", "gravel", more=True)
+    found = [(p.content, p.style) for p in several.pairs(config)]
+    assert found[0] == ("chelsea", "gravel")
+    assert found[1:] == [(c, s) for c, s in PAIRS.items() if c not in ("chelsea", "astronaut")]
+    assert [(p.content, p.style) for p in several.pairs(config, 2)] == found[:2]
+    with pytest.raises(UserError, match="--pairs 9: 4 at most, or a folder of contents or styles"):
+        several.pairs(config, 9)
+
+
+def test_what_is_asked_for_does_not_change_the_data():
+    """More pairs than before are the same study, so that only they are painted."""
+    several = open_gallery("astronaut", "gravel", more=True)
+    before = several.card("vgg19", "random").fingerprint
+    several.pairs(StyleConfig(size=64).resolve(), 3)
+    assert several.card("vgg19", "random").fingerprint == before
+
+
+@pytest.mark.parametrize(
+    ("n", "wanted"),
+    [
+        (None, "ac ad ae bc bd be"),
+        (100, "ac ad ae bc bd be"),
+        (5, "ac ad bc bd"),  # as many contents as possible: they are what an interval is over
+        (2, "ac bc"),
+    ],
+)
+def test_of_a_folder_every_content_meets_every_style(n, wanted):
+    crossed = Gallery(named("a", "b"), named("c", "d", "e"), crossed=True)
+    pairs = crossed.pairs(StyleConfig(size=64).resolve(), n)
+    assert " ".join(pair.content + pair.style for pair in pairs) == wanted
+
+
+@pytest.mark.parametrize("folder", ["contents", "styles"])
+def test_a_folder_of_either_is_crossed(tmp_path, folder):
+    (tmp_path / folder).mkdir()
+    for name in ("a.png", "b.png"):
+        noise(40, 40).save(tmp_path / folder / name)
+    (tmp_path / folder / "notes.txt").write_text("no picture")
+    given = {"contents": "astronaut", "styles": "gravel", folder: str(tmp_path / folder)}
+    found = open_gallery(given["contents"], given["styles"], more=True)
+    assert (len(found.contents), len(found.styles)) == ((2, 1) if folder == "contents" else (1, 2))
+    assert found.crossed
+    assert [each.path for each in found.quarantined] == ["notes.txt"]
+
+
+def test_small_copies_of_any_shape_are_shared():
+    contents = (NamedImage("a", noise(60, 40)), NamedImage("b", noise(512, 256)))
+    shared = Gallery(contents, named("c", "d"), crossed=False).shared(["layer 1"])
+    assert shared.coords["original"] == ("content a", "content b", "style c", "style d")
+    assert shared.order == {"arm": ("layer 1",), "content": ("a", "b"), "style": ("c", "d")}
+    dims, values = shared.arrays["originals"]
+    assert dims == ("original", "row", "column", "channel")
+    held = np.isfinite(values[..., 0])
+    assert [(h.any(1).sum(), h.any(0).sum()) for h in held[:2]] == [(40, 60), (64, 128)]
+    whole = np.asarray(contents[0].image)
+    assert np.array_equal((values[0, :40, :60].astype(float) * 255).round(), whole)
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"--out .*: a folder to write to is wanted"):
-        save(tmp_path / "file", {})
+        save(tmp_path / "file", [])
