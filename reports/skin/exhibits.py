@@ -15,7 +15,8 @@ from core.evaluation.calibration import (
 )
 from core.evaluation.comparisons import compare_all
 from core.evaluation.intervals import mean
-from core.evaluation.roc import auc, auc_table, bootstrapped, partial_auc, roc_points
+from core.evaluation.operating import bootstrapped, partial_auc
+from core.evaluation.roc import auc, auc_table, roc_points
 from core.evaluation.thresholds import net_benefit, rates
 from core.results import Exhibit
 from reports import tables

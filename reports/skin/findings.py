@@ -9,7 +9,8 @@ from core.data.card import Card
 from core.data.images import Splits
 from core.evaluation.comparisons import mcnemar, paired
 from core.evaluation.intervals import Estimate, mean
-from core.evaluation.roc import auc, auc_difference, specificity_at
+from core.evaluation.operating import specificity_at
+from core.evaluation.roc import auc, auc_difference
 from core.evaluation.verdicts import exact, superior
 from core.training.loop import Plan
 from reports import tables

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from core.data.images import Splits
 from core.errors import UserError
 from core.evaluation.comparisons import paired
-from core.evaluation.roc import specificity_at
+from core.evaluation.operating import specificity_at
 from reports.tables import columns
 
 WARNING = (
