@@ -23,6 +23,8 @@ from core.evaluation.laws import Floats, Part
 
 ROUNDING = 1e-12
 """of the largest score: a standard deviation below is none"""
+DOUBT = 4.0
+"""images as evidence that the seeds agree on every image, before any is seen (simulated)"""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,25 @@ class Components:
         if self.n_images > 1:
             found.append(Part(self.images / self.n_images, self.n_images - 1))
         return tuple(found)
+
+    def relative(self, unit: Floats, seen: Floats) -> tuple[Part, ...]:
+        """Split the variance in units of one image's, were all seeds alike on it.
+
+        unit: variance of one score; seen: images on which the scores are not all the same. Few of
+        them say little of how much the seeds agree; so DOUBT images on which they agree in full are
+        added, whose variance is known.
+        """
+        if self.n_seeds == 1:
+            return (Part(1 / self.n_images, np.inf),)
+        known = np.where(unit > 0, unit, 1.0)
+        seeds, images = self.seeds / self.n_seeds / known, self.images / known
+        share = images + self.n_images * seeds
+        doubt = np.maximum((seen * share + DOUBT) / (seen + DOUBT) - share, 0.0)
+        return (
+            Part(seeds, self.n_seeds - 1),
+            Part(images / self.n_images, self.n_images - 1),
+            Part(doubt / self.n_images, np.inf),
+        )
 
     @property
     def se(self) -> Floats:

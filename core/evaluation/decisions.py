@@ -6,7 +6,7 @@ look, a wider one. The verdict is "supported" or "refuted" exactly where that in
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from math import sqrt
+from math import ceil, sqrt
 from typing import Any, Literal
 
 from core.evaluation.intervals import Estimate
@@ -19,6 +19,8 @@ LEAST_SEEDS = 3
 """with fewer there is no verdict: one difference is no variance"""
 LEAST_IMAGES = 5
 """images, or pairs, with fewer of which there is no verdict"""
+LEAST_OF_A_CLASS = 10
+"""the same of the smaller class, where a number rests on two (areas under ROC curves)"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,8 +98,11 @@ def judge(decision: Decision, alpha: float) -> Decision:
     estimate, single = decision.estimate, not decision.parts and not decision.looks
     if single and 1 < estimate.n_seeds < LEAST_SEEDS:
         return withhold(decision, "few seeds", Needed(seeds=LEAST_SEEDS))
-    if single and 1 < estimate.n_images < LEAST_IMAGES:
-        return withhold(decision, "few images", Needed(images=LEAST_IMAGES))
+    fewest = estimate.n_images if estimate.fewest is None else estimate.fewest
+    least = LEAST_IMAGES if estimate.fewest is None else LEAST_OF_A_CLASS
+    if single and estimate.n_images > 1 and fewest < least:
+        images = ceil(estimate.n_images * least / fewest)
+        return withhold(decision, "few images", Needed(images=images))
     return settle(decision, Levels(alpha, alpha))
 
 

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.evaluation.components import Components, as_table, crossed
-from core.evaluation.laws import Constant, Exact, Law, Part, Score, Side, Student, tail
+from core.evaluation.laws import Constant, Exact, Floats, Law, Side, Student, tail
+from core.evaluation.shares import Discordant, Lead, Score, Share, one_seed
 
 Bounds = tuple[float, float]
 ANYWHERE: Bounds = (-inf, inf)
@@ -33,6 +34,8 @@ class Estimate:
     method: str
     bounds: Bounds = ANYWHERE
     """the range of the number, to which the interval is clipped"""
+    fewest: int | None = None
+    """images of the smaller class, where the number rests on two classes"""
 
     @classmethod
     def of(
@@ -44,6 +47,7 @@ class Estimate:
         *,
         confidence: float = 0.95,
         bounds: Bounds = ANYWHERE,
+        fewest: int | None = None,
     ) -> Self:
         """Make an estimate whose interval follows from its law."""
         blank = cls(
@@ -55,6 +59,7 @@ class Estimate:
             law=law,
             method=method,
             bounds=bounds,
+            fewest=fewest,
         )
         return blank.at(confidence)
 
@@ -72,6 +77,16 @@ class Estimate:
         side: "greater" is the evidence that the true value exceeds null.
         """
         return float(tail(self.law, null, side))
+
+    def strict(self) -> Self:
+        """Return what verdicts rest on: each side errs with alpha at most.
+
+        The score test's interval keeps its promise for both sides together only.
+        """
+        if not isinstance(self.law, Score):
+            return self
+        method = self.method.replace("Wilson", "Clopper-Pearson").replace("score test", "strict")
+        return replace(self, law=self.law.strict, method=method).at(self.confidence)
 
     @property
     def n_seeds(self) -> int:
@@ -95,6 +110,7 @@ class Estimate:
             "confidence": self.confidence,
             "n_seeds": self.n_seeds,
             "n_images": self.n_images,
+            "fewest": self.fewest,
             "method": self.method,
             "components": {name: float(x) for name, x in asdict(self.components).items()},
         }
@@ -111,9 +127,13 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> Estimate:
         raise ValueError(f"successes, n: {successes}, {n}, wanted 0 <= successes <= n, n >= 1")
     share = successes / n
     parts = Components(0.0, share * (1 - share), 0.0, 1, n)
-    law = Score(share, (Part(1.0, inf),), n)
     return Estimate.of(
-        share, parts, law, "Wilson over images", confidence=confidence, bounds=(0.0, 1.0)
+        share,
+        parts,
+        one_seed(share, n),
+        "Wilson over images",
+        confidence=confidence,
+        bounds=(0.0, 1.0),
     )
 
 
@@ -130,26 +150,23 @@ def mean(values: ArrayLike, confidence: float = 0.95, bounds: Bounds | None = No
     gives an interval over new images only, and `method` says so. Raises ValueError if values are
     not finite, not a table or fewer than 2.
 
-    Scores of 0 and 1 are a proportion: Wilson's interval with Student's t and the number of
-    independent images that would give the same standard error (n_images if all are equal).
-
-    Source: the module's; for proportions Dean and Pagano, J. Surv. Stat. Methodol. 3 (2015)
-    484-503.
+    Scores of 0 and 1 are a proportion, whose limits are `laws.Share`'s: exact for one seed.
     """
     table = as_table(values, "values")
     parts, value = crossed(table), float(table.mean())
     if not are_hits(table):
         return symmetric(value, parts, confidence, bounds or ANYWHERE)
-    method = f"Wilson over {parts.units}"
-    if parts.n_seeds == 1:
-        return replace(wilson(int(table.sum()), table.size, confidence), method=method)
-    spread = value * (1 - value)
-    if parts.se == 0:  # nothing to go by: the images, which the seeds share, are the least
-        parts = replace(parts, images=spread)
-    n = spread / parts.se**2 if spread else float(parts.n_images)
-    shares = parts.parts if spread else (Part(1.0, parts.n_images - 1),)
-    law = Score(value, shares, n)
-    return Estimate.of(value, parts, law, method, confidence=confidence, bounds=(0.0, 1.0))
+    law = share_law(value, parts)
+    name = "Clopper-Pearson" if parts.n_seeds == 1 else "Korn-Graubard"
+    over = f"{name} over {parts.units}"
+    return Estimate.of(value, parts, law, over, confidence=confidence, bounds=(0.0, 1.0))
+
+
+def share_law(share: Floats, parts: Components) -> Share:
+    """Return the law of a mean of hits. share: () or (studies,), as the components are."""
+    seen = parts.n_images * np.minimum(share, 1 - share)
+    relative = parts.relative(share * (1 - share), seen)
+    return Share(share, relative, relative[0] if parts.n_seeds > 1 else None)
 
 
 def difference(
@@ -157,18 +174,28 @@ def difference(
 ) -> Estimate:
     """Estimate the mean of a - b over new seeds and new images.
 
-    a, b: (seeds, images) float64 of equal shape; `comparisons.paired` checks them.
-
-    Hits and misses that leave no variance (the arms agree on every image) get that of one
-    image on which the arms differ, so that they are not declared equal on all images to come.
-
-    Source: Agresti and Min, Statistics in Medicine 24 (2005) 729-740, for the added image.
+    a, b: (seeds, images) float64 of equal shape; `comparisons.paired` checks them. Hits and misses
+    have `laws.Lead`'s limits; of one seed each, those that McNemar's exact test agrees with.
     """
-    parts, both = crossed(a - b), are_hits(a) and are_hits(b)
-    if parts.se == 0 and both:
-        parts = replace(parts, images=1 / parts.n_images)
-    bounds = (-1.0, 1.0) if both else ANYWHERE
-    return symmetric(float((a - b).mean()), parts, confidence, bounds)
+    gaps = a - b
+    parts, value = crossed(gaps), float(gaps.mean())
+    if not (are_hits(a) and are_hits(b)):
+        return symmetric(value, parts, confidence)
+    law: Law
+    if parts.n_seeds == 1:
+        law = Discordant(int((gaps > 0).sum()), int((gaps < 0).sum()), parts.n_images)
+        name = "exact McNemar"
+    else:
+        discordance = float(np.square(gaps).mean())
+        law, name = lead_law(value, discordance, parts), "score test"
+    over = f"{name} over {parts.units}"
+    return Estimate.of(value, parts, law, over, confidence=confidence, bounds=(-1.0, 1.0))
+
+
+def lead_law(value: Floats, discordance: Floats, parts: Components) -> Lead:
+    """Return the law of a mean difference of hits. discordance: mean square of the differences."""
+    relative = parts.relative(discordance - value**2, parts.n_images * discordance)
+    return Lead(value, discordance, relative)
 
 
 def symmetric(

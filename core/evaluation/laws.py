@@ -68,43 +68,6 @@ class Student:
 
 
 @dataclass(frozen=True)
-class Score:
-    """A share: the score test's limits, at the number of images its variance is worth.
-
-    Source: Wilson, JASA 22 (1927) 209-212; Dean and Pagano, J. Surv. Stat. Methodol. 3 (2015)
-    484-503 for the effective number.
-    """
-
-    value: Floats
-    parts: tuple[Part, ...]
-    n: Floats
-    """independent images that would give the same standard error; need not be whole"""
-
-    def limits(self, alpha: Floats) -> tuple[Floats, Floats]:
-        """Return the shares that the score test does not reject."""
-        variance = sum(part.variance for part in self.parts)
-        reach = stretched(self.parts, alpha) ** 2 / variance / self.n  # t^2 / n
-        centre = (self.value + reach / 2) / (1 + reach)
-        half = np.sqrt(self.value * (1 - self.value) * reach + reach**2 / 4) / (1 + reach)
-        return np.maximum(0.0, centre - half), np.minimum(1.0, centre + half)
-
-
-@dataclass(frozen=True)
-class Logit:
-    """A number between 0 and 1 whose logit is symmetric: a mean of many is, near the ends."""
-
-    value: Floats
-    parts: tuple[Part, ...]
-    """variances of value, not of its logit"""
-
-    def limits(self, alpha: Floats) -> tuple[Floats, Floats]:
-        """Return value -+ half-width on the logit scale, by the delta method."""
-        half = stretched(self.parts, alpha) / (self.value * (1 - self.value))
-        centre = special.logit(self.value)
-        return special.expit(centre - half), special.expit(centre + half)
-
-
-@dataclass(frozen=True)
 class Constant:
     """Scores that are all equal: what the others may be, n in a row having been alike.
 
@@ -159,65 +122,3 @@ def _smallest(rejects: Callable[[NDArray[np.float64]], Any], shape: tuple[int, .
         rejected = rejects(np.exp(middle))
         low, high = np.where(rejected, low, middle), np.where(rejected, middle, high)
     return np.where(rejected_always, 0.0, np.exp(high))
-
-
-@dataclass(frozen=True)
-class Predictive:
-    """The share of true calls at a prevalence, from the shares of right and of wrong calls.
-
-    right: of the calls among those that should be called; wrong: of no call among the others.
-    Each is given half the error, and so the interval covers at least as often as promised.
-    """
-
-    right: Law
-    quiet: Law
-    prevalence: float
-
-    def limits(self, alpha: Floats) -> tuple[Floats, Floats]:
-        """Return the predictive values at both shares' limits."""
-        lower, upper = zip(self.right.limits(alpha / 2), self.quiet.limits(alpha / 2), strict=True)
-        return self.rate(*lower), self.rate(*upper)
-
-    @property
-    def value(self) -> Floats:
-        """The predictive value at the observed shares."""
-        return self.rate(self.right.value, self.quiet.value)
-
-    def rate(self, right: Floats, quiet: Floats) -> Floats:
-        """Return the share of true calls; NaN where there is no call."""
-        true, false = right * self.prevalence, (1 - quiet) * (1 - self.prevalence)
-        with np.errstate(invalid="ignore"):
-            return np.float64(true) / (true + false)
-
-
-@dataclass(frozen=True)
-class Discordant:
-    """A difference of two shares on the same images: exact on which is larger.
-
-    The images on which the two differ are `only_a` + `only_b` of n. Limits of their share (score)
-    and of a's part of them (exact binomial) are multiplied, so that 0 is excluded exactly where
-    McNemar's exact test rejects it.
-
-    Source: Clopper and Pearson, Biometrika 26 (1934) 404-413.
-    """
-
-    only_a: int
-    only_b: int
-    n: int
-
-    @property
-    def value(self) -> float:
-        """Share a - share b."""
-        return (self.only_a - self.only_b) / self.n
-
-    def limits(self, alpha: Floats) -> tuple[Floats, Floats]:
-        """Return the limits of share a - share b."""
-        low = _lowest_lead(self.only_a, self.only_b, self.n, alpha)
-        return low, -_lowest_lead(self.only_b, self.only_a, self.n, alpha)
-
-
-def _lowest_lead(wins: int, losses: int, n: int, alpha: Floats) -> Floats:
-    differ = wins + losses
-    least: Floats = special.betaincinv(wins, losses + 1, alpha) if wins else 0.0 * alpha
-    known = Score(differ / n, (Part(1.0, np.inf),), n).limits(alpha)
-    return (2 * least - 1) * np.where(least > 0.5, known[0], known[1])

@@ -16,7 +16,8 @@ from typing import Literal, TypedDict, Unpack
 from scipy import stats
 
 from core.evaluation.intervals import Estimate
-from core.evaluation.laws import Score, stretched
+from core.evaluation.laws import stretched
+from core.evaluation.shares import Score
 
 Test = Literal["superior", "equivalent", "predicted", "exact"]
 

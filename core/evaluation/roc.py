@@ -13,24 +13,20 @@ Source: DeLong, DeLong, Clarke-Pearson, Biometrics 44 (1988) 837-845; placements
 Sun and Xu, IEEE Signal Processing Letters 21 (2014) 1389-1393.
 """
 
-import functools
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Literal
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from core.evaluation.comparisons import paired
-from core.evaluation.components import Components, crossed
+from core.evaluation.components import ROUNDING, crossed
 from core.evaluation.intervals import Estimate
-from core.evaluation.laws import Law, Logit, Part, Score, Student
+from core.evaluation.laws import Part, Student
+from core.evaluation.shares import Score, Share
 
 Floats = NDArray[np.float64]
-Scale = Literal["logit", "plain"]
 
-UNIT = (0.0, 1.0)
+UNSEEN = 0.25
+"""of an image of the smaller class: on it two arms may differ, though none was seen (simulated)"""
 
 
 def check_scores(scores: ArrayLike, labels: ArrayLike) -> tuple[Floats, NDArray[np.bool_]]:
@@ -98,26 +94,43 @@ def auc_table(scores: ArrayLike, labels: ArrayLike) -> Floats:
     return result
 
 
-def auc(
-    scores: ArrayLike, labels: ArrayLike, confidence: float = 0.95, scale: Scale = "logit"
-) -> Estimate:
+def auc(scores: ArrayLike, labels: ArrayLike, confidence: float = 0.95) -> Estimate:
     """Estimate the area under the ROC curve over new seeds and new images.
 
-    scale: the interval is symmetric on the logit scale, which covers better near 1 and stays
-    inside [0, 1]; "plain" is DeLong's own, as R's pROC prints it, clipped. The standard error is
-    DeLong's (with the seeds' variance added, if there are several). A perfect ranking has none:
-    its interval is Wilson's over as many pairs as the smaller class has images.
-    Raises ValueError as `auc_table`.
+    The standard error is DeLong's, with the seeds' variance added if there are several. Limits are
+    a share's (`shares.Score`): positives and negatives are known apart, and few that are misplaced
+    say little of how they scatter. Verdicts take the strict ones, which keep their promise for
+    scores of any shape. A perfect ranking is not certain. Raises ValueError as `auc_table`.
     """
-    table = auc_table(scores, labels)
-    parts, value = crossed(table), float(np.clip(table.mean(), 0, 1))
-    smaller = int(np.bincount(np.asarray(labels, dtype=np.int64)).min())
-    shares = parts.parts if parts.n_seeds > 1 else (Part(parts.se**2, np.inf),)
-    law: Law = Logit(value, shares) if scale == "logit" else Student(value, shares)
-    if parts.se == 0 or value in (0, 1):
-        law = Score(value, (Part(1.0, np.inf),), smaller)
-    over = f"DeLong over {parts.units}, {'logit scale' if scale == 'logit' else 'normal'}"
-    return Estimate.of(value, parts, law, over, confidence=confidence, bounds=UNIT)
+    table, placed = auc_table(scores, labels), placements(scores, labels)
+    parts, value = crossed(table), float(np.clip(placed[0].mean(), 0, 1))
+    value = round(value) if min(value, 1 - value) < ROUNDING else value
+    seeds = Part(parts.seeds / parts.n_seeds / (value * (1 - value) or 1), parts.n_seeds - 1)
+    known = (seeds,) if parts.n_seeds > 1 else ()
+    usual = (*known, *(_side(side, value, 0.5, 0.5, np.inf) for side in placed))
+    worst = (*known, *(_side(side, value, 1.0, 1.0, side.shape[1] - 1) for side in placed))
+    law = Score(value, usual, Share(value, worst, seeds if known else None))
+    return Estimate.of(
+        value,
+        parts,
+        law,
+        f"DeLong's variance over {parts.units}, score test",
+        confidence=confidence,
+        bounds=(0.0, 1.0),
+        fewest=min(side.shape[1] for side in placed),
+    )
+
+
+def _side(placed: Floats, area: float, doubt: float, prior: float, df: float) -> Part:
+    """Return the variance that one class's images give the area, in units of area (1 - area).
+
+    placed: (seeds, images). Placements of 0 and 1 alone would have 1. doubt: misplaced images that
+    the prior stands for, until as many are seen; it never lowers what is observed.
+    """
+    n, unit = placed.shape[1], area * (1 - area)
+    share = float(crossed(placed).images) / unit if unit else 0.0
+    seen = n * min(area, 1 - area)
+    return Part(max(share, (seen * share + doubt * prior) / (seen + doubt)) / n, df)
 
 
 def auc_difference(
@@ -126,107 +139,25 @@ def auc_difference(
     """Estimate the area of a less that of b on the same images: paired DeLong.
 
     a, b: (n,) or (seeds, n), seeds paired. With one seed the answer holds for these two networks
-    and new images; the law is Student's t with n - 1 degrees of freedom instead of the normal.
-    Raises ValueError as `auc_table` and `comparisons.paired`.
+    and new images. Student's t, positives and negatives known apart; the variance is raised by that
+    of UNSEEN of an image on which the arms differ wholly, so that a few images on which they agree
+    are no proof of equality. Raises ValueError as `auc_table` and `comparisons.paired`.
     """
-    tables = auc_table(a, labels), auc_table(b, labels)
-    estimate = paired(*tables, confidence, deterministic=len(tables[0]) == 1)
-    return replace(estimate, method=f"paired DeLong, {estimate.method}")
-
-
-def specificity_at(
-    scores: ArrayLike, labels: ArrayLike, sensitivity: float, confidence: float = 0.95
-) -> Estimate:
-    """Estimate the specificity at the largest threshold that reaches a sensitivity.
-
-    The threshold is read off the same images, so this describes a curve, not a rule in use.
-    The interval is `bootstrapped`. Raises ValueError unless 0 < sensitivity <= 1.
-    """
-    if not 0 < sensitivity <= 1:
-        raise ValueError(f"sensitivity: {sensitivity}, wanted above 0, at most 1")
-
-    def read(ascending: Floats) -> Floats:
-        # Ascending, so the last of ceil(t m) positives from the top; 1e-9 forgives 0.82 * 50.
-        m = ascending.shape[-1]
-        return ascending[..., m - int(np.ceil(sensitivity * m - 1e-9))]
-
-    return bootstrapped(scores, labels, read, confidence)
-
-
-def partial_auc(
-    scores: ArrayLike, labels: ArrayLike, sensitivity: float = 0.95, confidence: float = 0.95
-) -> Estimate:
-    """Estimate the mean specificity over sensitivities from `sensitivity` to 1.
-
-    It is the area beside the upper part of the curve over its height; at `sensitivity` 0 it is
-    the whole area. Chance is (1 - sensitivity) / 2. The interval is `bootstrapped`. Raises
-    ValueError unless 0 <= sensitivity < 1.
-
-    Source: Jiang, Metz, Nishikawa, Radiology 201 (1996) 745-750.
-    """
-    if not 0 <= sensitivity < 1:
-        raise ValueError(f"sensitivity: {sensitivity}, wanted at least 0, below 1")
-
-    def average(ascending: Floats) -> Floats:
-        wanted = (1 - sensitivity) * ascending.shape[-1]
-        weights = np.clip(wanted - np.arange(ascending.shape[-1]), 0, 1)
-        return ascending @ weights / wanted
-
-    return bootstrapped(scores, labels, average, confidence)
-
-
-def bootstrapped(
-    scores: ArrayLike,
-    labels: ArrayLike,
-    statistic: Callable[[Floats], Floats],
-    confidence: float = 0.95,
-    resamples: int = 1000,
-    seed: int = 0,
-) -> Estimate:
-    """Estimate a statistic of the ROC curve, its standard error by resampling each class.
-
-    statistic: the positives' specificities (their placements), sorted ascending along the last
-    axis, to one number each. Several seeds are averaged, and the variance of their mean is added
-    to that over images (which already holds some of it: the interval is on the safe side).
-    """
-    table, truth = check_scores(scores, labels)
-    drawn = _draws(int(truth.sum()), int((~truth).sum()), resamples, seed)
-    draws = np.stack([_resample(row, truth, statistic, *drawn) for row in table])
-    values = statistic(np.sort(placements(table, truth)[0], axis=1))
-    n_seeds, n_images = table.shape
-    seeds = float(values.var(ddof=1)) if n_seeds > 1 else 0.0
-    images = float(draws.mean(0).var(ddof=1)) * n_images
-    parts = Components(seeds, images, 0.0, n_seeds, n_images)
-    value, law = float(values.mean()), Student(float(values.mean()), parts.parts)
-    over = f"bootstrap over {parts.units}"
-    return Estimate.of(value, parts, law, over, confidence=confidence, bounds=UNIT)
-
-
-@functools.lru_cache(maxsize=4)
-def _draws(
-    n_positive: int, n_negative: int, resamples: int, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Draw positives (resamples, n_positive), and how often each negative is drawn."""
-    random = np.random.default_rng(seed)
-    positives, times = [], []
-    for _ in range(resamples):
-        positives.append(random.integers(0, n_positive, n_positive))
-        negatives = random.integers(0, n_negative, n_negative)
-        times.append(np.bincount(negatives, minlength=n_negative))
-    return np.array(positives), np.array(times)
-
-
-def _resample(
-    row: Floats,
-    truth: NDArray[np.bool_],
-    statistic: Callable[[Floats], Floats],
-    drawn: NDArray[np.int64],
-    times: NDArray[np.int64],
-) -> Floats:
-    """Return the statistic of each draw; the same images are drawn, whatever their scores are."""
-    positives, negatives = np.sort(row[truth]), row[~truth]
-    above = (positives[:, None] > negatives) + 0.5 * (positives[:, None] == negatives)
-    # By name of the image, not by rank, so that two networks are resampled alike.
-    place = np.argsort(np.argsort(row[truth], kind="stable"), kind="stable")
-    placed = times @ above.T / len(negatives)
-    return statistic(np.take_along_axis(placed, np.sort(place[drawn], axis=1), axis=1))
+    one, two = auc_table(a, labels), auc_table(b, labels)
+    estimate = paired(one, two, confidence, deterministic=len(one) == 1)
+    parts = estimate.components
+    sides = [x - y for x, y in zip(placements(a, labels), placements(b, labels), strict=True)]
+    fewest = min(side.shape[1] for side in sides)
+    shares = [Part(crossed(side).images / side.shape[1], side.shape[1] - 1) for side in sides]
+    if parts.n_seeds > 1:
+        shares.append(Part(parts.seeds / parts.n_seeds, parts.n_seeds - 1))
+    law = Student(estimate.value, (*shares, Part(UNSEEN / fewest**2, np.inf)))
+    return Estimate.of(
+        estimate.value,
+        parts,
+        law,
+        f"paired DeLong, t over {parts.units}",
+        confidence=confidence,
+        bounds=(-1.0, 1.0),
+        fewest=fewest,
+    )

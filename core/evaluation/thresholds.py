@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from core.evaluation.components import Components
 from core.evaluation.intervals import Estimate, mean
-from core.evaluation.laws import Predictive
 from core.evaluation.roc import check_scores, roc_points
+from core.evaluation.shares import Predictive
 
 Rule = Literal["sensitivity", "youden", "cost"]
 

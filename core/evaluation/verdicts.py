@@ -17,7 +17,6 @@ from numpy.typing import ArrayLike
 from core.evaluation.comparisons import holm, mcnemar, paired
 from core.evaluation.decisions import Decision, Levels, judge, outside, settle, withhold
 from core.evaluation.intervals import Estimate, arithmetic
-from core.evaluation.laws import Discordant
 from core.evaluation.power import ALPHA, Needed
 
 __all__ = [
@@ -39,6 +38,7 @@ def superior(estimate: Estimate, margin: float = 0.0, alpha: float = ALPHA) -> D
     Supported if the one-sided test rejects "at most margin", refuted if it rejects "at least
     margin". Raises ValueError unless 0 < alpha < 0.5.
     """
+    estimate = estimate.strict()
     decision = Decision(
         estimate=estimate,
         margin=margin,
@@ -56,16 +56,7 @@ def more_often(a: ArrayLike, b: ArrayLike, alpha: float = ALPHA) -> Decision:
     consistent with them. Raises ValueError as `mcnemar` and `superior`.
     """
     p_supported, p_refuted = mcnemar(a, b, "greater"), mcnemar(a, b, "less")
-    first, second = np.asarray(a, bool), np.asarray(b, bool)
-    law = Discordant(int((first & ~second).sum()), int((second & ~first).sum()), len(first))
-    parts = paired(first[None], second[None], deterministic=True).components
-    estimate = Estimate.of(
-        law.value,
-        parts,
-        law,
-        f"exact McNemar over {parts.units}",
-        bounds=(-1.0, 1.0),
-    )
+    estimate = paired(np.atleast_2d(a), np.atleast_2d(b), deterministic=True)
     decision = Decision(
         estimate=estimate, p_supported=p_supported, p_refuted=p_refuted, test="superior"
     )
@@ -85,7 +76,7 @@ def equivalent(
     """
     if not margin > 0:
         raise ValueError(f"margin: {margin}, wanted a positive number")
-    low, high = target - margin, target + margin
+    estimate, low, high = estimate.strict(), target - margin, target + margin
     near, far = outside(estimate, target, margin)
     decision = Decision(
         estimate=estimate,

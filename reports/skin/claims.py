@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from core import dataset
-from core.evaluation import neighbours, roc
+from core.evaluation import neighbours, operating, roc
 from core.evaluation.components import Components
 from core.evaluation.odds import POSITIVES
 from core.evaluation.published import less_published
@@ -145,7 +145,7 @@ def as_specific_as_doctors(study: xr.Dataset, margin: float) -> Decision:
     doctors = next(reader for reader in published() if reader.name.startswith("Marchetti"))
     n, share = int(doctors.readers.split()[0]), doctors.specificity
     theirs = Components(SPREAD**2, share * (1 - share), 0.0, n, BENIGN)
-    ours = roc.specificity_at(task.scores(arm), task.labels, doctors.sensitivity)
+    ours = operating.specificity_at(task.scores(arm), task.labels, doctors.sensitivity)
     gap = less_published(ours, share, theirs)
     return replace(
         all_of({"specificity, ours - the readers'": superior(gap, -margin)}),

@@ -12,7 +12,8 @@ from core import dataset
 from core.evaluation.calibration import at_prevalence, calibration_error, chance_error
 from core.evaluation.calibration import reliability as reliability_bins
 from core.evaluation.comparisons import compare_all
-from core.evaluation.roc import auc, auc_table, bootstrapped, partial_auc, roc_points
+from core.evaluation.operating import bootstrapped, partial_auc
+from core.evaluation.roc import auc, auc_table, roc_points
 from core.evaluation.thresholds import net_benefit as decision_curve
 from core.evaluation.thresholds import rates
 from reports import tables, words

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from core.errors import UserError
 from core.evaluation.comparisons import paired
-from core.evaluation.roc import specificity_at
+from core.evaluation.operating import specificity_at
 from core.trials import Array
 from reports.tables import columns
 

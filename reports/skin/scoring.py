@@ -106,7 +106,7 @@ def score(
             wanted = "2 or more of each class are wanted"
             raise UserError(f"truth: {task} has {each.sum()} positives of {len(each)}; {wanted}")
     columns = {task: joined[task].to_numpy() for task in TASKS}
-    areas = {name: auc(columns[task], labels[task], scale="plain") for task, name in TASKS.items()}
+    areas = {name: auc(columns[task], labels[task]) for task, name in TASKS.items()}
     areas["mean"] = _mean(columns, labels, areas)
     return Scores(
         areas=areas,

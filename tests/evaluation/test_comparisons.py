@@ -45,7 +45,7 @@ def test_no_difference_is_covered(image, interaction, seed):
         difficulty = random.normal(0, image, (1, 400))
         estimate = paired(arm(difficulty), arm(difficulty))
         hits += estimate.low <= 0 <= estimate.high
-    assert 0.93 <= hits / repeats <= 0.97
+    assert 0.945 <= hits / repeats <= 0.99  # on the safe side with five seeds
 
 
 def test_single_runs_and_mismatches_are_refused():
@@ -64,7 +64,8 @@ def test_agreement_on_n_images_is_not_agreement_on_all():
     estimate = paired(right, right)
     assert estimate.value == 0
     assert estimate.low == pytest.approx(-estimate.high)
-    assert estimate.high == pytest.approx(stats.t.ppf(0.975, 39) / 40)
+    z = stats.norm.ppf(0.975)  # the score test, as Wilson's for 0 of 40
+    assert estimate.high == pytest.approx(z**2 / (40 + z**2))
 
 
 @given(

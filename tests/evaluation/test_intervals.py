@@ -79,9 +79,6 @@ def test_wilson_equals_scipy(successes, n, confidence):
     expected = stats.binomtest(successes, n).proportion_ci(confidence, method="wilson")
     estimate = wilson(successes, n, confidence)
     assert (estimate.low, estimate.high) == pytest.approx(tuple(expected), abs=1e-12)
-    one_seed = mean(np.arange(n)[None] < successes, confidence)
-    assert (one_seed.low, one_seed.high) == (estimate.low, estimate.high)
-    assert "one seed" in one_seed.method
 
 
 def test_one_number_a_seed_is_the_t_interval():
@@ -109,14 +106,26 @@ def test_identical_seeds_leave_the_image_effect():
     assert (estimate.low, estimate.high) == pytest.approx(tuple(expected))
 
 
+@pytest.mark.parametrize(("successes", "n"), [(0, 20), (7, 20), (20, 20), (104, 836)])
+@pytest.mark.parametrize("confidence", [0.9, 0.95])
+def test_one_seed_of_hits_is_the_exact_binomial_interval(successes, n, confidence):
+    expected = stats.binomtest(successes, n).proportion_ci(confidence, method="exact")
+    for estimate in (
+        mean(np.arange(n)[None] < successes, confidence),
+        wilson(successes, n, confidence).strict(),
+    ):
+        assert (estimate.low, estimate.high) == pytest.approx(tuple(expected), abs=1e-9)
+        assert "Clopper-Pearson" in estimate.method
+
+
 @pytest.mark.parametrize("hit", [False, True])
 def test_all_right_or_all_wrong_is_no_certainty(hit):
-    estimate, images = mean(np.full((5, 50), hit)), wilson(50 * hit, 50)
+    estimate = mean(np.full((5, 50), hit))
     assert estimate.value == hit
     assert (estimate.low == 0.0) is not hit
     assert (estimate.high == 1.0) is hit
-    # t with 49 degrees of freedom in place of the normal law: a little wider.
-    assert estimate.high - estimate.low >= images.high - images.low > 0.07
+    limit = 0.025 ** (1 / 50)  # the exact binomial's: 50 alike have a chance of 2.5 %
+    assert (1 - estimate.high if not hit else estimate.low) == pytest.approx(limit)
 
 
 def test_seeds_that_agree_by_chance_keep_a_width():

@@ -1,0 +1,198 @@
+"""Points of the ROC curve, and the area beside its upper end, with honest intervals.
+
+A threshold that the positives themselves set moves with them: with 20 positives, 95 % sensitivity
+hangs on the two lowest. So the limits take both chances: where the threshold falls among the
+positives (order statistics), and what share of negatives lies below it (exact binomial).
+
+Scores are (n,) or (seeds, n) float, higher meaning positive; a score at or above the threshold
+calls an image positive. Labels are (n,) bool or 0 / 1.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from core.evaluation.components import Components
+from core.evaluation.intervals import Estimate
+from core.evaluation.laws import Floats, Part, Student, stretched
+from core.evaluation.roc import check_scores, placements
+from core.evaluation.shares import one_seed
+
+Array = NDArray[np.float64]
+
+SLICES = 10
+"""quantiles whose limits are averaged for those of a partial area"""
+
+
+@dataclass(frozen=True)
+class Quantiles:
+    """The share of negatives below quantiles of the positives, averaged over seeds and quantiles.
+
+    For each chance alone the limits are exact; their distances from the value and the seeds' own
+    variance are added in squares.
+
+    Source: Zou and Donner, Statistics in Medicine 27 (2008) 1693-1702, for adding distances.
+    """
+
+    value: float
+    quiet: Array
+    """(seeds, positives): the share of negatives strictly below each, ascending"""
+    n_negatives: int
+    below: tuple[float, ...]
+    """the quantiles: 1 - sensitivity"""
+    seeds: tuple[Part, ...]
+
+    def limits(self, alpha: Floats) -> tuple[Floats, Floats]:
+        """Return the limits of the mean share."""
+        among = np.mean([self._among(q, float(alpha)) for q in self.below], axis=0)
+        share = one_seed(self.value, self.n_negatives).strict.limits(alpha)
+        squares = stretched(self.seeds, alpha) ** 2 if self.seeds else 0.0
+        reach = np.sqrt(
+            sum((np.array(ends) - self.value) ** 2 for ends in (among, share)) + squares
+        )
+        return self.value - reach[0], self.value + reach[1]
+
+    def _among(self, quantile: float, alpha: float) -> tuple[float, float]:
+        """Return limits where only the positives are drawn anew, means over seeds."""
+        m = self.quiet.shape[1]
+        # P(the r-th lowest of m positives lies above the quantile) = P(Binomial(m, .) < r).
+        above = stats.binom.cdf(np.arange(-1, m + 1), m, quantile)
+        lowest = int(np.searchsorted(above, alpha, side="right")) - 1
+        highest = int(np.searchsorted(above, 1 - alpha, side="left"))
+        low = float(self.quiet[:, lowest - 1].mean()) if lowest >= 1 else 0.0
+        high = float(self.quiet[:, highest - 1].mean()) if highest <= m else 1.0
+        return min(low, self.value), max(high, self.value)
+
+
+def _estimate(
+    values: Array, quiet: Array, n_negatives: int, below: tuple[float, ...], confidence: float
+) -> Estimate:
+    """Estimate the mean of a statistic over seeds. values: (seeds,), quiet: as `Quantiles`."""
+    n_seeds, m = quiet.shape
+    spread = float(values.var(ddof=1)) if n_seeds > 1 else 0.0
+    seeds = (Part(spread / n_seeds, n_seeds - 1),) if n_seeds > 1 else ()
+    law = Quantiles(float(values.mean()), quiet, n_negatives, below, seeds)
+    low, high = law.limits(0.025)
+    n_images = m + n_negatives
+    images = max(((high - low) / 4) ** 2 - spread / n_seeds, 0.0) * n_images
+    parts = Components(spread, images, 0.0, n_seeds, n_images)
+    return Estimate.of(
+        law.value,
+        parts,
+        law,
+        f"order statistics and exact binomial over {parts.units}",
+        confidence=confidence,
+        bounds=(0.0, 1.0),
+        fewest=min(m, n_negatives),
+    )
+
+
+def _quiet(table: Array, truth: NDArray[np.bool_]) -> Array:
+    """Return (seeds, positives): the share of negatives strictly below each, ascending."""
+    return np.stack(
+        [np.searchsorted(np.sort(row[~truth]), np.sort(row[truth]), side="left") for row in table]
+    ) / int((~truth).sum())
+
+
+def specificity_at(
+    scores: ArrayLike, labels: ArrayLike, sensitivity: float, confidence: float = 0.95
+) -> Estimate:
+    """Estimate the specificity at the largest threshold that reaches a sensitivity.
+
+    The threshold is read off the same images, so this describes a curve, not a rule in use; with
+    few positives its value is too high, and its interval wide. Negatives that tie with the
+    threshold are called. Raises ValueError unless 0 < sensitivity <= 1.
+    """
+    if not 0 < sensitivity <= 1:
+        raise ValueError(f"sensitivity: {sensitivity}, wanted above 0, at most 1")
+    table, truth = check_scores(scores, labels)
+    quiet = _quiet(table, truth)
+    m = quiet.shape[1]
+    # Ascending, so the last of ceil(t m) positives from the top; 1e-9 forgives 0.82 * 50.
+    values = quiet[:, m - int(np.ceil(sensitivity * m - 1e-9))]
+    return _estimate(values, quiet, truth.size - m, (1 - sensitivity,), confidence)
+
+
+def partial_auc(
+    scores: ArrayLike, labels: ArrayLike, sensitivity: float = 0.95, confidence: float = 0.95
+) -> Estimate:
+    """Estimate the mean specificity over sensitivities from `sensitivity` to 1.
+
+    It is the area beside the upper part of the curve over its height, straight between its points
+    as scikit-learn's; at `sensitivity` 0 it is the whole area. Chance is (1 - sensitivity) / 2.
+    Raises ValueError unless 0 <= sensitivity < 1.
+
+    Source: Jiang, Metz, Nishikawa, Radiology 201 (1996) 745-750.
+    """
+    if not 0 <= sensitivity < 1:
+        raise ValueError(f"sensitivity: {sensitivity}, wanted at least 0, below 1")
+    table, truth = check_scores(scores, labels)
+    height = 1 - sensitivity
+    values = np.array([_area_beside(row, truth, height) for row in table])
+    below = tuple((np.arange(SLICES) + 0.5) / SLICES * height)
+    quiet = _quiet(table, truth)
+    return _estimate(values, quiet, truth.size - quiet.shape[1], below, confidence)
+
+
+def _area_beside(row: Array, truth: NDArray[np.bool_], height: float) -> float:
+    from sklearn.metrics import roc_curve
+
+    # Turned over: the share of positives missed across, the specificity up.
+    missed, specificity, _ = roc_curve(~truth, -row, drop_intermediate=False)
+    stop = int(np.searchsorted(missed, height, side="right"))
+    last = np.interp(height, missed[stop - 1 : stop + 1], specificity[stop - 1 : stop + 1])
+    x, y = np.append(missed[:stop], height), np.append(specificity[:stop], last)
+    return float(np.trapezoid(y, x) / height)
+
+
+def bootstrapped(
+    scores: ArrayLike,
+    labels: ArrayLike,
+    statistic: Callable[[Array], Array],
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Estimate:
+    """Estimate a statistic of the ROC curve, its standard error by resampling each class.
+
+    statistic: the positives' specificities (their placements), sorted ascending along the last
+    axis, to one number each. Several seeds are averaged, and the variance of their mean is added
+    to that over images (which already holds some of it: the interval is on the safe side). For
+    what a few images decide it is too short; it draws bands, and decides nothing.
+    """
+    table, truth = check_scores(scores, labels)
+    draws = np.stack([_resample(row, truth, statistic, resamples, seed) for row in table])
+    values = statistic(np.sort(placements(table, truth)[0], axis=1))
+    n_seeds, n_images = table.shape
+    seeds = float(values.var(ddof=1)) if n_seeds > 1 else 0.0
+    images = float(draws.mean(0).var(ddof=1)) * n_images
+    parts = Components(seeds, images, 0.0, n_seeds, n_images)
+    value, law = float(values.mean()), Student(float(values.mean()), parts.parts)
+    over = f"bootstrap over {parts.units}"
+    return Estimate.of(value, parts, law, over, confidence=confidence, bounds=(0.0, 1.0))
+
+
+def _resample(
+    row: Array,
+    truth: NDArray[np.bool_],
+    statistic: Callable[[Array], Array],
+    resamples: int,
+    seed: int,
+) -> Array:
+    """Draw positives and negatives anew; the same images for the same seed, whatever the scores."""
+    random = np.random.default_rng(seed)
+    positives, negatives = np.sort(row[truth]), row[~truth]
+    above = (positives[:, None] > negatives) + 0.5 * (positives[:, None] == negatives)
+    # By name of the image, not by rank, so that two networks are resampled alike.
+    place = np.argsort(np.argsort(row[truth], kind="stable"), kind="stable")
+    result = np.empty(resamples)
+    for index in range(resamples):
+        chosen = np.sort(place[random.integers(0, len(positives), len(positives))])
+        weights = np.bincount(
+            random.integers(0, len(negatives), len(negatives)), minlength=len(negatives)
+        )
+        result[index] = statistic((above @ weights / len(negatives))[chosen])
+    return result
