@@ -74,6 +74,7 @@ def save(folder: Path | None, results: Mapping[Trial, Result]) -> None:
         for trial, result in results.items():
             content, style = (name for _, name in trial.params)
             name = f"{content}-as-{style}" + (f"-{trial.seed}" if trial.seed else "")
+            name = name.replace("/", "-")  # of sub-folders
             frames = list(result.arrays["frames"])
             for suffix, encoded in (("png", png(frames[-1])), ("gif", animation(frames))):
                 with whole(folder / f"{name}.{suffix}") as file:
