@@ -19,9 +19,10 @@ from benchmarks import course_loop
 from benchmarks.timing import Times, ratio, side_by_side
 from core.config import DeviceConfig, TrainConfig
 from core.data.config import DataConfig, default_root
-from core.data.folders import Loader, in_threads
+from core.data.folders import Loader
 from core.data.images import concatenated
 from core.data.sources import load
+from core.data.threads import in_threads
 from core.device import Device, pick, seeded
 from core.errors import UserError
 from core.models import backbones

@@ -119,23 +119,34 @@ def breeds(config: Config, backbone: "Backbone") -> "Splits":
 def head(
     config: Config, backbone: "Backbone", splits: "Splits | None", device: "Device"
 ) -> "Bundle":
-    """Return the head for these breeds and this backbone: kept from an earlier call, or trained."""
+    """Return the head for these breeds and this backbone: kept from an earlier call, or trained.
+
+    A kept head that is damaged is trained again.
+    """
     from hashlib import sha256
 
-    from core.data.folders import stamp
+    from core.data.stamp import stamp
+    from core.errors import UserError
     from core.models import bundle
     from core.models.backbones import digest
 
     trunk = backbone.trunk().freeze()
-    data = (stamp(config.data), config.data.split_seed, config.data.memory)
-    facts = (digest(trunk), trunk.preparation, data, config.train)
+    files = stamp(config.data)
+    if files is None:  # to be downloaded
+        splits = splits or breeds(config, backbone)
+        files = stamp(config.data)
+    facts = (digest(trunk), trunk.preparation, files, config.data.split_seed, config.train)
     key = sha256(repr(facts).encode()).hexdigest()[:16]
     path = bundle.PLACE / f"{key}.safetensors"
-    if not path.exists():
-        made = train(config, backbone, splits or breeds(config, backbone), device)
-        made.save(path)
-        print(f"head: trained and kept in {path}")
-    return bundle.load(path)
+    if path.exists():
+        try:
+            return bundle.load(path)
+        except UserError as error:
+            print(f"head: {error}; it is trained again", file=sys.stderr)
+    made = train(config, backbone, splits or breeds(config, backbone), device)
+    made.save(path)
+    print(f"head: trained and kept in {path}")
+    return made
 
 
 def train(config: Config, backbone: "Backbone", splits: "Splits", device: "Device") -> "Bundle":

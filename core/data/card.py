@@ -1,15 +1,27 @@
 """What a reader must know about the data: where from, how many, what was left out and why."""
 
 import os
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import PurePath
 from typing import Any
 
+UNSEEN = ("Cc", "Cf", "Co", "Cn", "Zl", "Zp")
+"""categories of characters that show nothing themselves"""
+
 
 def readable(name: str | PurePath) -> str:
-    """Return a file's name as text that can be written: bytes that are no UTF-8 in hexadecimal."""
-    return os.fsencode(name).decode(errors="backslashreplace")
+    """Return a file's name as one line of text that can be written, printed and drawn.
+
+    Bytes that are no UTF-8, line breaks and what steers a terminal or the direction of writing
+    become escapes.
+    """
+    text = os.fsencode(name).decode(errors="backslashreplace")
+    return "".join(
+        c.encode("unicode_escape").decode() if unicodedata.category(c) in UNSEEN else c
+        for c in text
+    )
 
 
 @dataclass(frozen=True)

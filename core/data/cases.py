@@ -13,7 +13,7 @@ from torch import Tensor
 
 from core.data import strata
 from core.data.card import Card
-from core.data.decode import decode
+from core.data.decode import WHITE, decode
 from core.data.images import Images, Splits
 from core.detection.config import KINDS
 from core.device import derive
@@ -42,17 +42,19 @@ class Case:
     """uint8 (3, H, W)"""
     person: Path | None
     """a file of a person, or of what is neither"""
+    white: int = WHITE
+    """of that file, if it has 16 bits"""
 
     def picture(self) -> Image.Image:
         """Return the RGB image."""
         if self.dog is None:
             assert self.person is not None
-            return decode(self.person)
+            return decode(self.person, self.white)
         image = Image.fromarray(self.dog.permute(1, 2, 0).numpy())
         if self.person is None:
             return image
         side = round(SHARE * min(image.size))
-        face = decode(self.person).resize((side, side), Image.Resampling.BICUBIC)
+        face = decode(self.person, self.white).resize((side, side), Image.Resampling.BICUBIC)
         image.paste(face, (0, image.height - side))
         return image
 
@@ -93,12 +95,12 @@ def cases(
     )
     made = [
         *(Case("dog", int(label), pixels, None) for pixels, label in dogs),
-        *(Case("human", -1, None, path) for path in people[:half]),
+        *(Case("human", -1, None, path, found.white) for path in people[:half]),
         *(
-            Case("both", int(label), pixels, path)
+            Case("both", int(label), pixels, path, found.white)
             for (pixels, label), path in zip(others, people[half : 2 * half], strict=False)
         ),
-        *(Case("neither", -1, None, path) for path in neither[:limit]),
+        *(Case("neither", -1, None, path, found.white) for path in neither[:limit]),
     ]
     counts = [sum(case.kind == kind for case in made) for kind in KINDS]
     key = repr((splits.card.fingerprint, found.card.fingerprint, counts, SHARE))

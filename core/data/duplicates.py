@@ -40,7 +40,12 @@ def thumbnails(pixels: Tensor) -> NDArray[np.float32]:
 
     pixels: uint8 (n, C, H, W). Returns float32 (n, C * 256) in [0, 1].
     """
-    chunks = (F.interpolate(each.float(), (SIDE, SIDE), mode="area") for each in pixels.split(4096))
+    height = pixels.shape[2]  # row by row of the grid: large images need not fit in float32
+    rows = [(i * height // SIDE, -(-(i + 1) * height // SIDE)) for i in range(SIDE)]
+    chunks = (
+        torch.cat([F.interpolate(x[:, :, a:b].float(), (1, SIDE), mode="area") for a, b in rows], 2)
+        for x in pixels.split(4096)
+    )
     return torch.cat(list(chunks)).flatten(1).div_(255).numpy()
 
 

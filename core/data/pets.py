@@ -6,7 +6,7 @@ Source: Parkhi et al., Cats and Dogs, CVPR 2012.
 from pathlib import Path
 
 from core.data.download import attempt
-from core.data.folders import Entry
+from core.data.layout import Entry
 from core.errors import UserError
 
 FOLDER = "oxford-iiit-pet"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from core.data.boxes import read_boxes
 from core.data.decode import decode
-from core.data.galleries import read_boxes
 from core.data.pictures import NONE, Gallery, Picture, Pixels, fingerprint
 from core.data.sources import LFW_BIAS
 
@@ -26,7 +26,8 @@ def embedded() -> list[Gallery]:
 
 def _photos() -> Gallery:
     """Gather photographs; coins is left out (heads on it), and motorcycle's second view."""
-    marked = read_boxes(Path(__file__).with_name("photos.csv"))
+    marks = read_boxes(Path(__file__).with_name("photos.csv"))
+    marked = {name: (mark.boxes, mark.ignored) for name, mark in marks.items()}
     faceless = dict.fromkeys(FACELESS, (NONE, NONE))
     pictures = tuple(
         Picture(name, functools.partial(_photo, name), len(boxes) > 0, boxes, ignored)

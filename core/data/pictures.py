@@ -34,6 +34,8 @@ class Picture:
     """places that count neither as a face nor as a false alarm"""
     path: Path | None = None
     """its file, if it has one"""
+    size: tuple[int, int] = (0, 0)
+    """height and width, where a file was looked at"""
 
 
 @dataclass(frozen=True)

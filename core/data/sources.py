@@ -16,6 +16,7 @@ from core.data.config import DataConfig
 from core.data.download import attempt
 from core.data.duplicates import groups_of, thumbnails
 from core.data.images import Images, InMemory, Splits, numbered
+from core.data.layout import Entry
 from core.data.splits import NAMES, conflicts, divide
 from core.errors import UserError
 
@@ -55,7 +56,7 @@ def load(config: DataConfig, prepare: folders.Prepare | None = None) -> Splits:
         return _embedded(config, *_digits())
     if config.data == "lfw-patches":
         return _embedded(config, *_patches(), warnings=[LFW_BIAS])
-    return _official(config, *_TORCHVISION[config.data])
+    return _official(config, *TORCHVISION[config.data])
 
 
 def _digits() -> tuple[Tensor, Tensor, tuple[str, ...], str]:
@@ -111,7 +112,7 @@ def _embedded(
     )
 
 
-_TORCHVISION = {
+TORCHVISION = {
     "mnist": ("MNIST", "MNIST/raw"),
     "fashion-mnist": ("FashionMNIST", "FashionMNIST/raw"),
     "cifar10": ("CIFAR10", "cifar-10-batches-py"),
@@ -144,7 +145,7 @@ def _folder(
     config: DataConfig,
     root: Path,
     prepare: folders.Prepare | None,
-    listed: Sequence[folders.Entry] | None = None,
+    listed: Sequence[Entry] | None = None,
     source: str = "",
 ) -> Splits:
     found = folders.read(root, config, prepare, listed)
@@ -158,6 +159,7 @@ def _folder(
             "source": source or f"the folder {root.name}, one sub-folder per class",
             "classes": found.classes,
             "quarantined": found.quarantined,
+            "warnings": found.warnings,
         },
         owners=[entry.owner for entry in found.entries],
     )

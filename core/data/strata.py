@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from core.data.card import Card, Quarantined, readable
 from core.data.duplicates import groups_of
-from core.data.folders import Loader, Prepare, Seen, files_below, in_threads, look
+from core.data.folders import Loader, Prepare
 from core.data.images import Files, Images, OnDisk
+from core.data.listing import below
+from core.data.looks import Seen, look_at
 from core.data.splits import conflicts
 from core.device import derive
 from core.errors import UserError
@@ -50,13 +52,14 @@ class Strata:
     half: NDArray[np.int64]
     """(n,) 0 or 1: every stratum in two halves, so that what one half chooses the other tests"""
     card: Card
+    white: int
+    """of files with 16 bits, the value that is white"""
 
     def images(self, prepare: Prepare) -> Images:
         """Return the images as a network wants them, decoded when asked for; labels: strata."""
         _, height, width = prepare.shape
-        files = Files(
-            [item.path for item in self.items], prepare.shape, Loader((height, width), prepare)
-        )
+        load = Loader((height, width), prepare, self.white)
+        files = Files([item.path for item in self.items], prepare.shape, load)
         return OnDisk(
             files, labels=torch.from_numpy(self.of), names=tuple(i.name for i in self.items)
         )
@@ -76,15 +79,17 @@ def read(
     which the file counts. Copies of earlier images are left out and counted, unreadable files
     quarantined. Raises UserError for a missing folder and a stratum with fewer than 4 images.
     """
+    listed = {stratum: _list(stratum, places, root) for stratum, places in folders.items()}
     chosen = [
-        replace(item, stratum=kind(item.stratum, item.path))
-        for index, (stratum, places) in enumerate(folders.items())
-        for item in _draw(stratum, places, root, limit, derive(seed, index))
+        replace(item, stratum=kind(stratum, item.path))
+        for index, (stratum, (items, _)) in enumerate(listed.items())
+        for item in _draw(items, limit, derive(seed, index))
     ]
-    looks = in_threads(look, [item.path for item in chosen], "looking at the images")
-    pairs = list(zip(chosen, looks, strict=True))
+    looks = look_at([item.path for item in chosen], "looking at the images")
+    pairs = list(zip(chosen, looks.each, strict=True))
     seen = [(item, each) for item, each in pairs if isinstance(each, Seen)]
     bad = [Quarantined(item.name, each) for item, each in pairs if isinstance(each, str)]
+    bad += [each for _, left_out in listed.values() for each in left_out]
     digests = [each.digest for _, each in seen]
     strata = tuple(folders)
     of = np.array([strata.index(item.stratum) for item, _ in seen], dtype=np.int64)
@@ -103,16 +108,16 @@ def read(
         counts={"test": np.bincount(of[kept]).tolist()},
         split="nothing is trained; each image is tested with the threshold that the other half "
         f"of the images chose, halves by stratum, seed {seed}",
-        warnings=_warnings(items, len(seen) - len(kept)),
+        warnings=[*looks.warnings, *_warnings(items, len(seen) - len(kept))],
         quarantined=bad,
         conflicts=conflicts(of, groups, [item.name for item, _ in seen]),
     )
-    return Strata(strata, items, of[kept], _halves(of[kept], seed), card)
+    return Strata(strata, items, of[kept], _halves(of[kept], seed), card, looks.white)
 
 
-def _draw(stratum: str, places: Sequence[Path], root: Path, limit: int, seed: int) -> list[Item]:
-    """List the files of a stratum, or draw `limit` of them."""
-    found = []
+def _list(stratum: str, places: Sequence[Path], root: Path) -> tuple[list[Item], list[Quarantined]]:
+    """List the files of a stratum, and what else lies in its folders and is left out."""
+    found, left_out = [], []
     for place in places:
         folder = root / place
         if not folder.is_dir():
@@ -121,14 +126,24 @@ def _draw(stratum: str, places: Sequence[Path], root: Path, limit: int, seed: in
                 "below --data-root (default: the environment's DATA_ROOT), is wanted"
             )
         name = place.name if place.is_absolute() else str(place)
+        name, listing = readable(name), below(folder)
         found += [
             Item(stratum, name, path, f"{name}/{readable(path.relative_to(folder))}")
-            for path in files_below(folder)
+            for path in listing.files
         ]
-    if len(found) <= limit:
-        return found
-    picked = np.random.default_rng(seed).choice(len(found), limit, replace=False)
-    return [found[index] for index in np.sort(picked)]
+        left_out += [
+            Quarantined(f"{name}/{readable(path.relative_to(folder))}", reason)
+            for path, reason in listing.left_out
+        ]
+    return found, left_out
+
+
+def _draw(items: list[Item], limit: int, seed: int) -> list[Item]:
+    """Draw `limit` of the files, or take all."""
+    if len(items) <= limit:
+        return items
+    picked = np.random.default_rng(seed).choice(len(items), limit, replace=False)
+    return [items[index] for index in np.sort(picked)]
 
 
 def _check(strata: Sequence[str], of: NDArray[np.int64]) -> None:

@@ -89,17 +89,17 @@ def load(path: Path) -> Bundle:
         with safe_open(path, "pt") as file:
             facts = json.loads((file.metadata() or {}).get("facts", "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
+        if facts.pop("format", None) != FORMAT:
+            raise UserError(f"{path}: a trained head is wanted, this is another safetensors file")
+        preparation = facts.pop("preparation")
+        prepared = Preparation(
+            **{**preparation, "mean": tuple(preparation["mean"]), "std": tuple(preparation["std"])}
+        )
+        classes = tuple(facts.pop("classes"))
+        return Bundle(classes=classes, preparation=prepared, **facts, **tensors)
+    except (OSError, SafetensorError, AttributeError, KeyError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:120]
         raise UserError(f"{path}: a trained head is wanted: {reason}") from error
-    if facts.pop("format", None) != FORMAT:
-        raise UserError(f"{path}: a trained head is wanted, this is another safetensors file")
-    preparation = facts.pop("preparation")
-    prepared = Preparation(
-        **{**preparation, "mean": tuple(preparation["mean"]), "std": tuple(preparation["std"])}
-    )
-    classes = tuple(facts.pop("classes"))
-    return Bundle(classes=classes, preparation=prepared, **facts, **tensors)
 
 
 def small(pixels: Tensor, side: int = 96) -> Tensor:

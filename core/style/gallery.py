@@ -133,6 +133,7 @@ def save(folder: Path | None, pictures: Iterable[tuple[Trial, Mapping[str, bytes
         for trial, files in pictures:
             name = "{content}-as-{style}".format(**trial.levels)
             name += f"-{trial.seed}" if trial.seed else ""
+            name = name.replace("/", "-")  # of sub-folders
             for suffix, kept in (("png", PICTURE), ("gif", STEPS)):
                 with whole(folder / f"{name}.{suffix}") as file:
                     file.write_bytes(files[kept])

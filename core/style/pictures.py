@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from core.data.card import Quarantined
+from core.data.card import Quarantined, readable
 from core.data.decode import UnreadableError, decode
+from core.data.listing import below
 from core.errors import UserError
 from core.style.config import SMALLEST, StyleConfig
 
@@ -50,25 +51,32 @@ def read(argument: str, option: str) -> NamedImage:
         names = ", ".join([*PAIRS, *PAIRS.values()])
         raise UserError(f"{option} {argument}: there is no such file; a picture or {names}")
     try:
-        return NamedImage(path.name, decode(path))
+        return NamedImage(readable(path.name), decode(path))
     except UnreadableError as error:
         raise UserError(f"{option} {argument}: a picture is wanted: {error}") from error
 
 
 def read_all(argument: str, option: str) -> tuple[list[NamedImage], list[Quarantined]]:
-    """Read one picture, or all of a folder; files that cannot be read are listed with the reason.
+    """Read one picture, or all below a folder; what gives none is listed with the reason.
 
-    Raises UserError if there is no picture at all.
+    A picture of a folder is named by its path there. Raises UserError if there is no picture at
+    all.
     """
     folder = Path(argument).expanduser()
     if not folder.is_dir():
         return [read(argument, option)], []
     pictures, quarantined = [], []
-    for path in sorted(p for p in folder.iterdir() if p.is_file() and p.name[0] != "."):
+    listing = below(folder)
+    for path in listing.files:
+        name = readable(path.relative_to(folder).as_posix())
         try:
-            pictures.append(NamedImage(path.name, decode(path)))
+            pictures.append(NamedImage(name, decode(path)))
         except UnreadableError as error:
-            quarantined.append(Quarantined(path.name, str(error)))
+            quarantined.append(Quarantined(name, str(error)))
+    quarantined += [
+        Quarantined(readable(path.relative_to(folder).as_posix()), reason)
+        for path, reason in listing.left_out
+    ]
     if not pictures:
         raise UserError(f"{option} {argument}: a folder with pictures is wanted, this has none")
     return pictures, quarantined

@@ -20,12 +20,12 @@ def own_pictures(names: Sequence[str], detectors: Mapping[str, Detector], output
     """
     images = {}
     for name in names:
-        if output.resolve() == Path(name).expanduser().resolve():
-            raise UserError(f"--output {output}: one of --images; another file is wanted")
         try:
             images[name] = np.array(decode_named(name))
         except UnreadableError as error:
             raise UserError(f"--images {name}: {error}; a picture is wanted") from error
+        if output.resolve() == Path(name).expanduser().resolve():
+            raise UserError(f"--output {output}: one of --images; another file is wanted")
     found = {name: detector.detect(list(images.values())) for name, detector in detectors.items()}
     for name, faces in found.items():
         for image, each in zip(images, faces, strict=True):

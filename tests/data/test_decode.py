@@ -2,6 +2,8 @@
 
 import os
 import random
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -111,6 +113,8 @@ def test_exif_orientation_is_applied(tmp_path, orientation):
         8: lambda x: np.rot90(x),
     }
     assert (pixels(tmp_path / "turned.png") == turns[orientation](COLOURS)).all()
+    decode(tmp_path / "turned.png").save(tmp_path / "again.png")  # and not once more
+    assert (pixels(tmp_path / "again.png") == turns[orientation](COLOURS)).all()
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "gif", "webp", "tiff", "bmp"])
@@ -188,3 +192,142 @@ def test_the_centre_is_kept():
     striped = np.zeros((10, 30, 3), dtype=np.uint8)
     striped[:, 10:20] = 255
     assert (scale(Image.fromarray(striped), (10, 10)) == 255).all()
+
+
+def exif(*entries):
+    """Pack an EXIF block by hand: (tag, type, count, four bytes) each, little-endian."""
+    rows = b"".join(struct.pack("<HHI", *entry[:3]) + entry[3] for entry in entries)
+    return b"Exif\0\0II*\0" + struct.pack("<IH", 8, len(entries)) + rows + bytes(4)
+
+
+TURNED = (0x0112, 3, 1, struct.pack("<HH", 6, 0))
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        (0x0100, 2, 1, b"\xff" * 4),  # a width that is text
+        (0x0100, 12, 1, struct.pack("<I", 8)),
+        (0x010F, 5, 1, struct.pack("<I", 8)),  # a maker that is a number
+        (0x8769, 9, 1, b"\xff" * 4),  # more of it at -1
+        (0x8825, 6, 1, b"\xff" * 4),
+    ],
+)
+def test_exif_that_cannot_be_written_again_loses_no_picture(tmp_path, entry):
+    path = tmp_path / "phone.jpg"
+    Image.fromarray(COLOURS).save(path, quality=95, exif=exif(TURNED, entry))
+    with Image.open(path) as image, pytest.raises(Exception, match=r".+"):
+        ImageOps.exif_transpose(image)
+    upright = np.asarray(Image.open(path).convert("RGB").transpose(Image.Transpose.ROTATE_270))
+    assert (pixels(path) == upright).all()
+
+
+def test_exif_that_cannot_be_read_is_as_good_as_none(tmp_path):
+    path = tmp_path / "phone.jpg"
+    for block in (b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0" + bytes(40)):
+        Image.fromarray(COLOURS).save(path, quality=95, exif=block)
+        assert pixels(path).shape == COLOURS.shape
+
+
+def chunk(name, content, crc=None):
+    sum_ = zlib.crc32(name + content) if crc is None else crc
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", sum_)
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(5_000_000))),
+        chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(bytes(5_000_000))),
+        chunk(b"tEXt", b"Comment\0" + bytes(70_000_000)),
+        chunk(b"iCCP", b"p\0\0" + zlib.compress(bytes(5_000_000))),
+        chunk(b"iCCP", b"p\0\7no such method"),
+        chunk(b"tEXt", b"Comment\0damaged", crc=1),
+        chunk(b"eXIf", b"II*\0\xff\xff\xff\xff", crc=1),
+        chunk(b"gAMA", b""),
+    ],
+    ids=["zTXt", "iTXt", "tEXt", "iCCP", "iCCP method", "sum of text", "sum of EXIF", "gAMA"],
+)
+def test_what_a_png_says_beside_its_picture_loses_none(tmp_path, extra):
+    path = tmp_path / "generated.png"
+    Image.fromarray(COLOURS).save(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:33] + extra + whole[33:])  # after the header
+    assert (pixels(path) == COLOURS).all()
+    path.write_bytes(whole[:33] + extra + whole[33:-80])  # and damage is damage
+    assert reason(path)
+
+
+def test_what_a_jpeg_says_beside_its_picture_loses_none(tmp_path):
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(COLOURS).save(path, quality=95)
+    whole, plain = path.read_bytes(), pixels(path)
+    for marker in (0xE1, 0xE2, 0xED, 0xFE):
+        for content in (
+            b"Exif\0\0MM\0*",
+            b"MPF\0II*\0\xff\xff\xff\xff",
+            b"ICC_PROFILE\0",
+            bytes(3),
+        ):
+            segment = struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content
+            path.write_bytes(whole[:2] + segment + whole[2:])
+            assert (pixels(path) == plain).all()
+
+
+def test_no_format_runs_a_program(tmp_path, monkeypatch):
+    """Pillow knows EPS, and starts Ghostscript on it, whatever the file is called."""
+    monkeypatch.setattr("subprocess.Popen", lambda *_, **__: pytest.fail("was run"))
+    for name in ("figure.eps", "photo.jpg"):
+        Image.fromarray(COLOURS).save(tmp_path / name, format="EPS")
+        assert reason(tmp_path / name) == "not an image, or its beginning is damaged"
+
+
+def write_deep(path, values):
+    """Write values of 16 bits as grey, or with 2, 3 or 4 channels, as PNG or TIFF."""
+    import cv2
+
+    order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[values.shape[2]]
+    assert cv2.imwrite(str(path), values[..., order])
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff"])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+def test_white_is_that_of_the_fewest_bits_that_hold_all(tmp_path, suffix, channels, bits):
+    white = 2**bits - 1
+    values = RANDOM.integers(0, white, (5, 4, channels), endpoint=True).astype(np.uint16)
+    values[0, 0] = white
+    path = tmp_path / f"deep.{suffix}"
+    write_deep(path, values)
+    expected = (
+        np.round(values / white * 255) if channels == 3 else values.repeat(3, 2) / white * 255
+    )
+    assert (pixels(path) == expected.round()).all()
+    assert module.measure(path)[1] == white
+    said = np.asarray(decode(path, white=65535))
+    assert (said == (values.repeat(3 // channels, 2) / 65535 * 255).round()).all()
+
+
+def test_opacity_is_of_16_bits_whatever_the_colours(tmp_path):
+    values = np.full((2, 2, 4), 4095, dtype=np.uint16)
+    values[..., :3] = 0
+    values[0, :, 3] = [0, 65535]
+    values[1, :, 3] = [32768, 65535]
+    values[1, 1, :3] = 4095
+    write_deep(tmp_path / "deep.png", values)
+    assert pixels(tmp_path / "deep.png")[..., 0].tolist() == [[255, 0], [127, 255]]
+
+
+def test_a_user_is_told_which_white_was_taken(tmp_path, capsys):
+    values = np.full((2, 2, 1), 4000, dtype=np.uint16)
+    write_deep(tmp_path / "deep.png", values)
+    assert np.asarray(module.decode_named(str(tmp_path / "deep.png"))).max() == 249
+    assert capsys.readouterr().err == (
+        f"{tmp_path}/deep.png: 1 files have 16 bits a value, none above 4,000: 4,095 was taken for "
+        "white (12 bits).\n"
+    )
+
+
+def test_values_of_32_bits_are_no_picture(tmp_path):
+    Image.fromarray(np.array([[70_000, 1]], dtype=np.int32)).save(tmp_path / "deep.tiff")
+    assert reason(tmp_path / "deep.tiff").startswith("values of 32 bits")

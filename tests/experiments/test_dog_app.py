@@ -1,5 +1,6 @@
 """The app: its answers, its refusals, and the evaluation of the whole."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -185,6 +186,42 @@ def test_pictures_are_answered_and_the_head_is_trained_once(config, tmp_path, ca
     assert line in first
     (tmp_path / "breeds" / "pug" / "7.png").unlink()  # other data, another head
     main(Config(images=pictures, **config))
+    assert "head: trained and kept" in capsys.readouterr().out
+    for kept in (tmp_path / "mlruns" / "heads").iterdir():
+        kept.write_bytes(kept.read_bytes()[:-100])
+    main(Config(images=pictures, **config))
+    again = capsys.readouterr()
+    assert "head: trained and kept" in again.out
+    assert "a trained head is wanted" in again.err
+    assert again.err.count("it is trained again") == 1
+
+
+@pytest.mark.parametrize("change", ["content", "behind a link", "table", "weights"])
+def test_a_kept_head_is_of_these_files_and_weights(config, tmp_path, capsys, change):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    Image.effect_noise((60, 50), 80).save(elsewhere / "9.png")
+    (tmp_path / "breeds" / "pug" / "more").symlink_to(elsewhere)
+    main(Config(images=(str(tmp_path / "man" / "1.png"),), **config))
+    assert "head: trained and kept" in capsys.readouterr().out
+    place = tmp_path / "breeds" / "pug" / "0.png"
+    if change == "behind a link":
+        place = elsewhere / "9.png"
+    if change == "weights":
+        place = Path(config["weights"])
+        state = torch.load(place, weights_only=True)
+        torch.save({name: value * 1.01 for name, value in state.items()}, place)
+    elif change == "table":
+        ids = [f"{path.parent.name}/{path.name}" for path in place.parents[1].glob("*/*.png")]
+        ids = "".join(f"{name},p{index}\n" for index, name in enumerate([*ids, "more/9.png"]))
+        (tmp_path / "breeds" / "metadata.csv").write_text("image_id,patient_id\n" + ids)
+    else:  # the size and the times stay
+        times, content = place.stat(), bytearray(place.read_bytes())
+        Image.new("RGB", (60, 50)).save(place)
+        small = place.read_bytes()
+        place.write_bytes(small + bytes(len(content) - len(small)))
+        os.utime(place, ns=(times.st_atime_ns, times.st_mtime_ns))
+    main(Config(images=(str(tmp_path / "man" / "1.png"),), **config))
     assert "head: trained and kept" in capsys.readouterr().out
 
 

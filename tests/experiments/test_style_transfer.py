@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -175,10 +176,14 @@ def test_a_folder_is_painted_but_for_what_cannot_be_read(store, tmp_path):
     for name in ("a.png", "b.png"):
         Image.effect_noise((60, 50), 80).save(folder / name)
     (folder / "broken.png").write_text("no picture")
+    latin = folder / os.fsdecode(b"deep/caf\xe9.jpg")  # names no store could hold, nor a text file
+    latin.parent.mkdir()
+    Image.effect_noise((60, 50), 80).save(latin, format="PNG")
     main(replace(QUICK, content=str(folder), out=tmp_path / "out"))
     assert sorted(p.name for p in (tmp_path / "out").glob("*.png")) == [
         "a.png-as-gravel.png",
         "b.png-as-gravel.png",
+        r"deep-caf\xe9.jpg-as-gravel.png",
     ]
     (left_out,) = page(tmp_path)[0]["data"]["quarantined"]
     assert left_out["path"] == "broken.png"
