@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from core.data.decode import UnreadableError, decode, scale
-from core.data.folders import files_below
+from core.data.listing import below
 from core.errors import UserError
 
 SUFFIX = "_segmentation"
@@ -24,7 +24,7 @@ def read(folder: Path, names: Sequence[str], shape: tuple[int, int]) -> Tensor:
     """
     if not folder.is_dir():
         raise UserError(f"--masks {folder}: a folder of masks, one an image, is wanted")
-    known = _by_stem((path.stem.removesuffix(SUFFIX), path) for path in files_below(folder))
+    known = _by_stem((path.stem.removesuffix(SUFFIX), path) for path in below(folder).files)
     wanted = list(_by_stem((PurePath(name).stem, Path(name)) for name in names))
     missing = [stem for stem in wanted if stem not in known]
     if missing:
