@@ -187,7 +187,7 @@ def test_pictures_are_answered_and_the_head_is_trained_once(config, tmp_path, ca
     (tmp_path / "breeds" / "pug" / "7.png").unlink()  # other data, another head
     main(Config(images=pictures, **config))
     assert "head: trained and kept" in capsys.readouterr().out
-    for kept in (tmp_path / "mlruns" / "heads").iterdir():
+    for kept in (tmp_path / "heads").iterdir():
         kept.write_bytes(kept.read_bytes()[:-100])
     main(Config(images=pictures, **config))
     again = capsys.readouterr()

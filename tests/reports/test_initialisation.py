@@ -110,7 +110,8 @@ def test_one_part_that_fails_refutes_the_claim_and_no_other(judged, claim, chang
     before, after = judged(AS_PUBLISHED), judged({**AS_PUBLISHED, **changes})
     assert after[claim].verdict == "refuted"
     others = set(after) - {claim, *(["W2", "W6"] if claim in ("W1", "W3") else [])}
-    assert {c: after[c].verdict for c in others} == {c: before[c].verdict for c in others}
+    # A claim that is no longer rejected makes Holm's first step harder for the rest.
+    assert all(after[c].verdict in (before[c].verdict, "undecided") for c in others)
 
 
 def test_u01_at_chance_does_not_learn(judged):

@@ -48,16 +48,16 @@ def test_only_a_complete_trial_can_be_repeated(study_store):
 
 
 def test_options_that_are_no_more_are_one_line(study_store, monkeypatch):
-    honest = rerun._trial
+    honest = rerun._logged
 
     def older(*arguments):
         found = honest(*arguments)
         found.options["seeds"] = 10**9
         return found
 
-    monkeypatch.setattr(rerun, "_trial", older)
+    monkeypatch.setattr(rerun, "_logged", older)
     said = (
         "run_id: seeds was logged, and init_schemes.py takes it no more: Input should be less than"
     )
     with pytest.raises(UserError, match=said):
-        rerun.main(rerun.Config(run_id=trials()["uniform-rule/1"].id))
+        rerun.main(rerun.Config(run_id=trials()["uniform-rule/1/scale=course"].id))

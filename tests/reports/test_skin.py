@@ -117,7 +117,7 @@ def part(found, claim):
 
 
 def test_claims_are_supported_where_they_are_true(study):
-    true = study(random={"skill": 0.5}, pretrained={"skill": 3.5, "ink": 2.5, "turn": 1.8})
+    true = study(random={"skill": 0.5}, pretrained={"skill": 3.5, "ink": 3.5, "turn": 1.8})
     found = verdicts(true)
     held = ("M3", "M4", "M5", "M6", "M7", "M8")
     assert {name: found[name] for name in held} == dict.fromkeys(held, "supported")
@@ -282,10 +282,10 @@ def flipping(study, share):
 
 @pytest.mark.parametrize(
     ("share", "verdict"),
-    [(0.0, "refuted"), (0.14, "undecided"), (0.2, "undecided"), (0.395, "refuted")],
+    [(0.0, "refuted"), (0.14, "supported"), (0.2, "undecided"), (0.395, "refuted")],
 )
 def test_m9_is_a_range(study, share, verdict):
-    """39.5 % lies above 6.5 to 22 %; of 240 images, one inside of it cannot be told to be."""
+    """39.5 % lies above 6.5 to 22 %; of 240 images 14 % can be told to be inside, 20 % cannot."""
     entry = judge(flipping(study, share))["M9"]
     (decision,) = entry.decision.parts.values()
     assert decision.estimate.value == pytest.approx(share, abs=0.003)
