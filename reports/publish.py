@@ -74,7 +74,8 @@ def _describe(store: Store, experiment: str, study: Study) -> None:
 
 def _tell(store: Store, experiment: str, study: Study) -> None:
     """Print the arms, the verdicts and where to look."""
-    print("\n".join(_scoreboard(study)))
+    for line in _scoreboard(study):
+        print(line)
     tested = any(entry.decision for entry in study.entries.values())
     for name, entry in study.entries.items() if tested else ():  # a picture tests no claim
         print(f"{name} {entry.verdict}: {entry.claim.statement}")
