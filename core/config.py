@@ -47,7 +47,8 @@ def check(field: str, value: object, holds: bool, wanted: str) -> None:
     field: an option's name; in capitals where its place tells it.
     """
     if not holds:
-        raise UserError(f"{_name(field)} {value}: {wanted} is wanted")
+        seen = value if str(value).strip() else "(blank)"
+        raise UserError(f"{_name(field)} {seen}: {wanted} is wanted")
 
 
 def check_names(field: str, names: Collection[str], known: Collection[str] = ()) -> None:

@@ -27,8 +27,10 @@ def one_line(box: str) -> str:
             usage = rows[0].strip()
         elif not header.startswith("For full helptext"):
             hints.append(" ".join([header, *map(str.strip, rows)]))
-    if match := re.fullmatch(r"Unrecognized options: (.*)", text):
-        return "; ".join([f"{match[1]}: no such option", *(sorted(hints) or ["see --help"])])
+    if match := re.fullmatch(r"Unrecognized options: ?(.*)", text):
+        return "; ".join(
+            [f"{match[1] or '(blank)'}: no such option", *(sorted(hints) or ["see --help"])]
+        )
     if match := re.fullmatch(r"Error parsing (\S+?): (.*)", text):
         text = _type(match[1], match[2], usage)
     elif match := re.fullmatch(r"invalid choice '(.*)' for argument '(.*)'\. .*? \((.*)\)\.", text):

@@ -14,15 +14,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from scipy import special
 
+from reports import text  # noqa: F401  # drawn as it is
+
 # Okabe and Ito's colours, told apart by colour-blind readers.
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#999999"
 
 sns.set_theme(style="whitegrid", font_scale=0.9)
-
-
-def plain(text: str) -> str:
-    """Return a text from outside as matplotlib is to print it: no mathematics, in legends too."""
-    return text.replace("$", r"\$").replace("\n", " ").lstrip("_")
 
 
 def panels(names: list[str], per_row: int = 4, height: float = 2.0) -> tuple[Figure, list[Axes]]:
@@ -219,7 +216,7 @@ def confusions(frame: pd.DataFrame) -> Figure:
         axis.grid(visible=False)
         few = len(classes) <= 12 and max(map(len, classes)) <= 3
         ticks = range(len(classes)) if few else []
-        shown = [plain(name) for name in classes] if few else []
+        shown = classes if few else []
         axis.set_xticks(ticks, shown, fontsize=6)
         axis.set_yticks(ticks, shown, fontsize=6)
     figure.supxlabel("predicted class", fontsize=9)

@@ -8,6 +8,8 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from reports import text  # noqa: F401  # drawn as it is
+
 
 def contact_sheet(
     pictures: Sequence[NDArray[np.uint8]], captions: Sequence[str], per_row: int = 6

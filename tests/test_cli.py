@@ -237,6 +237,7 @@ REFUSED = {
     "--number": "--number: a value is wanted",
     "--frobnicate": "--frobnicate: no such option; see --help",
     "extra": "extra: no such option; see --help",
+    "": "(blank): no such option; see --help",
     "--number 0": "--number 0: 1 or more is wanted",
     "--sizes 1 x": "--sizes 1 x: whole numbers are wanted",
     "--share x": "--share x: a number is wanted",

@@ -164,6 +164,7 @@ def test_names_are_known_and_given_once():
     for names, wanted in (
         (["a", "x", "y"], "--arms x y: one or more of a, b is wanted"),
         (["a", "a"], "--arms a a: one or more names, none of them twice, is wanted"),
+        ([" "], "--arms (blank): one or more of a, b is wanted"),
         ([], "--arms (none): one or more names, none of them twice, is wanted"),
     ):
         with pytest.raises(UserError) as refused:

@@ -93,23 +93,35 @@ def _present(path: Path) -> Path:
 def read(path: Path) -> dict[str, Tensor]:
     """Read a state dict: safetensors, or what torch.save wrote, as weights only.
 
-    Raises UserError for a file that is missing or holds anything else.
+    Raises UserError for a file that is missing or holds anything else, and for numbers that are
+    not finite.
     """
     path = _present(path)
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+            state = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged files make torch raise almost anything
         reason = " ".join(str(error).split())[:120]
         raise UserError(
             f"--weights {path}: a state dict is wanted, this is not one: {reason}"
         ) from error
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+    if not isinstance(state, dict) or not all(map(_is_plain, state.values())):
         raise UserError(f"--weights {path}: a state dict, names to tensors, is wanted")
+    broken = [name for name, value in state.items() if not bool(value.isfinite().all())]
+    if broken:
+        raise UserError(
+            f"--weights {path}: finite numbers are wanted; {len(broken)} of {len(state)} tensors "
+            f"hold others: {', '.join(map(str, broken[:3]))}"
+        )
     return dict(state)
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.layout == torch.strided and not value.is_quantized
 
 
 def fill(network: nn.Module, state: dict[str, Tensor], name: str, source: str) -> None:

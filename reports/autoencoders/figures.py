@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from reports.figures import BLUE, GREY, ORANGE, panels
+from reports.text import plain
 
 COLOURS = {
     "convolutional": BLUE,
@@ -139,7 +140,9 @@ def codes(frame: pd.DataFrame, classes: list[str]) -> Figure:
     for axis, name in zip(axes, names, strict=True):
         for label in classes:
             own = frame[(frame["arm"] == name) & (frame["class"] == label)]
-            axis.scatter(own["x"], own["y"], s=7, color=palette[label], linewidth=0, label=label)
+            axis.scatter(
+                own["x"], own["y"], s=7, color=palette[label], linewidth=0, label=plain(label)
+            )
         axis.set_xticks([])
         axis.set_yticks([])
     if len(classes) <= 20:

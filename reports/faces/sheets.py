@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from core.data.card import readable
 from core.detection.faces import Faces
 from reports.faces.figures import colour_of
 from reports.faces.outcomes import Outcome, Picture
@@ -137,6 +138,6 @@ def side_by_side(images: dict[str, NDArray[np.uint8]], found: dict[str, list[Fac
             shown = Picture(image, finds.boxes, finds.landmarks, NONE)
             draw(axes[row][column], shown, colour_of(detector))
             n = len(faces[row])
-            title = f"{name}\n{detector}: {n} {'face' if n == 1 else 'faces'}"
+            title = f"{readable(name)}\n{detector}: {n} {'face' if n == 1 else 'faces'}"
             axes[row][column].set_title(title, fontsize=9)
     return figure

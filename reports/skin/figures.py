@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from reports.figures import BLUE, GREY, ORANGE, plain
+from reports.figures import BLUE, GREY, ORANGE
 from reports.skin.readers import Reader
+from reports.text import plain
 
 MARKERS = "osD^vP*X<>"
 PERCENT = PercentFormatter(1, decimals=0)
@@ -133,7 +134,8 @@ def confusions(frame: pd.DataFrame) -> Figure:
     frame: arm, true, predicted, count, share.
     """
     arms, classes = _names(frame, "arm"), _names(frame, "true")
-    short = [plain(name.split("_")[-1]) for name in classes]
+    short = [name.split("_")[-1] for name in classes]
+    short = short if all(short) and len(set(short)) == len(classes) else classes
     figure, axes = plt.subplots(
         1, len(arms), figsize=(2.9 * len(arms) + 0.9, 3.0), squeeze=False, layout="constrained"
     )
@@ -165,7 +167,7 @@ def plane(frame: pd.DataFrame) -> Figure:
     )
     colours = _colours(classes)
     for axis, arm in zip(axes.flat, arms, strict=True):
-        for name, marker in zip(classes, MARKERS, strict=False):
+        for name, marker in zip(classes, MARKERS * len(classes), strict=False):
             own = frame[(frame["arm"] == arm) & (frame["class"] == name)]
             axis.scatter(
                 own["x"], own["y"], s=14, marker=marker, color=colours[name], label=plain(name)

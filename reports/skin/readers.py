@@ -4,7 +4,7 @@ import functools
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,9 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from core.data import tables
+from core.data.card import readable
+from core.data.matching import AmbiguousError, match
 from core.errors import UserError
 from core.evaluation.comparisons import paired
 from core.evaluation.operating import specificity_at
@@ -21,6 +24,7 @@ from reports.tables import columns
 if TYPE_CHECKING:
     from core.data.images import Splits
 
+SHARES, CALLS = ("reader", "sensitivity", "specificity"), ("reader", "image", "call")
 WARNING = (
     "The readers of the published studies saw other images than these, with other shares of "
     "melanoma. A mean reader lies inside the readers' own curves, so that a curve above the mean "
@@ -56,51 +60,69 @@ def own(path: Path, splits: "Splits", positive: str) -> tuple[Reader, ...]:
     """Read the user's readers: a csv with the columns reader, sensitivity, specificity.
 
     Or reader, image, call (1: `positive`): what readers said of our test images, known by their
-    file names without folder and suffix. Raises UserError, one line, for a file that is neither,
-    a share outside [0, 1], an image that is not among the test images, or comes twice.
+    whole paths or the last parts of them, with suffix or without. Raises UserError, one line with
+    the row, for a file that is neither, a share outside [0, 1], an image that is not among the test
+    images, is several of them, or comes twice.
     """
+    what = f"--readers {path.name}"
+    has_images = "image" in tables.read(path, what, ["reader"]).columns
+    wanted = CALLS if has_images else SHARES
+    table = tables.read(path, what, wanted, wanted)
+    values = [{name: _share(table, row, name) for name in wanted} for row in range(len(table.rows))]
+    if not has_images:
+        return tuple(
+            Reader(
+                name=readable(cells["reader"]),
+                sensitivity=own["sensitivity"],
+                specificity=own["specificity"],
+            )
+            for cells, own in zip(table.rows, values, strict=True)
+        )
+    if positive not in splits.card.classes:
+        raise UserError(f"{what}: a class named {positive} is wanted in --data")
+    labels = splits.test.labels.numpy() == splits.card.classes.index(positive)
+    calls: dict[str, dict[int, bool]] = {}
+    for row, (cells, place) in enumerate(zip(table.rows, _images(table, splits), strict=True)):
+        said = calls.setdefault(readable(cells["reader"]), {})
+        if place in said:
+            raise table.refuse(row, f"{cells['reader']}, {cells['image']}: once is wanted")
+        said[place] = bool(values[row]["call"])
+    return tuple(_of_calls(what, name, said, labels) for name, said in calls.items())
+
+
+def _share(table: tables.Table, row: int, column: str) -> float:
+    """Return a cell that is to hold a share, or a call; 0 for any other column."""
+    if column in ("reader", "image"):
+        return 0.0
+    text, span = table.rows[row][column], "0 or 1" if column == "call" else "a share from 0 to 1"
     try:
-        frame = pd.read_csv(path, encoding="utf-8-sig", dtype={"reader": str, "image": str})
-    except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise UserError(f"--readers {path.name}: a csv file is wanted ({reason})") from error
-    kinds = (("reader", "image", "call"), ("reader", "sensitivity", "specificity"))
-    wanted = kinds[0] if "image" in frame else kinds[1]
-    if missing := [name for name in wanted if name not in frame]:
-        raise UserError(f"--readers {path.name}: the column {missing[0]} is wanted too")
-    for row in frame.to_dict("records"):
-        for name in wanted[1:]:
-            share = pd.to_numeric(row[name], errors="coerce") if name != "image" else 0
-            if not (share in (0, 1) if name == "call" else 0 <= share <= 1):
-                where = f"--readers {path.name}: {row['reader']}, {name} {row[name]}"
-                span = "0 or 1" if name == "call" else "a share between 0 and 1"
-                raise UserError(f"{where}: {span} is wanted")
-    if wanted is kinds[0]:
-        if positive not in splits.card.classes:
-            raise UserError(f"--readers {path.name}: a class named {positive} is wanted in --data")
-        labels = splits.test.labels.numpy() == splits.card.classes.index(positive)
-        place = {PurePath(name).stem: index for index, name in enumerate(splits.test.names)}
-        groups = frame.groupby("reader", sort=False)
-        return tuple(_of_calls(path.name, str(n), rows, place, labels) for n, rows in groups)
-    return tuple(
-        Reader(name=name, sensitivity=float(found), specificity=float(spared))
-        for name, found, spared in frame[list(wanted)].itertuples(index=False)
-    )
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 <= value <= 1 or (column == "call" and value not in (0, 1)):
+        raise table.refuse(row, f"{table.rows[row]['reader']}, {column} {text}: {span} is wanted")
+    return value
 
 
-def _of_calls(
-    file: str, name: str, rows: pd.DataFrame, place: dict[str, int], labels: NDArray[np.bool_]
-) -> Reader:
-    calls: dict[int, bool] = {}
-    for image, call in zip(rows["image"], rows["call"], strict=True):
-        index = place.get(PurePath(image).stem)
-        if index is None or index in calls:
-            what = "once is wanted" if index is not None else "one of our test images is wanted"
-            raise UserError(f"--readers {file}: {name}, {image}: {what}")
-        calls[index] = bool(call)
+def _images(table: tables.Table, splits: "Splits") -> list[int]:
+    """Return the test image of every row; what was left out of the set is not taken for another."""
+    n, names = len(splits.test), [*splits.test.names, *(q.path for q in splits.card.quarantined)]
+    try:
+        places = match([cells["image"] for cells in table.rows], names)
+    except AmbiguousError as error:
+        raise UserError(f"{table.what}: {error}; a path that only one has is wanted") from error
+    for row, (cells, place) in enumerate(zip(table.rows, places, strict=True)):
+        if place is None or place >= n:
+            seen = "none of our test images" if place is None else "an image that was left out"
+            wanted = f"one of our test images, such as {names[0]}, is wanted"
+            raise table.refuse(row, f"{cells['reader']}, {cells['image']}: {seen}; {wanted}")
+    return [place for place in places if place is not None]
+
+
+def _of_calls(what: str, name: str, calls: Mapping[int, bool], labels: NDArray[np.bool_]) -> Reader:
     truth, said = labels[list(calls)], np.array([*calls.values()])
     if truth.all() or not truth.any():
-        raise UserError(f"--readers {file}: {name}: images of both kinds are wanted")
+        raise UserError(f"{what}: {name}: images of both kinds are wanted")
     return Reader(
         name=name,
         sensitivity=float(said[truth].mean()),

@@ -1,7 +1,7 @@
 """The challenge's scorer: predictions joined to the truth by image, areas with intervals.
 
-Both files are csv with the columns Id, task_1 (melanoma) and task_2 (seborrheic keratosis). An
-image is known by its file name without folder and suffix: the challenge's folders hold the class.
+Both files are csv with the columns Id, task_1 (melanoma) and task_2 (seborrheic keratosis). An id
+is a string; those of one image may differ in a picture's suffix and in the folders above it.
 
 Source: ISIC 2017 part 3, as the course's get_results.py scores it (which joins by position).
 """
@@ -10,13 +10,15 @@ import functools
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from core.data import tables
+from core.data.matching import AmbiguousError, match
 from core.errors import UserError
 from core.evaluation.components import crossed
 from core.evaluation.intervals import Estimate
@@ -46,46 +48,47 @@ class Scores:
 def read(path: Path, *, truth: bool = False) -> pd.DataFrame:
     """Read a file of predictions, or of the truth: image -> task_1, task_2, float64.
 
-    LF or CRLF, with or without a byte order mark. Raises UserError, one line, for a file or a
-    column that is missing, an image that comes twice, and a value that is not a number (of the
-    truth: not 0 or 1).
+    LF or CRLF, with or without a byte order mark. An id is a string. Raises UserError, one line,
+    for a file or a column that is missing, an image that comes twice, and a value that is not a
+    number (of the truth: not 0 or 1).
     """
-    try:
-        frame = pd.read_csv(
-            path, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False
-        )
-    except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise UserError(f"{path.name}: a csv file is wanted ({reason})") from error
-    columns = [str(name).strip() for name in frame.columns]
-    missing = [name for name in ("Id", *TASKS) if name not in columns]
-    if missing:
-        seen = ", ".join(columns[:6])
-        raise UserError(f"{path.name}: columns {seen}; {', '.join(missing)} wanted too")
-    if frame.empty:
-        raise UserError(f"{path.name}: no rows below the header; one an image is wanted")
-    frame.columns = pd.Index(columns)
-    frame.index = pd.Index([_image(each) for each in frame["Id"]], name="image")
-    _refuse(path.name, "more than once", frame.index[frame.index.duplicated()].unique())
-    values = frame[list(TASKS)].apply(pd.to_numeric, errors="coerce")
+    table = tables.read(path, path.name, ("Id", *TASKS), ("Id",))
+    names = pd.Index([cells["Id"] for cells in table.rows], name="image")
+    _refuse(path.name, "more than once", list(names[names.duplicated()].unique()))
+    texts = pd.DataFrame([[c[task] for task in TASKS] for c in table.rows], names, list(TASKS))
+    values = texts.apply(pd.to_numeric, errors="coerce")
     allowed = values.isin([0, 1]) if truth else np.isfinite(values)
     for row, column in zip(*np.nonzero(~allowed.to_numpy()), strict=True):
-        text = frame[list(TASKS)].iloc[row, column]
-        wanted = "0 or 1" if truth else "a number"
-        where = f"{path.name}: {frame.index[row]}, {list(TASKS)[column]}"
-        raise UserError(f"{where}: {text!r}: {wanted} is wanted")
+        wanted = "0 or 1 is wanted" if truth else "a number is wanted"
+        where = f"{names[row]}, {list(TASKS)[column]}"
+        raise table.refuse(int(row), f"{where}: {texts.iloc[row, column]!r}: {wanted}")
     return values.astype(np.float64)
 
 
-def _image(name: str) -> str:
-    return PurePosixPath(name.strip().replace("\\", "/")).stem
-
-
 def _refuse(name: str, what: str, images: Sequence[str]) -> None:
-    if len(images):
+    if images:
         more = f" and {len(images) - LISTED} more" if len(images) > LISTED else ""
         shown = " ".join(images[:LISTED])
         raise UserError(f"{name}: {len(images)} images {what}: {shown}{more}; each once is wanted")
+
+
+def _joined(predictions: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
+    """Return the predictions in the truth's order.
+
+    Raises UserError that lists the images missing from, or unknown to, the predictions.
+    """
+    ids, names = list(predictions.index), list(truth.index)
+    try:
+        places = match(ids, names)
+    except AmbiguousError as error:
+        raise UserError(f"predictions: {error}; a path that only one has is wanted") from error
+    rows = {place: row for row, place in enumerate(places) if place is not None}
+    pairs = list(zip(ids, places, strict=True))
+    twice = [each for row, (each, at) in enumerate(pairs) if at is not None and rows[at] != row]
+    _refuse("predictions", "more than once", twice)
+    _refuse("predictions", "missing", [each for n, each in enumerate(names) if n not in rows])
+    _refuse("predictions", "not in the truth", [each for each, place in pairs if place is None])
+    return predictions.iloc[[rows[place] for place in range(len(names))]]
 
 
 def score(
@@ -95,11 +98,9 @@ def score(
 
     The intervals are DeLong's own; the mean's accounts for the two tasks sharing their images.
     threshold: frozen, for the counts and rates. Raises UserError that lists the images missing
-    from, or unknown to, the predictions.
+    from, or unknown to, the predictions, and for a task that has one class.
     """
-    _refuse("predictions", "missing", sorted(truth.index.difference(predictions.index)))
-    _refuse("predictions", "not in the truth", sorted(predictions.index.difference(truth.index)))
-    joined = predictions.loc[truth.index]
+    joined = _joined(predictions, truth)
     labels = {task: truth[task].to_numpy() == 1 for task in TASKS}
     for task, each in labels.items():
         if not 2 <= each.sum() <= len(each) - 2:

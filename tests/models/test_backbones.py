@@ -193,3 +193,28 @@ def test_weights_go_with_backbones():
     for bad in ({"weights": ("random",) * 3}, {"backbones": ()}, {"backbones": ("vgg16",) * 2}):
         with pytest.raises(UserError, match="is wanted"):
             BackboneConfig(**bad)
+
+
+@pytest.mark.parametrize("suffix", ["pth", "safetensors"])
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+def test_weights_that_are_not_finite_are_refused_with_their_names(tmp_path, suffix, value):
+    state = models.squeezenet1_1().state_dict()
+    state["features.0.bias"][3] = value
+    path = tmp_path / f"broken.{suffix}"
+    save_file(state, path) if suffix == "safetensors" else torch.save(state, path)
+    with pytest.raises(UserError) as error:
+        backbones.load("squeezenet1_1", str(path))
+    assert str(error.value) == (
+        f"--weights {path}: finite numbers are wanted; 1 of {len(state)} tensors hold others: "
+        "features.0.bias"
+    )
+
+
+def test_tensors_of_another_kind_are_no_state_dict(tmp_path):
+    for value in (
+        torch.eye(3).to_sparse(),
+        torch.quantize_per_tensor(torch.ones(2), 1, 0, torch.qint8),
+    ):
+        torch.save({"weight": value}, tmp_path / "odd.pth")
+        with pytest.raises(UserError, match="a state dict, names to tensors, is wanted"):
+            weights.read(tmp_path / "odd.pth")

@@ -5,9 +5,11 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from scipy import special
 from sklearn.neighbors import NearestNeighbors
 
+from core.data.card import Card, Quarantined
 from core.data.images import InMemory, Splits
 from core.errors import UserError
 from core.evaluation.calibration import calibration_error, temperature
@@ -535,7 +537,9 @@ def test_own_readers_are_read_and_checked(tmp_path, splits):
     with pytest.raises(UserError, match="Dr A, sensitivity 80"):
         own(path, splits, "melanoma")
     path.write_text("reader,sensitivity\nDr A,0.8\n")
-    with pytest.raises(UserError, match="specificity is wanted"):
+    with pytest.raises(
+        UserError, match="the column specificity is not among reader, sensitivity; a"
+    ):
         own(path, splits, "melanoma")
 
 
@@ -567,13 +571,70 @@ def test_readers_of_the_same_images_are_compared_in_pairs(tmp_path, splits, stud
     assert shown["specificity, ours - theirs"] == pytest.approx(10 / 160)
     assert "Dr B: 1" in exhibits.doctors(kept).frame()["readers"].tolist()
     path.write_text("reader,image,call\nDr B,ISIC_9999,1\n")
-    with pytest.raises(UserError, match="Dr B, ISIC_9999: one of our test images"):
+    with pytest.raises(UserError, match="row 2: Dr B, ISIC_9999: none of our test images; one of"):
         own(path, splits, "melanoma")
     path.write_text("reader,image,call\nDr B,ISIC_1,1\nDr B,ISIC_1,0\n")
     with pytest.raises(UserError, match="ISIC_1: once"):
         own(path, splits, "melanoma")
     path.write_text("reader,image,call\nDr B,ISIC_1,2\n")
-    with pytest.raises(UserError, match="call 2: 0 or 1"):
+    with pytest.raises(UserError, match="row 2: Dr B, call 2: 0 or 1 is wanted"):
+        own(path, splits, "melanoma")
+
+
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        (["Dr A,0.8,"], "row 2: specificity is empty; a value is wanted"),
+        (["Dr A,0.8,0.7", ",0.8,0.7"], "row 3: reader is empty; a value is wanted"),
+        (["Dr A,0.8"], "row 2: 2 cells; 3, as in row 1, are wanted"),
+        (["Dr A,nan,0.7"], "row 2: Dr A, sensitivity nan: a share from 0 to 1 is wanted"),
+        (["Dr A,0.8,much"], "row 2: Dr A, specificity much: a share from 0 to 1 is wanted"),
+        ([], "no rows below the header; a CSV table with the columns reader"),
+    ],
+)
+def test_a_row_of_readers_that_cannot_be_right_is_named(tmp_path, splits, rows, problem):
+    path = tmp_path / "readers.csv"
+    path.write_text("\n".join(["reader,sensitivity,specificity", *rows]))
+    with pytest.raises(UserError) as error:
+        own(path, splits, "melanoma")
+    assert str(error.value).startswith(f"--readers readers.csv: {problem}")
+    path.write_bytes(b"reader,sensitivity,specificity\nM\xfcller,0.8,0.7")
+    with pytest.raises(UserError, match=r"^--readers readers.csv: row 2 is not UTF-8 \(byte 0xfc"):
+        own(path, splits, "melanoma")
+
+
+def test_calls_are_those_of_the_whole_path_and_never_of_another_picture(tmp_path):
+    """Names repeat in two classes; one picture was left out."""
+    names = [f"test/{kind}/{n}.png" for kind in ("melanoma", "nevus") for n in range(4)]
+    images = InMemory(
+        torch.zeros(8, 1, 2, 2, dtype=torch.uint8),
+        labels=torch.arange(8) // 4,
+        names=tuple(names),
+    )
+    card = Card(
+        name="set", source="", fingerprint="", classes=("melanoma", "nevus"), shape=(1, 2, 2),
+        counts={}, split="", quarantined=[Quarantined("test/nevus/9.png", "truncated")],
+    )  # fmt: skip
+    splits = Splits(images, images, images, card)
+    path = tmp_path / "calls.csv"
+    calls = [
+        f"doc,{name.removeprefix('test/')},{int(n not in (3, 7))}" for n, name in enumerate(names)
+    ]
+    path.write_text("\n".join(["reader,image,call", *calls]))
+    (reader,) = own(path, splits, "melanoma")
+    assert (reader.sensitivity, reader.specificity) == (0.75, 0.25)
+    assert reader.calls == {n: n not in (3, 7) for n in range(8)}
+    for row, problem in {
+        "doc,3.png,1": "3.png is test/melanoma/3.png and test/nevus/3.png; a path that only one",
+        "doc,keratosis/3.png,1": "row 2: doc, keratosis/3.png: none of our test images; one of our",
+        "doc,9,1": "row 2: doc, 9: an image that was left out; one of our test images, such as",
+    }.items():
+        path.write_text(f"reader,image,call\n{row}\n")
+        with pytest.raises(UserError) as error:
+            own(path, splits, "melanoma")
+        assert str(error.value).startswith(f"--readers calls.csv: {problem}")
+    path.write_text("\n".join(["reader,image,call", *calls[:4]]))
+    with pytest.raises(UserError, match="doc: images of both kinds are wanted"):
         own(path, splits, "melanoma")
 
 
