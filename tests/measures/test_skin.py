@@ -42,7 +42,8 @@ def splits(test):
         counts={side: [60, 140, 40] for side in ("train", "val", "test")},
         split="none",
     )
-    return Splits(test, test, test, card)
+    val = replace(test.take(torch.arange(0, N, 2)), names=tuple(f"v{i}" for i in range(N // 2)))
+    return Splits(test, val, test, card)
 
 
 def network(frozen, seed=0):
@@ -154,7 +155,10 @@ def test_seed_0_is_asked_more_and_every_array_fits_its_labels(splits):
         for dim, size in zip(dims, values.shape, strict=True):
             assert sizes.get(dim, size) == size
     assert coords["shown"] == tuple(splits.test.names[i] for i in probes.evenly(LABELS, 150))
+    assert np.array_equal(first.arrays["val_logits"][1], net.answer(splits.val))
+    assert len(shared["val_label"][1]) == N // 2
     logits = first.arrays["test_logits"][1]
+    assert np.array_equal(logits, net.answer(splits.test))
     for task, index in (("melanoma", 0), ("keratosis", 2)):
         expected = auc(log_odds(logits, index), LABELS.numpy() == index).value
         assert first.metrics[f"test/auc_{task}"] == pytest.approx(expected)
