@@ -80,6 +80,7 @@ class Config:
 
 def main(config: Config) -> None:
     """Answer for every picture, or evaluate."""
+    from core.data.decode import decode
     from core.detection.dogs import check_classes
     from core.detection.registry import open_detector
     from core.detection.resemblance import Resemblance
@@ -98,8 +99,8 @@ def main(config: Config) -> None:
     bundle = head(config, backbone, splits, device)
     eyes = Resemblance(backbone, bundle, detector, device, config.threshold)
     places = drawings(list(pictures), config.output)
-    for name, image in pictures.items():
-        answer(name, image, eyes, places[name])
+    for name, file in pictures.items():
+        answer(name, decode(file), eyes, places[name])
     if splits is not None:
         evaluate(config, eyes, splits, device)
     refuse(bad)

@@ -3,7 +3,7 @@
 A step is a pure function of picture, level and key, so that all detectors see the same pixels.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -15,7 +15,7 @@ from core.detection.faces import Detector
 from core.device import derive
 
 GREY = 127
-BATCH = 64  # pictures in memory at once
+BATCH, PIXELS = 64, 16_000_000  # pictures, and their pixels, in memory at once
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,20 @@ def detected(
 ) -> Iterator[NDArray[np.bool_]]:
     """Yield, level by level, on which of the pictures anything is found, (pictures,) bool."""
     for level in KINDS[kind].levels:
-        hits: list[bool] = []
-        for first in range(0, len(pictures), BATCH):
-            part = list(enumerate(pictures))[first : first + BATCH]
-            harder = [degrade(each.load(), kind, level, seed, index) for index, each in part]
-            hits += [len(faces) > 0 for faces in detector.detect(harder)]
-        yield np.array(hits)
+        harder = (
+            degrade(each.load(), kind, level, seed, index) for index, each in enumerate(pictures)
+        )
+        found = (faces for part in _parts(harder) for faces in detector.detect(part))
+        yield np.array([len(faces) > 0 for faces in found])
+
+
+def _parts(images: Iterable[Pixels]) -> Iterator[list[Pixels]]:
+    """Divide images into lists of at most BATCH, each closed by the image that fills PIXELS."""
+    part: list[Pixels] = []
+    for image in images:
+        part.append(image)
+        if len(part) == BATCH or sum(each.size for each in part) >= 3 * PIXELS:
+            yield part
+            part = []
+    if part:
+        yield part

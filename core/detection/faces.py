@@ -39,11 +39,13 @@ class Detector(Protocol):
         ...
 
 
-def check(image: Pixels) -> None:
-    """Raise ValueError unless an image is uint8 (height, width, 3) and not empty."""
+def check(image: Pixels) -> Pixels:
+    """Return an image as an array. Raises ValueError unless it is uint8 (height, width, 3)."""
+    image = np.asarray(image)  # a tensor's row is a tensor
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         seen = f"{image.dtype} {image.shape}"
         raise ValueError(f"images: {seen}, wanted uint8 (height, width, 3) in RGB")
+    return image
 
 
 def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -42,7 +42,7 @@ class Haar:
         return [self._one(image) for image in images]
 
     def _one(self, image: Pixels) -> Faces:
-        check(image)
+        image = check(image)
         start = time.perf_counter()
         grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
         boxes, counts = self._windows(grey)

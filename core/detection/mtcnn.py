@@ -74,8 +74,8 @@ class MTCNN:
         """Find the faces in every image, uint8 (height, width, 3) RGB; sizes may differ."""
         start = time.perf_counter()
         groups: dict[tuple[int, ...], list[int]] = {}
+        images = [check(image) for image in images]
         for index, image in enumerate(images):
-            check(image)
             groups.setdefault(image.shape, []).append(index)
         found: dict[int, Arrays] = {}
         for (height, width, _), members in groups.items():

@@ -20,13 +20,16 @@ from core.models.bundle import Bundle
 from reports.figures import BLUE, ORANGE
 from reports.words import breed
 
+DRAWN = 1440  # pixels of a drawn picture's longer side
 
-def readable_pictures(names: Sequence[str]) -> tuple[dict[str, Image.Image], list[str]]:
-    """Decode the pictures; return those that can be read, and a line for each that cannot."""
+
+def readable_pictures(names: Sequence[str]) -> tuple[dict[str, Path], list[str]]:
+    """Return the files that can be decoded, and a line for each that cannot; holds no picture."""
     found, bad = {}, []
     for name in names:
         try:
-            found[name] = decode_named(name)
+            decode_named(name)
+            found[name] = Path(name).expanduser()
         except UnreadableError as error:
             bad.append(f"IMAGE {name}: {error}; a picture file is wanted")
     return found, bad
@@ -98,10 +101,12 @@ def draw(image: Image.Image, found: Answer, bundle: Bundle) -> Figure:
 
 
 def _picture(axis: Axes, image: Image.Image, found: Answer) -> None:
-    axis.imshow(np.asarray(image))
+    small = image.copy()
+    small.thumbnail((DRAWN, DRAWN))  # matplotlib takes 16 bytes and more a pixel
+    axis.imshow(np.asarray(small))
     axis.set_axis_off()
     axis.autoscale(enable=False)
-    for x0, y0, x1, y1 in found.faces.boxes:
+    for x0, y0, x1, y1 in found.faces.boxes * (small.width / image.width):
         box = Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, color=ORANGE, linewidth=1.8)
         axis.add_patch(box)
 

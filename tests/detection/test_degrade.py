@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from core.data.pictures import Picture
+from core.detection import degrade as module
 from core.detection.degrade import GREY, KINDS, degrade, detected
 from core.detection.faces import Faces
 
@@ -69,3 +70,21 @@ def test_rates_are_counted_level_by_level_in_batches():
     assert len(rows) == len(levels)
     for level, row in zip(levels, rows, strict=True):
         assert row.tolist() == [min(255, round(s * level)) > 100 for s in shades]
+
+
+def test_pictures_are_held_by_their_pixels(monkeypatch):
+    monkeypatch.setattr(module, "BATCH", 4)
+    monkeypatch.setattr(module, "PIXELS", 100)
+    loaded = []
+
+    class Counting(Bright):
+        def detect(self, images):
+            loaded.append([image.shape[0] for image in images])
+            return super().detect(images)
+
+    sides = [1, 1, 1, 1, 1, 9, 6, 20, 2, 2]
+    images = [np.full((side, side, 3), 200, np.uint8) for side in sides]
+    pictures = [Picture(str(i), lambda image=image: image, True) for i, image in enumerate(images)]
+    first = next(detected(Counting(), pictures, "blur", 0))
+    assert first.tolist() == [True] * 10
+    assert loaded == [[1, 1, 1, 1], [1, 9, 6], [20], [2, 2]]

@@ -1,11 +1,15 @@
 """MTCNN finds what it should, whatever it is given, and does not care how images are batched."""
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 from torchvision.ops import box_iou
 
+from core.data.galleries import folder
 from core.data.photos import embedded
 from core.detection import mtcnn
 from core.detection.mtcnn import MTCNN
@@ -58,6 +62,73 @@ def test_batches_change_nothing(detector, photos):
         assert faces.scores == pytest.approx(alone.scores, abs=1e-4)
         assert faces.landmarks == pytest.approx(alone.landmarks, abs=1e-2)
     assert detector.detect([]) == []
+
+
+def test_pictures_without_a_face_have_their_places_in_a_batch(detector, photos):
+    """Asked in facenet-pytorch #224, #114 and #77: lists, arrays and tensors of pictures."""
+    face = photos["astronaut"].load()[:260, 100:360]
+    batch = np.stack([np.zeros_like(face), face, np.full_like(face, 255), face[:, ::-1]])
+    alone = [detector.detect([image])[0] for image in batch]
+    assert [len(faces) for faces in alone] == [0, 1, 0, 1]
+    for images in (list(batch), batch, torch.from_numpy(batch)):
+        together = detector.detect(images)
+        assert len(together) == 4
+        for one, other in zip(alone, together, strict=True):
+            assert other.boxes.shape == (len(one), 4)
+            assert other.landmarks.shape == (len(one), 5, 2)
+            assert other.boxes == pytest.approx(one.boxes, abs=1e-2)
+    blank = detector.detect(np.zeros((3, 40, 40, 3), np.uint8))
+    assert [faces.boxes.shape for faces in blank] == [(0, 4)] * 3
+    assert detector.detect(np.zeros((0, 40, 40, 3), np.uint8)) == []
+    with pytest.raises(ValueError, match=r"uint8 \(3, 40, 40\), wanted uint8 \(height, width, 3\)"):
+        detector.detect(torch.zeros(2, 3, 40, 40, dtype=torch.uint8))
+    with pytest.raises(ValueError, match="float32"):
+        detector.detect([face.astype(np.float32)])
+
+
+def test_a_batch_asks_the_networks_no_more_often_than_one_by_one(photos, monkeypatch):
+    """What a batch costs is counted in calls of the networks, which no busy machine changes."""
+    detector, calls = MTCNN(), []
+    for name, net in detector._nets.items():
+        forward = net.forward
+
+        def counted(pixels, name=name, forward=forward):
+            calls.append((name, len(pixels)))
+            return forward(pixels)
+
+        monkeypatch.setattr(net, "forward", counted)
+    face = photos["astronaut"].load()[60:160, 170:270]
+    images = [face, np.zeros_like(face), face[:, ::-1].copy(), np.full_like(face, 99)]
+    for image in images:
+        detector.detect([image])
+    one_by_one = list(calls)
+    calls.clear()
+    detector.detect(images)
+    assert len(calls) < len(one_by_one) / 2
+    assert sum(n for _, n in calls) <= sum(n for _, n in one_by_one)
+
+
+def test_a_file_reaches_the_detector_in_rgb(detector, tmp_path):
+    """Asked in ipazc/mtcnn #36: OpenCV reads BGR. All files come through `decode`."""
+    for suffix, depth in (
+        ("png", np.uint8),
+        ("png", np.uint16),
+        ("tiff", np.uint16),
+        ("jpg", np.uint8),
+    ):
+        bgr = np.zeros((8, 8, 3), depth)
+        bgr[..., 2] = np.iinfo(depth).max  # red, as OpenCV writes it
+        path = tmp_path / f"red{depth().itemsize}.{suffix}"
+        assert cv2.imwrite(str(path), bgr)
+        (picture,) = [
+            each
+            for each in folder(tmp_path, "people", face=True).pictures
+            if each.name == path.name
+        ]
+        assert np.abs(picture.load().astype(int) - [255, 0, 0]).max() <= 2
+        path.unlink()
+    sources = [path.read_text() for path in Path(mtcnn.__file__).parents[1].rglob("*.py")]
+    assert not any("cv2.imread(" in text or "VideoCapture" in text for text in sources)
 
 
 @pytest.mark.parametrize(

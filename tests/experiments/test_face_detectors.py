@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tyro
+from matplotlib.figure import Figure
 from mlflow import MlflowClient
 from PIL import Image
 
@@ -17,6 +18,7 @@ from core.data.photos import embedded
 from core.errors import UserError
 from experiments import face_detectors
 from experiments.face_detectors import SMOKE, Config, main
+from reports.faces import own as own_module
 from reports.judge import judge
 
 SCRIPT = Path(face_detectors.__file__)
@@ -109,6 +111,17 @@ def test_own_pictures_are_drawn_and_bad_ones_named(faces, tmp_path, capsys):
     assert f"{own[1]}: haar-alt finds 0" in printed
     with Image.open(output) as image:
         assert min(image.size) > 500
+    wide = folder / "wide.png"  # as a camera's picture, it is held small, and its boxes with it
+    with Image.open(folder / "astronaut.png") as image:
+        image.resize((2048, 2048)).save(wide)
+    seen = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(own_module, "side_by_side", lambda *args: seen.update(args=args) or Figure())
+        main(Config(images=(str(wide),), detectors=("mtcnn",), output=output, device=CPU))
+    (image,), ((faces,),) = (list(each.values()) for each in seen["args"])
+    assert image.shape == (1440, 1440, 3)
+    middle = (faces.boxes[0, :2] + faces.boxes[0, 2:]) / 2
+    assert middle == pytest.approx(np.array([223, 122]) * 1440 / 512, abs=40)
     with pytest.raises(UserError, match=r"^--images \S+broken\.jpg: .* a picture is wanted$"):
         main(Config(images=(str(folder / "broken.jpg"),), device=CPU))
     with pytest.raises(
