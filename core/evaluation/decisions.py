@@ -215,7 +215,9 @@ def _settle_looks(decision: Decision, levels: Levels, planned: float) -> Decisio
     )
 
 
-def _needed(decision: Decision, alpha: float, grid: tuple[int, ...] = ()) -> Needed:
+def _needed(decision: Decision, alpha: float, grid: tuple[int, ...] = ()) -> Needed | None:
+    if not decision.estimate.components.can_grow:
+        return None
     question: Question = {
         "margin": decision.margin,
         "alpha": alpha,

@@ -133,17 +133,14 @@ def _variances(
 
     doubt: true over observed variance of the seeds. Shapes (doubt, observed by the new study).
     """
-    new = parts.resized(n_seeds, n_images)
-    seeds, images = new.seeds / n_seeds * doubt[:, None], new.images / n_images
-    if n_seeds == 1:
-        seeds, images = np.zeros((len(doubt), 1)), images * doubt[:, None]
-    reach = np.zeros((1, 1))
-    if n_seeds > 1:
-        seen = _chi2(n_seeds - 1) / (n_seeds - 1)
-        reach = reach + special.stdtrit(n_seeds - 1, alpha) ** 2 * seeds * seen
-    if n_images > 1:
-        reach = reach + special.stdtrit(n_images - 1, alpha) ** 2 * images
-    return reach, seeds + images + 0 * reach
+    first, *others = parts.resized(n_seeds, n_images).parts
+    truth = first.variance * doubt[:, None]
+    seen = _chi2(first.df) / first.df if n_seeds > 1 else np.ones(1)
+    reach = special.stdtrit(first.df, alpha) ** 2 * truth * seen
+    for part in others:
+        truth = truth + part.variance
+        reach = reach + special.stdtrit(part.df, alpha) ** 2 * part.variance
+    return reach, truth
 
 
 def _inflated(law: Law, null: float, value: float) -> float:
