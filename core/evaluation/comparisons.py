@@ -11,20 +11,26 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from core.evaluation.components import as_table, crossed
-from core.evaluation.intervals import Estimate, difference, symmetric
+from core.evaluation.intervals import ANYWHERE, Bounds, Estimate, difference, symmetric
 from core.evaluation.laws import Part, Student
 
 Alternative = Literal["two-sided", "greater", "less"]
 
 
 def paired(
-    a: ArrayLike, b: ArrayLike, confidence: float = 0.95, *, deterministic: bool = False
+    a: ArrayLike,
+    b: ArrayLike,
+    confidence: float = 0.95,
+    *,
+    deterministic: bool = False,
+    bounds: Bounds | None = None,
 ) -> Estimate:
     """Estimate the mean of a - b over new seeds and new images.
 
     a, b: (seeds, images) float or bool; the same seeds and the same images in both. (seeds, 1)
     for one number a seed: then the interval is the paired t-test's. deterministic: the arms hold
-    no training (a Haar cascade, PCA), so that one row is the whole population of seeds.
+    no training (a Haar cascade, PCA), so that one row is the whole population of seeds. bounds: the
+    range of a difference, to which the interval is clipped; (-1, 1) for hits.
     Raises ValueError if the shapes differ, a score is not finite, or there is one seed and the
     arms are not deterministic.
     """
@@ -33,7 +39,7 @@ def paired(
         raise ValueError(f"a, b: shapes {first.shape} and {second.shape}, wanted the same")
     if len(first) < 2 and not deterministic:
         raise ValueError(f"a, b: {len(first)} seed, wanted 2 or more: single runs do not compare")
-    return difference(first, second, confidence)
+    return difference(first, second, confidence, bounds or ANYWHERE)
 
 
 def unpaired(a: ArrayLike, b: ArrayLike, confidence: float = 0.95) -> Estimate:

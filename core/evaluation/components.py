@@ -73,7 +73,7 @@ class Components:
         if self.n_seeds == 1:
             return (Part(1 / self.n_images, np.inf),)
         known = np.where(unit > 0, unit, 1.0)
-        seeds, images = self.seeds / self.n_seeds / known, self.images / known
+        seeds, images = self.seeds * self._kept / known, self.images / known
         share = images + self.n_images * seeds
         doubt = np.maximum((seen * share + DOUBT) / (seen + DOUBT) - share, 0.0)
         return (

@@ -6,11 +6,12 @@ look, a wider one. The verdict is "supported" or "refuted" exactly where that in
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from math import ceil, sqrt
+from math import ceil
 from typing import Any, Literal
 
 from core.evaluation.intervals import Estimate
 from core.evaluation.power import ALPHA, Needed, Question, Test, needed
+from core.evaluation.spending import needed_at_looks, shares
 
 Verdict = Literal["supported", "refuted", "undecided"]
 Withheld = Literal["", "few seeds", "few images", "diverged", "no look"]
@@ -210,25 +211,11 @@ def _settle_looks(decision: Decision, levels: Levels, planned: float) -> Decisio
         verdict=verdict,
         estimate=replace(last.estimate, low=low, high=high, confidence=1 - 2 * levels.supported),
         looks=looks,
-        needed=None
-        if verdict != "undecided"
-        else _needed(last, planned * spent[decision.grid[-1]]),
+        needed=_needed(last, planned, decision.grid) if verdict == "undecided" else None,
     )
 
 
-def shares(grid: tuple[int, ...]) -> dict[int, float]:
-    """Return seeds -> the share of the error that a look at so many may spend; together 1.
-
-    Source: square-root spending, docs/verdicts.md.
-    """
-    before = (0, *grid[:-1])
-    return {
-        now: sqrt(now / grid[-1]) - sqrt(then / grid[-1])
-        for then, now in zip(before, grid, strict=True)
-    }
-
-
-def _needed(decision: Decision, alpha: float) -> Needed | None:
+def _needed(decision: Decision, alpha: float, grid: tuple[int, ...] = ()) -> Needed | None:
     if not decision.estimate.components.can_grow:
         return None
     question: Question = {
@@ -237,4 +224,6 @@ def _needed(decision: Decision, alpha: float) -> Needed | None:
         "test": decision.test,
         "target": decision.target,
     }
+    if grid:
+        return needed_at_looks(decision.estimate, grid, **question)
     return needed(decision.estimate, **question)

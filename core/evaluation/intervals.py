@@ -170,7 +170,10 @@ def share_law(share: Floats, parts: Components) -> Share:
 
 
 def difference(
-    a: NDArray[np.float64], b: NDArray[np.float64], confidence: float = 0.95
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+    confidence: float = 0.95,
+    bounds: Bounds = ANYWHERE,
 ) -> Estimate:
     """Estimate the mean of a - b over new seeds and new images.
 
@@ -180,7 +183,7 @@ def difference(
     gaps = a - b
     parts, value = crossed(gaps), float(gaps.mean())
     if not (are_hits(a) and are_hits(b)):
-        return symmetric(value, parts, confidence)
+        return symmetric(value, parts, confidence, bounds)
     law: Law
     if parts.n_seeds == 1:
         law = Discordant(int((gaps > 0).sum()), int((gaps < 0).sum()), parts.n_images)

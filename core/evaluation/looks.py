@@ -9,8 +9,9 @@ the looks share. That needs no independent increments, and so holds for every te
 from collections.abc import Mapping
 from dataclasses import replace
 
-from core.evaluation.decisions import Decision, judge, shares, withhold
+from core.evaluation.decisions import Decision, judge, withhold
 from core.evaluation.power import ALPHA
+from core.evaluation.spending import shares
 from core.evaluation.verdicts import all_of
 
 STEPS = (1, 2, 4, 8)

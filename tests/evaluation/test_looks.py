@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from core.evaluation.comparisons import paired
-from core.evaluation.decisions import shares
 from core.evaluation.intervals import mean
 from core.evaluation.looks import grid_from, over_looks
 from core.evaluation.power import ALPHA
+from core.evaluation.spending import shares
 from core.evaluation.verdicts import all_of, decide_family, exact, superior, withheld
 
 GRID = grid_from(10)

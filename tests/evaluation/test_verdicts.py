@@ -100,17 +100,17 @@ def test_a_family_keeps_the_rate_of_one_claim(truths, shared):
 def test_the_advised_seeds_decide_as_often_as_promised(layout, effect):
     n_seeds, n_images, *components = layout
     study = known(effect, *components, n_seeds, n_images)
-    needed = seeds_needed(study)
-    promised = power(study, needed, n_images)
-    assert promised >= 0.8 > power(study, needed - 1, n_images)
+    needed = seeds_needed(study, known=True)
+    promised = power(study, needed, n_images, known=True)
+    assert promised >= 0.8 > power(study, needed - 1, n_images, known=True)
     seen = decided(2000, needed, n_images, *components, centre=effect)
     assert seen == pytest.approx(promised, abs=0.03)
 
 
 def test_the_advised_images_decide_as_often_as_promised():
     study = known(0.1, 0, 1, 5, 5, 200)
-    needed = images_needed(study)
-    assert power(study, 5, needed) >= 0.8 > power(study, 5, needed - 1)
+    needed = images_needed(study, known=True)
+    assert power(study, 5, needed, known=True) >= 0.8 > power(study, 5, needed - 1, known=True)
     assert seeds_needed(study) is None  # image term alone: 0.1 is 1.4 standard errors
     seen = decided(1000, 5, needed, 0, 1, 5, centre=0.1)
     assert seen == pytest.approx(0.8, abs=0.045)
@@ -118,7 +118,7 @@ def test_the_advised_images_decide_as_often_as_promised():
 
 def test_the_advised_seeds_decide_equivalence():
     study = known(0.16, 1, 1, 10, 5, 200)
-    question = {"margin": 1.2, "test": "equivalent"}
+    question = {"margin": 1.2, "test": "equivalent", "known": True}
     needed = seeds_needed(study, **question)
     promised = power(study, needed, 200, **question)
     tables = draw_many(2000, needed, 200, 1, 1, 10, centre=0.16)
@@ -126,7 +126,7 @@ def test_the_advised_seeds_decide_equivalence():
     assert (p < ALPHA).mean() == pytest.approx(promised, abs=0.03)
 
 
-def test_power_of_a_proportion_equals_the_score_tests():
+def test_power_of_a_proportion_equals_the_exact_tests():
     study, margin = wilson(30, 100), 0.2
     needed = images_needed(study, margin=margin)
     hits = np.arange(needed + 1)
@@ -209,10 +209,10 @@ def test_advice_names_what_is_short():
     images = superior(known(0.05, 1e-5, 1, 0, 4, 500)).needed
     assert images.images > 500
     assert images.seeds is images.together is None
-    both = superior(known(0.12, 0.1, 1, 0, 4, 500)).needed
+    both = superior(known(0.14, 0.02, 1, 0, 9, 300)).needed
     assert both.seeds is both.images is None
-    assert both.together[0] > 4
-    assert both.together[1] > 500
+    assert both.together[0] > 9
+    assert both.together[1] > 300
     assert superior(known(0.0, 1, 1, 1, 4, 500)).needed == Needed()
     assert superior(wilson(104, 836), 0.11).needed.images > 836
     per_seed = superior(paired([[0.3], [0.1], [0.2]], [[0.1], [0.2], [0.1]])).needed
