@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import xarray as xr
 
+from core.evaluation.intervals import Estimate
 from core.evaluation.verdicts import Decision
 
 if TYPE_CHECKING:
@@ -131,6 +132,8 @@ class Lesson:
     """metrics that the MLflow page shows, the first one sorts"""
     scores: Mapping[str, str] = field(default_factory=dict)
     """metric -> the array whose mean over images it is"""
+    estimates: Mapping[str, Callable[[xr.Dataset], Estimate | None]] = field(default_factory=dict)
+    """metric -> its estimate from an arm's trials, where it is no mean over images: an area"""
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """array -> the range of its values, to which intervals are clipped; of hits it is known"""
     claims: dict[str, Claim] = field(default_factory=dict)

@@ -91,7 +91,11 @@ def _scoreboard(study: Study) -> Iterator[str]:
     if metric is None:
         return
     numbers = [
-        (name, int(study.trials["trained"].sel(levels).sum()), _number(study, levels, metric))
+        (
+            name,
+            int(study.trials["trained"].sel(levels).sum()),
+            _number(study.trials.sel(levels), lesson, metric),
+        )
         for name, levels, _ in arms(study.trials)
     ]
     known = [(name, n, found) for name, n, found in numbers if found is not None]
@@ -108,9 +112,10 @@ def _scoreboard(study: Study) -> Iterator[str]:
         yield f"  {name:{longest}}  {shown:28} n = {n:<4} {bar}".rstrip()
 
 
-def _number(study: Study, levels: dict[str, Any], metric: str) -> Estimate | None:
-    arm = study.trials.sel(levels)
-    lesson = lesson_of(study.name)
+def _number(arm: xr.Dataset, lesson: Lesson, metric: str) -> Estimate | None:
+    """Estimate a metric from an arm's trials."""
+    if metric in lesson.estimates:
+        return lesson.estimates[metric](arm)
     scores = lesson.scores.get(metric)
     bounds = lesson.bounds.get(scores or "")
     return mean(arm[scores], bounds) if scores else finite_mean(arm[metric])
@@ -165,9 +170,7 @@ def _numbers(
     arm = trials.sel(levels)
     for name, values in arm.data_vars.items():
         if values.dims == ("seed",) and np.isfinite(values).any():
-            scores = lesson.scores.get(str(name))
-            bounds = lesson.bounds.get(scores or "")
-            found = mean(arm[scores], bounds) if scores else finite_mean(values)
+            found = _number(arm, lesson, str(name))
             yield from _summary(str(name), found, float(values.mean()))
         elif values.dims == ("seed", "epoch"):
             for epoch, value in enumerate(values.mean("seed").values, 1):

@@ -1,17 +1,41 @@
-"""Our number less one that others published, which has a variance of its own."""
+"""Our number less one that others published, which has a chance of its own."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
 from core.evaluation.components import Components
 from core.evaluation.intervals import Estimate
-from core.evaluation.laws import Part, Student
+from core.evaluation.laws import Floats, Law, Part, stretched
 
 
 @dataclass(frozen=True)
+class Less:
+    """A number of ours less a published one: the distances to their limits are added in squares.
+
+    Source: Zou and Donner, Statistics in Medicine 27 (2008) 1693-1702.
+    """
+
+    ours: Law
+    published: float
+    theirs: tuple[Part, ...]
+
+    @property
+    def value(self) -> Floats:
+        """The difference."""
+        return self.ours.value - self.published
+
+    def limits(self, alpha: Floats) -> tuple[Floats, Floats]:
+        """Return the limits of the difference."""
+        low, high = self.ours.limits(alpha)
+        squared = stretched(self.theirs, alpha) ** 2
+        below, above = self.ours.value - low, high - self.ours.value
+        return self.value - np.sqrt(below**2 + squared), self.value + np.sqrt(above**2 + squared)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Against(Components):
-    """Our components, and those of a published number, which no study of ours reduces."""
+    """Our components, and the variance of a published number, which no study of ours reduces."""
 
     readers: float
     """variance of one reader's number"""
@@ -20,25 +44,31 @@ class Against(Components):
     n_readers: int
     n_their_images: int
 
+    @property
+    def ours(self) -> Components:
+        """Our components alone."""
+        return Components(**{each.name: getattr(self, each.name) for each in fields(Components)})
+
+    @property
+    def theirs(self) -> tuple[Part, ...]:
+        """The variance of their number, split by what was drawn."""
+        readers = Part(self.readers / self.n_readers, self.n_readers - 1)
+        images = Part(self.their_images / self.n_their_images, self.n_their_images - 1)
+        return readers, images
+
     def resized(self, n_seeds: int, n_images: int) -> "Against":
         """Predict the components of a study of ours of another size."""
-        return Against(**{**asdict(self), **asdict(_ours(self).resized(n_seeds, n_images))})
+        return Against(**{**asdict(self), **asdict(self.ours.resized(n_seeds, n_images))})
 
     @property
     def parts(self) -> tuple[Part, ...]:
         """The squared standard error of the difference, split by what is drawn anew."""
-        readers = Part(self.readers / self.n_readers, self.n_readers - 1)
-        images = Part(self.their_images / self.n_their_images, self.n_their_images - 1)
-        return (*_ours(self).parts, readers, images)
+        return (*self.ours.parts, *self.theirs)
 
     @property
     def se(self) -> float:
         """Standard error of the difference."""
         return float(np.sqrt(sum(part.variance for part in self.parts)))
-
-
-def _ours(all_: Against) -> Components:
-    return Components(all_.seeds, all_.images, all_.residual, all_.n_seeds, all_.n_images)
 
 
 def less_published(ours: Estimate, published: float, theirs: Components) -> Estimate:
@@ -53,6 +83,6 @@ def less_published(ours: Estimate, published: float, theirs: Components) -> Esti
         n_readers=theirs.n_seeds,
         n_their_images=theirs.n_images,
     )
-    gap = ours.value - published
+    law = Less(ours.law, published, parts.theirs)
     method = f"{ours.method}, and over {parts.n_readers} readers and their images"
-    return Estimate.of(gap, parts, Student(gap, parts.parts), method, bounds=(-1.0, 1.0))
+    return Estimate.of(law.value, parts, law, method, bounds=(-1.0, 1.0), fewest=ours.fewest)

@@ -52,7 +52,7 @@ def arms(study: xr.Dataset) -> Exhibit:
         rows.append({**row, "seeds": len(shown), "images": shown.shape[1]})
     return Exhibit(
         caption="Area under the ROC curve (DeLong over seeds and images), mean specificity over "
-        f"sensitivities of {SENSITIVE:.0%} and more (partial area; bootstrap; chance is "
+        f"sensitivities of {SENSITIVE:.0%} and more (partial area; chance is "
         f"{(1 - SENSITIVE) / 2:.3f}), and accuracy over all classes. 95 % intervals; all seeds "
         "share the split, the test images and, where there are some, the pretrained weights.",
         table=pd.DataFrame(rows),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 
 from core import dataset
@@ -85,19 +85,34 @@ def odds(logits: xr.DataArray, positive: int) -> xr.DataArray:
 
 
 def tasks(study: xr.Dataset) -> dict[str, Task]:
-    """Read the tasks off a study, by name; those whose class is missing are left out.
+    """Read the tasks off a study, by name; those that lack images of a kind are left out.
 
     No test image has a part in the thresholds.
     """
     operation, classes = Operation.of(study), study["class"].values.tolist()
     found = {}
     for name, positive in POSITIVES.items():
-        if positive in classes:
-            index = classes.index(positive)
+        index = classes.index(positive) if positive in classes else -1
+        if _both(study["label"].values == index, 2) and _both(study["val_label"] == index, 1):
             thresholds = _thresholds(study, index, operation)
             labels = study["label"].values == index
             found[name] = Task(name, index, labels, odds(study["test_logits"], index), thresholds)
     return found
+
+
+def _both(labels: ArrayLike, least: int) -> bool:
+    """Tell whether there are so many images of either kind."""
+    truth = np.asarray(labels)
+    return bool(min(truth.sum(), (~truth).sum()) >= least)
+
+
+def area(arm: xr.Dataset, positive: str) -> Estimate | None:
+    """Estimate a class's area over seeds and images, of the trials of one arm."""
+    truth = arm["label"].values == arm["class"].values.tolist().index(positive)
+    if not _both(truth, 2):
+        return None
+    scores = odds(arm["test_logits"], arm["class"].values.tolist().index(positive))
+    return roc.auc(dataset.table(scores).values, truth)
 
 
 def _thresholds(study: xr.Dataset, positive: int, operation: Operation) -> xr.DataArray:
@@ -117,9 +132,12 @@ def _thresholds(study: xr.Dataset, positive: int, operation: Operation) -> xr.Da
 
 
 def melanoma(study: xr.Dataset) -> Task:
-    """Return the task that most claims are about; raises NotTestedError without its class."""
+    """Return the task that most claims are about; raises NotTestedError without its images."""
     if "melanoma" not in (found := tasks(study)):
-        raise NotTestedError("A class named melanoma is wanted.")
+        raise NotTestedError(
+            "A class named melanoma is wanted, two or more test images of it and of the rest, and "
+            "both among the validation images."
+        )
     return found["melanoma"]
 
 

@@ -19,12 +19,12 @@ def test_it_is_shifted_and_as_wide_as_both_together():
     alone, both = (less_published(ours, 0.59, theirs) for theirs in (NONE, READERS))
     assert alone.value == both.value == pytest.approx(ours.value - 0.59)
     assert both.se**2 == pytest.approx(ours.se**2 + 0.112**2 / 8 + 0.59 * 0.41 / 50)
-    half = np.sqrt(
-        (alone.high - alone.value) ** 2
-        + stats.t.ppf(0.975, 7) ** 2 * 0.112**2 / 8
-        + stats.t.ppf(0.975, 49) ** 2 * 0.59 * 0.41 / 50
-    )
-    assert both.high - both.value == pytest.approx(half)
+    assert (alone.low, alone.high) == pytest.approx((ours.low - 0.59, ours.high - 0.59))
+    theirs = stats.t.ppf(0.975, [7, 49]) ** 2 @ [0.112**2 / 8, 0.59 * 0.41 / 50]
+    for end, edge in ((both.low, ours.low), (both.high, ours.high)):
+        assert (end - both.value) ** 2 == pytest.approx((edge - ours.value) ** 2 + theirs)
+    for alpha in (0.001, 0.025, 0.2):
+        assert (both.at(1 - 2 * alpha).low > 0) == (both.p(0, "greater") < alpha)
     assert both.as_dict()["components"]["n_readers"] == 8
 
 

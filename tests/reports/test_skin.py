@@ -10,6 +10,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from core.data.images import InMemory, Splits
 from core.errors import UserError
+from core.evaluation.calibration import calibration_error, temperature
 from core.evaluation.odds import log_odds
 from core.measures.skin_probes import COORDS
 from core.trials import Record, Shared, Trial
@@ -339,8 +340,13 @@ def test_another_rule_judges_the_same_logits_anew(study):
     chosen = [tasks.melanoma(each).chosen("pretrained") for each in (one, other)]
     assert not np.array_equal(*chosen)
     assert "sensitivity + specificity" in exhibits.operating_points(other).caption
-    cost = study(trials=moved(), config={"threshold": "cost", "miss_cost": 3.0})
-    assert "worth 3 false alarms" in exhibits.operating_points(cost).caption
+    dear, cheap = (
+        study(trials=moved(), config={"threshold": "cost", "miss_cost": cost})
+        for cost in (100.0, 3.0)
+    )
+    assert "worth 3 false alarms" in exhibits.operating_points(cheap).caption
+    lower, higher = (tasks.melanoma(each).chosen("pretrained") for each in (dear, cheap))
+    assert (lower < higher).all()  # who fears a miss calls more
 
 
 def test_predictive_values_are_those_at_the_prevalence(study):
@@ -381,6 +387,45 @@ def test_probabilities_are_moved_from_what_was_trained_on(study):
         made = study(pretrained={}, settings={"imbalance": remedy})
         share[remedy] = exhibits._trained_share(made, 0)
     assert share == {"none": 0.25, "focal": 0.25, "weights": 1 / 3, "sampling": 1 / 3}
+
+
+def test_temperatures_are_fitted_on_validation_and_then_used(study):
+    """Validation images in another order, their logits three times too sure."""
+    trials = {Trial("pretrained", seed): record(seed) for seed in range(2)}
+    for kept in trials.values():
+        logits = kept.arrays["test_logits"][1]
+        kept.arrays["val_logits"] = (("val_image", "class"), 3 * logits[::-1])
+    found = study(labels(val_label=(("val_image",), LABELS[::-1].copy())), trials)
+    fitted = [temperature(3 * kept.arrays["test_logits"][1], LABELS) for kept in trials.values()]
+    frame = exhibits.calibration(found).frame()
+    assert frame["temperature"].to_numpy() == pytest.approx(np.mean(fitted))
+    raw = np.stack([kept.arrays["test_logits"][1] for kept in trials.values()]).astype(float)
+    t = np.array(fitted)[:, None, None]
+    for name, scaled in (("as trained", raw), ("temperature", raw / t)):
+        row = frame[(frame["task"] == "melanoma") & (frame["probabilities"] == name)].iloc[0]
+        p = special.softmax(scaled, -1)[..., 0]
+        assert row["ECE"] == pytest.approx(calibration_error(p, LABELS == 0).value)
+    bins = exhibits.reliability(found).frame()
+    assert bins.groupby("scaled")["n"].sum().tolist() == [2 * N, 2 * N]  # two tasks, seed 0
+
+
+def test_an_area_of_an_arm_counts_its_images(study):
+    """MLflow's arms and the terminal show what the tables do, not the seeds' spread alone."""
+    found = study(pretrained={}).sel(arm="pretrained")
+    shown = lesson.estimates["test/auc_melanoma"](found)
+    expected = exhibits.arms(study(pretrained={})).frame().iloc[0]
+    assert shown.value == pytest.approx(expected["AUC melanoma"])
+    assert shown.low == pytest.approx(expected["AUC melanoma_low"])
+    assert (shown.n_seeds, shown.n_images) == (5, N)
+
+
+def test_a_class_with_one_test_image_has_no_task(study):
+    lonely = study(pretrained={}, random={})
+    lonely["label"] = ("image", np.where(np.arange(N) == 0, 0, 1))
+    assert tasks.tasks(lonely) == {}
+    assert "two or more test images" in judge(lonely)["M3"].lacking
+    assert tasks.area(lonely.sel(arm="random"), "melanoma") is None
+    assert len(exhibits.arms(lonely).frame()) == 2
 
 
 def test_tables_hold_what_was_stored(study):
