@@ -78,10 +78,12 @@ def test_nothing_is_written(filled, tmp_path, monkeypatch):
     assert mlflow.get_tracking_uri() == uri
 
 
-def test_the_tables_of_another_release_are_not_migrated(filled):
+@pytest.mark.parametrize("changes", ["", "DROP TABLE logged_models"])
+def test_the_tables_of_another_release_are_not_migrated(filled, changes):
     path, _ = filled
     with contextlib.closing(sqlite3.connect(path)) as database:
-        database.execute("DROP TABLE webhooks")
+        database.execute("UPDATE alembic_version SET version_num = '0584bdc529eb'")
+        database.execute(changes)
         database.commit()
     before = contents(path.parent)
     with pytest.raises(StoreError, match=r"another release of MLflow.*mlflow db upgrade") as caught:

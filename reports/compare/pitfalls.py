@@ -80,7 +80,8 @@ def _design(table: Table) -> Iterator[Note]:
 
 def _missing(table: Table) -> Iterator[Note]:
     """Name the pairs that some arm lacks. Where none is shared, `comparison` says so."""
-    pairs, name = list(dict.fromkeys(table.used["pair"])), " and ".join(table.pairs)
+    pairs = sorted(set(table.used["pair"]), key=lambda pair: (len(pair), pair))  # 9 before 10
+    name = " and ".join(table.pairs)
     lacking = {
         arm: [pair for pair in pairs if pair not in set(own)]
         for arm, own in table.used.groupby("arm")["pair"]

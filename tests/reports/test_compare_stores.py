@@ -1,18 +1,30 @@
 """Comparisons of runs that others logged: what misleads is named, and the numbers are right."""
 
 import contextlib
+import html
+import io
 import json
+import re
 import shutil
 import sqlite3
+import subprocess
+import sys
 
 import numpy as np
+import pandas as pd
 import pytest
+from mlflow import MlflowClient
 from scipy import stats
 
 from core import cli
 from core.errors import UserError
-from reports import compare
+from core.evaluation.comparisons import paired
+from core.evaluation.intervals import mean
+from core.provenance import ROOT
+from core.store import Store
+from reports import compare, studies
 from tests.reports import plant
+from tests.reports.test_page import CHECK, CHROMIUM
 
 
 @pytest.fixture(scope="session")
@@ -233,3 +245,103 @@ def test_a_filter_of_mlflows_selects_runs(ask):
     assert {arm["n"] for arm in found["arms"]} == {4}
     _, found = ask("nested", "--where", "params.model != 'x'")
     assert {arm["n"] for arm in found["arms"]} == {5}
+
+
+def rendered(planted, tmp_path, kind, *options):
+    out = tmp_path / f"found.{kind}"
+    arguments = [*options, "--uri", str(planted), "--format", kind, "--out", str(out)]
+    compare.main(cli.parse(compare.Config, "", arguments))
+    return out.read_text()
+
+
+def test_the_page_is_self_contained_and_draws_every_run(planted, tmp_path):
+    text = rendered(planted, tmp_path, "html", "epochs", "--metric", "val_accuracy")
+    addresses = re.findall(r"""(?:src|href)=["']([^"']*)""", text)
+    links = [each for each in addresses if each.startswith("http://127.0.0.1:5000/#/experiments/")]
+    assert len(links) == 10
+    assert set(addresses) == {"data:,", *links}
+    assert text.count('<circle class="run"') == 10
+    assert text.count('<polyline class="run"') == 10
+    assert text.count('<polyline class="mean"') == text.count("<polygon") == 2
+    assert "mlflow ui --backend-store-uri sqlite:///" in text
+
+
+def test_odd_names_are_shown_as_they_are(planted, tmp_path):
+    text = rendered(planted, tmp_path, "html", "odd names/ü & <b>")
+    assert "<script>" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+    assert "<h1>odd names/ü &amp; &lt;b&gt;: loss compared</h1>" in text
+    lines = rendered(planted, tmp_path, "md", "odd names/ü & <b>").splitlines()
+    table = [line for line in lines if line.startswith("|")]
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in table} == {6}
+    table = pd.read_csv(io.StringIO(rendered(planted, tmp_path, "csv", "odd names/ü & <b>")))
+    assert table["arm"].tolist() == ["<script>alert(1)</script>", "a|b `c` $x_1$", "a|b `c` $x_1$"]
+    assert table["kind"].tolist() == ["arm", "arm", "difference"]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+def test_a_phone_shows_the_page_whole(planted, tmp_path):
+    text = rendered(planted, tmp_path, "html", "odd names/ü & <b>")
+    inner = html.escape(text, quote=True)
+    frame = f'<iframe width="390" height="844" srcdoc="{inner}"></iframe>'
+    (tmp_path / "phone.html").write_text(f"<body>{frame}{CHECK}</body>")
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
+    command += ["--disable-background-networking", "--disable-sync", "--enable-logging=stderr"]
+    command += [f"--user-data-dir={tmp_path}/profile", "--dump-dom", f"{tmp_path}/phone.html"]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    seen = json.loads(re.search(r"\{.*\}", found.stdout).group())
+    assert seen == {"wide": 0, "images": 0, "broken": 0, "nameless": 0}
+    assert "CONSOLE" not in found.stderr
+
+
+def test_a_dash_prints_and_says_nothing_else(planted, capsys):
+    arguments = ["clean", "--uri", str(planted), "--format", "json", "--out", "-"]
+    compare.main(cli.parse(compare.Config, "", arguments))
+    assert json.loads(capsys.readouterr().out)["reference"] == "resnet"
+
+
+def test_every_page_of_runs_is_read(planted, ask, monkeypatch):
+    """MLflow gives 1,000 runs a page; here two."""
+    search = MlflowClient.search_runs
+
+    def pages_of_two(self, places, query, kind, size, page_token):
+        return search(self, places, query, kind, 2, page_token=page_token)
+
+    monkeypatch.setattr(MlflowClient, "search_runs", pages_of_two)
+    _, found = ask("clean")
+    assert {arm["n"] for arm in found["arms"]} == {5}
+
+
+def test_comparing_loads_no_torch(planted, tmp_path):
+    code = "import sys; sys.argv = ['reports', *sys.argv[1:]]; import runpy\n"
+    code += "try: runpy.run_module('reports', run_name='__main__')\nexcept SystemExit: pass\n"
+    code += "print([name for name in ('torch', 'torchvision') if name in sys.modules])"
+    command = [sys.executable, "-c", code, "compare", "clean", "--uri", str(planted)]
+    command += ["--out", str(tmp_path / "page.html")]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert found.stdout.rstrip().endswith("[]"), found.stderr
+    assert (tmp_path / "page.html").exists()
+
+
+def test_our_own_studies_give_our_own_numbers(study_store, tmp_path):
+    """What the report computes from records, at the level of seeds."""
+    out = tmp_path / "found.json"
+    arguments = ["init_schemes", "--metric", "test/accuracy", "--arm", "scheme"]
+    arguments += ["--where", "params.scale = 'course'", "--format", "json", "--out", str(out)]
+    compare.main(cli.parse(compare.Config, "", arguments))
+    found = json.loads(out.read_text())
+    (study,) = studies.collect(Store()).studies
+    accuracy = study.trials["test/accuracy"].sel(scale="course").dropna("arm")
+    assert {arm["arm"] for arm in found["arms"]} == set(accuracy["arm"].values.tolist())
+    for arm in found["arms"]:
+        same(arm["estimate"], mean(accuracy.sel(arm=arm["arm"]).values[:, None]))
+    for each in found["differences"]:
+        one, other = (accuracy.sel(arm=each[name]).values[:, None] for name in ("arm", "minus"))
+        seen = each["larger"]["estimate"]
+        same(seen, paired(one, other).at(seen["confidence"]))
+
+
+def same(seen, estimate):
+    """Equal to 1e-12; what is not finite is None in JSON."""
+    for name in ("value", "low", "high", "se"):
+        assert seen[name] == pytest.approx(estimate.as_dict()[name], abs=1e-12)
