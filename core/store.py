@@ -154,35 +154,29 @@ def _make(uri: str, path: Path) -> None:
             left.unlink()
 
 
-def _reader(uri: str, database: Path | None) -> MlflowClient:
-    """Open a store without writing: MLflow would make what it misses, and migrate older tables."""
-    address = urlparse(uri)
+def _reader(uri: str, database: Path | None, scratch: Path) -> MlflowClient:
+    """Open a store without writing: MLflow would make what it misses, and migrate older tables.
+
+    scratch: an empty folder, where it may leave what it makes on the way.
+    """
+    scheme = urlparse(uri).scheme
     if database:
         if not database.is_file():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(database))
         uri = f"sqlite:///file:{quote(str(database))}?mode=ro&uri=true"
-    elif not address.scheme:
-        return _reader_of_folder(Path(uri).absolute())
-    elif not address.scheme.startswith("http"):
+    elif not scheme:  # a folder, in which older releases kept runs: linked, and so never written to
+        experiments = [path.parent for path in Path(uri).absolute().glob("*/meta.yaml")]
+        if not experiments:
+            raise FileNotFoundError(errno.ENOENT, "no runs of MLflow's", uri)
+        for path in experiments:
+            (scratch / path.name).symlink_to(path)
+        os.environ["MLFLOW_ALLOW_FILE_STORE"], uri = "true", str(scratch)
+    elif not scheme.startswith("http"):
         wanted = "an SQLite file or a tracking server's http is wanted"
-        raise UserError(f"--uri {address.scheme}: {wanted}, as MLflow may migrate others")
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        raise UserError(f"--uri {scheme}: {wanted}, as MLflow may migrate others")
+    with contextlib.chdir(scratch):
         client = MlflowClient(tracking_uri=uri)  # makes a folder by the name of `file:`
         client.search_experiments(max_results=1)
-    return client
-
-
-def _reader_of_folder(place: Path) -> MlflowClient:
-    """Open the folder that releases before 3.13 kept runs in."""
-    if not any(place.glob("*/meta.yaml")):
-        raise FileNotFoundError(errno.ENOENT, "no runs of MLflow's", str(place))
-    os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
-    trash = place / ".trash"
-    was_there = trash.exists()
-    client = MlflowClient(tracking_uri=str(place))
-    client.search_experiments(max_results=1)
-    if not was_there:
-        trash.rmdir()
     return client
 
 
@@ -222,7 +216,8 @@ class Store:
             check_store_address(self.uri, "--uri" if uri else VARIABLE)
         self.uri, self.home, database = _place(self.uri)
         if self.read_only:
-            self._client = _reader(self.uri, database)
+            self._scratch = tempfile.TemporaryDirectory()  # goes when the store does
+            self._client = _reader(self.uri, database, Path(self._scratch.name))
             return
         mlflow.set_tracking_uri(self.uri)
         with self.lock():

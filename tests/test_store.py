@@ -246,6 +246,10 @@ def test_a_tracking_server_works_and_its_end_is_one_line(store, tmp_path, monkey
         (run,) = one.runs("tags.complete = 'true'")
         assert run.id == run_id
         assert views.instructions(one.uri, "1", "k").startswith(f"runs: {uri}/#/")
+        reader = Store(uri, read_only=True)
+        values = reader.histories([run_id], "loss")[run_id]
+        assert values == {step: float(step) for step in range(1500)}
+        assert reader.runs("", reader.find("served"))[0].metrics == {"loss": (1499, 1499.0)}
     with unusable("") as caught:
         one.create("1", "name", {})
     assert "\n" not in str(caught.value)

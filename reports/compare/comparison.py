@@ -108,7 +108,9 @@ def compare(
     worst, lost = [], table.lost
     lost = lost[lost["arm"].isin(compared)]
     if len(lost):
-        filled = lost.assign(value=(min if table.is_higher_better else max)(values["value"]))
+        known = pd.concat([table.used, lost])["value"]
+        known = known[np.isfinite(known)]
+        filled = lost.assign(value=(min if table.is_higher_better else max)(known))
         worst = judged(_values(table, filled), lost.iloc[:0])
     differences = judged(values, lost)
     return Comparison(

@@ -94,8 +94,8 @@ def _params(level: Sequence[Run], named: Sequence[str]) -> pd.DataFrame:
 
 
 def varying(params: pd.DataFrame) -> list[str]:
-    """Name the params with more than one value."""
-    return [name for name in params if len(set(params[name])) > 1]
+    """Name the params with more than one value that say how a run trained."""
+    return [n for n in params if len(set(params[n])) > 1 and not naming.is_machine(n)]
 
 
 def _n_groups(params: pd.DataFrame, names: Sequence[str]) -> int:
@@ -125,8 +125,9 @@ def _arms(
     free = [
         n for n in free if not names_runs(params, n) and not names_pairs(params, n, pairs)
     ] or free
+    other = {name: naming.is_data(name) or naming.is_budget(name) for name in free}
     # Words before numbers, many values before few: `model` names what `layers` follows.
-    free.sort(key=lambda name: (is_numeric(params[name]), -params[name].nunique()))
+    free.sort(key=lambda n: (other[n], is_numeric(params[n]), -params[n].nunique()))
     arms = given
     for name in () if given else free:
         if not arms or _n_groups(params, (*arms, name)) > _n_groups(params, arms):
@@ -137,7 +138,8 @@ def _arms(
             "compared must be logged as one (or --arm tags.NAME)"
         )
     n_arms = _n_groups(params, arms)
-    bound = [n for n in free if n not in arms and _n_groups(params, (*arms, n)) == n_arms]
+    apart = [name for name in free if name not in arms and not other[name]]
+    bound = [name for name in apart if _n_groups(params, (*arms, name)) == n_arms]
     text = f"Arms by {', '.join(arms)} also differ in {', '.join(bound)}: the difference is of all."
     return arms, [Note("confounded", text)] if bound else []
 

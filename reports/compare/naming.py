@@ -37,7 +37,13 @@ NO_BUDGETS = re.compile(
     r"every|warm|eval|log|save|val|accum|check|decay|(?<![a-z])per(?![a-z])", re.IGNORECASE
 )
 DATA = re.compile(
-    r"data.*(digest|hash|fingerprint|version|sha\d*|checksum|md5)", re.IGNORECASE | re.DOTALL
+    r"(.*[_./ -])?data[_ -]?(set)?s?"
+    r"([_./ -]?(name|id|digest|hash|fingerprint|version|sha\d*|md5))?",
+    re.IGNORECASE,
+)
+MACHINE = frozenset(
+    "host hostname device devices gpu gpus user dir directory path file folder checkpoint ckpt "  # noqa: SIM905
+    "logdir timestamp date uuid workers port url".split()
 )
 
 
@@ -72,7 +78,12 @@ def is_budget(name: str) -> bool:
 
 def is_data(name: str) -> bool:
     """Tell whether a param or tag identifies the data."""
-    return bool(DATA.search(name))
+    return bool(DATA.fullmatch(name))
+
+
+def is_machine(name: str) -> bool:
+    """Tell whether a param only says where a run ran and what it wrote."""
+    return bool(set(words(name)) & MACHINE)
 
 
 def is_bookkeeping(metric: str) -> bool:

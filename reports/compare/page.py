@@ -164,6 +164,7 @@ LOOK = (
 
 def notes(found: Comparison, source: Source) -> list[Note]:
     """Return all that a reader must know, the loud first."""
+    covered = "training sets of this size" if found.table.overlap else "seeds, on the same data"
     method = f"Holm over {found.n_tests} comparison{'s' * (found.n_tests > 1)}"
     if not found.is_baseline and len(found.arms) > 2:
         method += ", all pairs of arms, as the best is picked by looking"
@@ -175,7 +176,8 @@ def notes(found: Comparison, source: Source) -> list[Note]:
         *(Note("lost runs", line) for line in worst_cases(found)),
         Note(
             "method",
-            f"Intervals of differences are at the level of their verdict: {method}.",
+            f"Intervals cover new {covered}. Those of differences are at the level of their "
+            f"verdict: {method}.",
             loud=False,
         ),
         Note("looks", look, loud=False),

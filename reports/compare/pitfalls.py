@@ -1,6 +1,6 @@
 """What would mislead a reader of a comparison: refused, or named."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -63,10 +63,10 @@ def _design(table: Table) -> Iterator[Note]:
     if len(counts) < 2:
         only = ", ".join(counts.index) or "none"
         raise UserError(f"{by}: 2 or more arms with runs that count are wanted, found: {only}")
-    if counts.max() < 2:
+    if (counts > 1).sum() < 2:
         raise UserError(
-            f"{by}: {len(counts)} arms of one run each are no comparison: more seeds are wanted, "
-            "or fewer params"
+            f"{by}: {len(counts)} arms, {(counts < 2).sum()} of one run each, are no comparison: "
+            "more seeds are wanted, or fewer params"
         )
     single = [str(arm) for arm in counts.index[counts < 2]]
     if single:
@@ -80,33 +80,50 @@ def _design(table: Table) -> Iterator[Note]:
 
 def _missing(table: Table) -> Iterator[Note]:
     """Name the pairs that some arm lacks. Where none is shared, `comparison` says so."""
-    arms, name = set(table.used["arm"]), " and ".join(table.pairs)
-    lacking = {pair: sorted(arms - set(own)) for pair, own in table.used.groupby("pair")["arm"]}
-    missing = [f"{name} {pair} of {_some(gone)}" for pair, gone in lacking.items() if gone]
+    pairs = sorted(set(table.used["pair"]), key=lambda pair: (len(pair), pair))  # 9 before 10
+    name = " and ".join(table.pairs)
+    lacking = {
+        arm: [pair for pair in pairs if pair not in set(own)]
+        for arm, own in table.used.groupby("arm")["pair"]
+    }
+    missing = [f"{arm} ({name} {_some(gone)})" for arm, gone in lacking.items() if gone]
     if missing:
-        yield Note("missing pairs", f"Compared where both arms have it; missing: {_some(missing)}.")
+        text = "Arms are compared on the pairs that both have. Some lack pairs:"
+        yield Note("missing pairs", f"{text} {_some(missing)}.")
+
+
+def _stops(table: Table, config: "Config") -> Iterator[Note]:
+    """Say where runs ended at different steps; as a budget, where nothing else tells it."""
+    last = "step " + table.used["last"].astype(str)
+    differing = {} if config.step.isdigit() else _differing(table.used, last)
+    if differing:
+        text = f"Runs logged {table.metric} up to different steps ({_each(differing)})"
+        yield Note("stops", f"{text}: they stopped early, or were cut short.")
 
 
 def _unlike(table: Table, config: "Config") -> Iterator[Note]:
     """Refuse arms that differ in budget, data or commit, unless that is accepted."""
     used = table.used
-    facts = {
-        "data": {i: _data(table.runs[i]) for i in used.index},
-        "commit": {i: table.runs[i].tags.get(COMMIT, "")[:7] for i in used.index},
-        "budget": {} if any(map(naming.is_budget, config.arm)) else _budgets(table, config),
-    }
+    facts: dict[str, Mapping[str, str]]
+    facts = {"commit": {i: table.runs[i].tags.get(COMMIT, "")[:7] for i in used.index}}
+    if not any(map(naming.is_data, config.arm)):
+        facts["data"] = {i: _data(table.runs[i]) for i in used.index}
+    if not any(map(naming.is_budget, config.arm)):
+        facts["budget"] = _budgets(table, config)
     for kind, known in facts.items():
         seen = pd.Series(known, dtype=object)
         differing = _differing(used, seen[seen != ""])
         if not differing:
             continue
-        shown = "; ".join(f"{arm}: {_some(sorted(each))}" for arm, each in differing.items())
+        shown = _each(differing)
         if kind not in config.accept:
             raise UserError(
                 f"arms differ in {kind} ({shown}), so what is compared is not the arms alone: "
                 f"--accept {kind} compares them all the same"
             )
         yield Note(kind, f"Arms differ in {kind}, as accepted ({shown}).")
+    if "budget" not in config.accept:
+        yield from _stops(table, config)
 
 
 def _data(run: Run) -> str:
@@ -129,7 +146,7 @@ def _budgets(table: Table, config: "Config") -> Mapping[str, str]:
             return {}
         return {i: f"{name} {means[used['arm'][i]]:.4g} on average" for i in spent}
     names = [name] if name else [each for each in params if naming.is_budget(each)]
-    if not names:
+    if not names and not config.step.isdigit():
         return ("last step " + used["last"].astype(str)).to_dict()
     return {i: ", ".join(f"{n} {v}" for n, v in row.items()) for i, row in params[names].iterrows()}
 
@@ -146,6 +163,10 @@ def _differing(used: pd.DataFrame, seen: pd.Series) -> dict[str, set[str]]:
         else len({frozenset(each) for each in sets.values()}) > 1
     )
     return sets if unlike else {}
+
+
+def _each(differing: Mapping[str, Collection[str]]) -> str:
+    return "; ".join(f"{arm}: {_some(sorted(each))}" for arm, each in differing.items())
 
 
 def _some(names: Sequence[str], at_most: int = 3) -> str:

@@ -175,5 +175,5 @@ def _outcome(status: str, point: tuple[int, float] | None, missing: str) -> tupl
     if point and not math.isfinite(point[1]):
         return "diverged", f"{point[1]} at step {point[0]}"
     if status != "FINISHED":
-        return "crashed", f"ended as {status}"
+        return "crashed", f"crashed: it ended as {status}"
     return ("used", "") if point else ("left out", missing)

@@ -190,7 +190,16 @@ def by_order() -> None:
             planter.run({"arm": arm, "seed": seed}, {"score": value})
 
 
+def odd_names() -> None:
+    planter = Planter("odd names/ü & <b>")
+    for seed in range(3):
+        for arm, value in (("<script>alert(1)</script>", 0.1), ("a|b `c` $x_1$", 0.2)):
+            curve = [value + seed / 10, value + seed / 9]
+            planter.run({"net": arm, "seed": seed}, {"loss": curve})
+
+
 PLANTS = [
+    odd_names,
     clean,
     unpaired_seeds,
     missing_pairs,

@@ -1,235 +1,218 @@
-"""Comparisons of runs that others logged: what misleads is named, and the numbers are right."""
+"""Comparisons of invented runs: which arms, which pairs, what is named and what refused."""
 
-import contextlib
-import json
-import shutil
-import sqlite3
+import math
+import uuid
 
 import numpy as np
 import pytest
-from scipy import stats
 
+from benchmarks import comparisons
 from core import cli
 from core.errors import UserError
+from core.store import Run
 from reports import compare
+from reports.compare import comparison, page, runs
 from tests.reports import plant
 
 
-@pytest.fixture(scope="session")
-def planted(tmp_path_factory, empty_store):
-    """A store with every experiment of `plant`; tests leave it as it is."""
-    folder = tmp_path_factory.mktemp("planted")
-    path = folder / "mlflow.db"
-    shutil.copy(empty_store, path)
-    with (
-        contextlib.closing(sqlite3.connect(path)) as database,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        database.execute("PRAGMA journal_mode = WAL")  # planting is twice as fast
-        patch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", None)
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
-        for each in plant.PLANTS:
-            each()
-    return path
+def logged(value, *, status="FINISHED", tags=None, digests=(), last=0, **params):
+    """A run as the store gives it; a param of None is not logged."""
+    known = {name: str(value) for name, value in params.items() if value is not None}
+    point = {"acc": (last, value)}
+    return Run(uuid.uuid4().hex, status, tags or {}, 0.0, "", "", known, point, digests)
 
 
-@pytest.fixture
-def ask(planted, tmp_path, capsys):
-    """Return a function from options to what is printed and all numbers."""
-
-    def run(*options):
-        out = tmp_path / "found.json"
-        arguments = [*options, "--uri", str(planted), "--format", "json", "--out", str(out)]
-        compare.main(cli.parse(compare.Config, "", arguments))
-        return capsys.readouterr().out, json.loads(out.read_text())
-
-    return run
-
-
-def values(arm, seeds=range(5)):
-    return np.array([plant.score(arm, seed) for seed in seeds])
-
-
-def test_two_arms_of_five_seeds(ask):
-    printed, found = ask("clean")
-    assert found["arms_by"] == ["model"]
-    assert found["pairs_by"] == ["seed"]
-    (resnet, cnn) = found["arms"]
-    assert (resnet["arm"], resnet["n"]) == ("resnet", 5)
-    (difference,) = found["differences"]
-    gaps = values("cnn") - values("resnet")
-    interval = stats.ttest_1samp(gaps, 0).confidence_interval(0.95)
-    estimate = difference["larger"]["estimate"]
-    assert estimate["value"] == pytest.approx(gaps.mean(), rel=1e-12)
-    assert [estimate["low"], estimate["high"]] == pytest.approx(list(interval), rel=1e-9)
-    assert difference["p_holm"] == pytest.approx(stats.ttest_1samp(gaps, 0).pvalue, rel=1e-6)
-    assert difference["verdict"] == "worse"
-    assert not [note for note in found["notes"] if note["loud"]]
-    assert len(printed.splitlines()) < 20
-    for value in (resnet, cnn):
-        reference = stats.t.interval(0.95, 4, *_mean_and_error(values(value["arm"])))
-        shown = value["estimate"]
-        assert [shown["low"], shown["high"]] == pytest.approx(list(reference), rel=1e-9)
-
-
-def _mean_and_error(sample):
-    return sample.mean(), sample.std(ddof=1) / np.sqrt(len(sample))
-
-
-def test_pairs_are_found_by_seed_and_not_by_order(ask):
-    printed, found = ask("by_order")
-    estimate = found["differences"][0]["larger"]["estimate"]
-    assert abs(estimate["value"]) == 1
-    assert estimate["components"]["seeds"] == 0
-    assert "All are equal" in printed
-
-
-REFUSED = {
-    "repeated_runs": ("", "--latest", "repetitions of one seed and arm (cnn, seed 3)"),
-    "budgets": ("", "--accept budget", "cnn: max_epochs 10"),
-    "early_stops": ("", "--accept budget", "last step 19"),
-    "data": ("", "--accept data", "cnn: aaaa; resnet: bbbb"),
-    "commits": ("", "--accept commit", "1111111"),
-    "epochs": ("--metric val_accuracy --step best:val_accuracy", "best:val_loss", "by chance"),
-    "single_runs": ("", "more seeds", "one run each are no comparison"),
-    "metric_on_parents": ("--metric cv_acc", "--level parents", "12 finished leaf runs"),
-}
-"""pitfall -> options, the way out, what is said"""
-
-
-@pytest.mark.parametrize("pitfall", REFUSED)
-def test_what_the_user_must_decide_is_refused_in_one_line(ask, pitfall):
-    options, way_out, said = REFUSED[pitfall]
-    with pytest.raises(UserError) as refused:
-        ask(pitfall, *options.split())
-    line = str(refused.value)
-    assert way_out in line
-    assert said in line
-    assert "\n" not in line
-
-
-ACCEPTED = {
-    "repeated_runs": ("--latest", "repeated runs"),
-    "budgets": ("--accept budget", "budget"),
-    "early_stops": ("--accept budget", "budget"),
-    "data": ("--accept data", "data"),
-    "commits": ("--accept commit", "commit"),
-    "metric_on_parents": ("--metric cv_acc --level parents", "nested"),
-}
-
-
-@pytest.mark.parametrize("pitfall", ACCEPTED)
-def test_what_is_accepted_stays_named(ask, pitfall):
-    options, name = ACCEPTED[pitfall]
-    printed, found = ask(pitfall, *options.split())
-    text = next(note["text"] for note in found["notes"] if note["name"] == name)
-    assert text in printed
-    assert found["differences"][0]["verdict"] == "worse"
-
-
-NAMED = {
-    "unpaired_seeds": ("unpaired", "No seed is shared by resnet and cnn"),
-    "missing_pairs": ("missing pairs", "seed 0 of resnet"),
-    "diverged": ("lost runs", "the 2 lost runs"),
-    "crashed": ("lost runs", "the lost run"),
-    "folds": ("folds", "corrected resampled t"),
-    "nested": ("nested", "2 parent runs are not counted"),
-}
-
-
-@pytest.mark.parametrize("pitfall", NAMED)
-def test_what_changes_the_reading_is_named(ask, pitfall):
-    name, said = NAMED[pitfall]
-    printed, found = ask(pitfall)
-    (text,) = (note["text"] for note in found["notes"] if note["name"] == name)
-    assert said in text
-    assert text in printed
-
-
-def difference(found):
-    (each,) = found["differences"]
-    return each["larger"]["estimate"] | {"verdict": each["verdict"], "paired": each["paired"]}
-
-
-def test_unpaired_runs_have_welchs_standard_error(ask):
-    _, found = ask("unpaired_seeds")
-    one, other = values("cnn"), values("resnet", range(5, 10))
-    seen = difference(found)
-    assert not seen["paired"]
-    assert seen["value"] == pytest.approx(one.mean() - other.mean(), rel=1e-12)
-    assert seen["se"] == pytest.approx(np.hypot(stats.sem(one), stats.sem(other)), rel=1e-12)
-    assert seen["low"] <= stats.ttest_ind(one, other, equal_var=False).confidence_interval().low
-
-
-def test_complete_pairs_are_kept(ask):
-    _, found = ask("missing_pairs")
-    gaps = values("cnn", range(1, 6)) - values("resnet", range(1, 6))
-    assert difference(found)["n_seeds"] == 5
-    assert difference(found)["value"] == pytest.approx(gaps.mean(), rel=1e-12)
-    assert {arm["arm"]: arm["n"] for arm in found["arms"]} == {"cnn": 6, "resnet": 5}
-
-
-def test_folds_have_the_corrected_interval(ask):
-    _, found = ask("folds")
-    gaps = values("cnn") - values("resnet")
-    half = stats.t.ppf(0.975, 4) * np.sqrt(gaps.var(ddof=1) * (1 / 5 + 1 / 4))
-    seen = difference(found)
-    assert [seen["low"], seen["high"]] == pytest.approx([gaps.mean() - half, gaps.mean() + half])
-    _, plain = ask("folds", "--test-share", "0")
-    assert difference(plain)["low"] == pytest.approx(
-        stats.ttest_1samp(gaps, 0).confidence_interval().low
-    )
-
-
-def test_diverged_runs_withhold_the_verdict_and_are_counted(ask):
-    printed, found = ask("diverged")
-    assert found["differences"][0]["verdict"] == "undecided"
-    assert "Some trainings diverged" in found["differences"][0]["advice"]
-    assert {arm["arm"]: arm["diverged"] for arm in found["arms"]} == {"cnn": 2, "resnet": 0}
-    worst = values("cnn", range(3)).min()
-    gaps = np.append(values("cnn", range(3)), [worst, worst]) - values("resnet")
-    (bad,) = found["worst_case"]
-    assert bad["larger"]["estimate"]["value"] == pytest.approx(gaps.mean(), rel=1e-12)
-    assert "2 diverged" in printed
-    _, found = ask("diverged", "--accept", "diverged")
-    assert found["differences"][0]["verdict"] == "worse"
-
-
-def test_crashed_runs_are_counted_unless_they_were_run_again(ask):
-    printed, found = ask("crashed")
-    assert {arm["arm"]: arm["crashed"] for arm in found["arms"]} == {"cnn": 1, "resnet": 0}
-    whys = [run["why"] for run in found["runs"] if run["outcome"] != "used"]
-    assert sorted(whys) == [
-        "crashed, and run again",
-        "ended as FAILED",
-        "still running, or killed without a word",
+def grid(make=lambda arm, seed: {}):
+    """Five seeds of arms a and b. make: what each run has beside its arm and seed."""
+    return [
+        logged(plant.NOISE[seed] + 0.01 * (arm == "b"), **{"model": arm, "seed": seed, **made})
+        for arm in "ab"
+        for seed in range(5)
+        for made in [make(arm, seed)]
     ]
-    assert "1 still running" in printed
 
 
-def test_params_of_parents_count_for_their_children(ask):
-    _, found = ask("nested")
-    assert difference(found)["value"] == pytest.approx(
-        (values("cnn") - values("resnet")).mean(), rel=1e-12
-    )
+def tabled(found, *options):
+    config = cli.parse(compare.Config, "", ["x", *options])
+    return runs.table(found, config, lambda ids, metric: {})
 
 
-@pytest.mark.parametrize(("step", "added"), [("last", 0.0), ("1", 0.02), ("best:val_loss", -0.01)])
-def test_the_value_is_that_of_the_step(ask, step, added):
-    _, found = ask("epochs", "--metric", "val_accuracy", "--step", step)
-    means = {arm["arm"]: arm["estimate"]["value"] for arm in found["arms"]}
-    assert means["cnn"] == pytest.approx(values("cnn").mean() + added, rel=1e-12)
+def test_arms_are_the_params_that_vary_and_neither_seeds_nor_names_of_runs_and_machines():
+    def make(arm, seed):
+        layers = {"a": 3, "b": 9}[arm]
+        return {"layers": layers, "data_seed": 9 * seed, "out": f"{arm}{seed}", "gpu": seed % 2}
+
+    table = tabled(grid(make))
+    assert table.arms == ("model",)
+    assert table.pairs == ("seed",)
+    assert [note.name for note in table.notes] == ["confounded"]
+    assert "layers" in table.notes[0].text
 
 
-def test_the_metric_is_asked_for_where_there_are_several(ask):
-    with pytest.raises(UserError, match="val_accuracy, val_loss"):
-        ask("epochs")
-    with pytest.raises(UserError, match="val_accuracy"):
-        ask("epochs", "--metric", "val_acuracy")
+def test_every_combination_is_an_arm():
+    found = [
+        logged(float(seed), model=arm, seed=seed, lr=lr)
+        for arm in "ab"
+        for seed in range(3)
+        for lr in (0.1, 1)
+    ]
+    arms = set(tabled(found).used["arm"])
+    assert arms == {f"model={arm}, lr={lr}" for arm in "ab" for lr in (0.1, 1)}
+    with pytest.raises(UserError, match="differ in lr: --arm model lr, or one value by --where"):
+        tabled(found, "--arm", "model")
 
 
-def test_a_filter_of_mlflows_selects_runs(ask):
-    _, found = ask("clean", "--where", "params.seed != '4'")
-    assert {arm["n"] for arm in found["arms"]} == {4}
-    _, found = ask("nested", "--where", "params.model != 'x'")
-    assert {arm["n"] for arm in found["arms"]} == {5}
+COMMIT = "mlflow.source.git.commit"
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "name"),
+    [
+        (lambda arm, seed: {"lr": 0.1 + seed / 100 + ord(arm)}, "", "mixed"),
+        (lambda arm, seed: {"lr": 0.1 + seed / 100 + ord(arm)}, "--arm model", "mixed"),
+        (lambda arm, seed: {"out": f"{arm}{seed}"}, "", None),
+        (lambda arm, seed: {"seed": 42}, "--pair none", "same seed"),
+        (lambda arm, seed: {"seed": None}, "", "unpaired"),
+        (lambda arm, seed: {"epochs": 5, "last": seed}, "", None),
+        (lambda arm, seed: {"epochs": 5, "last": ord(arm)}, "", "stops"),
+        (lambda arm, seed: {"tags": {COMMIT: str(seed)}}, "", None),
+        (lambda arm, seed: {"digests": (str(seed),)}, "", None),
+        (lambda arm, seed: {"fold": seed, "seed": None}, "", "folds"),
+        (lambda arm, seed: {"fold": seed, "seed": 7}, "", "folds"),
+        (lambda arm, seed: {"train_split": 0.7, "n_folds": 5}, "", None),
+        (lambda arm, seed: {"model": None, "tags": {"net": arm}}, "--arm tags.net", None),
+        (lambda arm, seed: {"data": arm}, "--accept data", "data"),
+    ],
+)
+def test_what_else_is_named(make, options, name):
+    notes = {note.name for note in tabled(grid(make), *options.split()).notes}
+    assert notes - {"unpaired"} == ({name} if name else set()) - {"unpaired"}
+    assert name != "unpaired" or "unpaired" in notes
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "said"),
+    [
+        (lambda arm, seed: {"seed": 42}, "", "repetitions of one seed and arm .a, seed 42."),
+        (lambda arm, seed: {"seed": 42}, "", "--pair none takes all"),
+        (lambda arm, seed: {"split": seed}, "--pair split", "--test-share"),
+        (lambda arm, seed: {"model": None}, "", "no param varies"),
+        (lambda arm, seed: {"status": "FAILED"}, "", "no finished run|one is wanted"),
+        (lambda arm, seed: {"digests": (arm,)}, "", "--accept data"),
+        (lambda arm, seed: {"data": arm}, "", "--accept data"),
+        (lambda arm, seed: {"tags": {COMMIT: arm * 40}}, "", "--accept commit"),
+        (lambda arm, seed: {"steps": ord(arm)}, "--arm model", "--accept budget"),
+        (lambda arm, seed: {"last": ord(arm)}, "", "--accept budget"),
+        (lambda arm, seed: {}, "--arm nothing", "no run has such a param"),
+        (lambda arm, seed: {}, "--metric other", "--metric other"),
+        (lambda arm, seed: {}, "--budget hours", "--budget hours"),
+    ],
+)
+def test_what_else_is_refused(make, options, said):
+    with pytest.raises(UserError, match=said):
+        tabled(grid(make), *options.split())
+
+
+def test_asking_for_the_budget_or_the_data_is_no_confusion_of_it():
+    assert tabled(grid(lambda arm, seed: {"epochs": ord(arm)}), "--arm", "epochs").arms
+    assert tabled(grid(lambda arm, seed: {"dataset": arm}), "--arm", "dataset").arms
+
+
+def test_arms_of_one_run_are_listed_only():
+    found = [run for run in grid() if run.params["model"] == "a"] + [
+        logged(0.5, model=arm, seed=0) for arm in ("b", "c")
+    ]
+    with pytest.raises(UserError, match="3 arms, 2 of one run each"):
+        tabled(found)
+    table = tabled([*found, logged(0.6, model="b", seed=1), logged(0.7, model="b", seed=2)])
+    result = comparison.compare(table)
+    assert [each.arm for each in result.differences] == ["a"]
+    assert {arm.name: arm.estimate is None for arm in result.arms} == {
+        "a": False,
+        "b": False,
+        "c": True,
+    }
+    assert "one run" in {note.name for note in table.notes}
+
+
+def test_an_arm_that_lost_all_runs_is_named():
+    lost = [logged(math.nan, model="c", seed=seed) for seed in range(3)]
+    crashed = [logged(0.1, model="d", seed=0, status="FAILED")]
+    table = tabled([*grid(), *lost, *crashed])
+    (note,) = (note for note in table.notes if note.name == "lost arms")
+    assert "c (3), d (1)" in note.text
+    assert len(comparison.compare(table).arms) == 2
+
+
+def test_seeds_within_folds_are_averaged():
+    found = [
+        logged(0.1 * fold + 0.01 * seed + 0.02 * (arm == "b"), model=arm, fold=fold, seed=seed)
+        for arm in "ab"
+        for fold in range(4)
+        for seed in range(3)
+    ]
+    table = tabled(found)
+    assert "seeds within folds" in {note.name for note in table.notes}
+    (each,) = comparison.compare(table).differences
+    assert each.superior.estimate.n_seeds == 4
+    assert table.overlap == pytest.approx(1 / 3)
+
+
+def test_folds_that_are_not_shared_are_refused():
+    found = grid(lambda arm, seed: {"seed": None, "fold": seed + 5 * (arm == "b")})
+    with pytest.raises(UserError, match="share no fold"):
+        comparison.compare(tabled(found))
+
+
+def test_the_best_is_tested_against_all_pairs_and_a_baseline_is_not():
+    found = [
+        logged(plant.NOISE[seed] * (1 + ord(arm) % 3) + 0.01 * ord(arm), model=arm, seed=seed)
+        for arm in "abcd"
+        for seed in range(5)
+    ]
+    assert comparison.compare(tabled(found)).n_tests == 6
+    against = comparison.compare(tabled(found), baseline="a")
+    assert (against.n_tests, against.reference) == (3, "a")
+    with pytest.raises(UserError, match="--baseline e: an arm is wanted: d, c, b, a"):
+        comparison.compare(tabled(found), baseline="e")
+
+
+def test_looks_wait_for_the_grid():
+    found = [
+        logged(random, model=arm, seed=seed)
+        for arm, shift in (("a", 0.0), ("b", 9.0))
+        for seed, random in enumerate(shift + np.random.default_rng(ord(arm)).normal(size=7))
+    ]
+    once = comparison.compare(tabled(found)).differences[0].superior
+    looks = comparison.compare(tabled(found), first_look=3).differences[0].superior
+    assert (once.estimate.n_seeds, looks.estimate.n_seeds) == (7, 6)
+    assert sorted(looks.looks) == [3, 6]
+    early = comparison.compare(tabled(found), first_look=10).differences[0].superior
+    assert early.withheld == "no look"
+
+
+def test_a_margin_can_find_arms_the_same():
+    found = [
+        logged(seed + 1e-3 * np.sin(ord(arm) * seed), model=arm, seed=seed)
+        for arm in "ab"
+        for seed in range(6)
+    ]
+    result = comparison.compare(tabled(found), margin=0.1)
+    (each,) = result.differences
+    assert page.verdict(result, each) == "the same, within 0.1"
+    assert -0.1 < each.shown.estimate.low < each.shown.estimate.high < 0.1
+    with_three = [*found, *(logged(-seed * 9.0, model="c", seed=seed) for seed in range(6))]
+    family = comparison.compare(tabled(with_three), margin=0.1)
+    assert family.differences[0].shown.estimate.confidence > each.shown.estimate.confidence
+
+
+@pytest.mark.parametrize(
+    "name", ["4 arms, the best picked by looking", "5 folds", "not paired, 3 runs against 10"]
+)
+def test_false_verdicts_are_as_rare_as_promised(name):
+    """A small version of benchmarks/comparisons.py: 5 % at most, within three standard errors."""
+    n = 150
+    false, means, gaps = comparisons.rates(comparisons.LAYOUTS[name], n)
+    assert false <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / n)
+    assert means >= 0.95 - 3 * np.sqrt(0.05 * 0.95 / n)
+    assert math.isnan(gaps) or gaps >= 0.95 - 3 * np.sqrt(0.05 * 0.95 / n)

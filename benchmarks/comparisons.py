@@ -1,0 +1,131 @@
+"""`reports compare` on simulated experiments whose truth is known: false verdicts and coverage.
+
+Runs are made as the store gives them and go the whole way: arms and pairs are found by params, the
+best arm is picked by looking, Holm. A small version is tests/reports/test_compare.py.
+"""
+
+from dataclasses import dataclass, replace
+from unittest import mock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.store import Run
+from reports.compare import Config, runs
+from reports.compare.comparison import Comparison, Difference, compare
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """A simulated experiment: how its runs vary, and how they are compared."""
+
+    means: tuple[float, ...] = (0.0, 0.0)
+    """true ones, of the arms"""
+    n_runs: tuple[int, ...] = (5,)
+    """of the arms, cycled; seeds from 0"""
+    shared: float = 1.0
+    """standard deviation of what a seed adds to all arms"""
+    spread: tuple[float, ...] = (0.5,)
+    """standard deviation of a run, of the arms, cycled"""
+    pair: str = "seed"
+    """the param that pairs runs, or none"""
+    correlation: float = 0.0
+    """of an arm's runs, as folds have it that share training data"""
+    baseline: str | None = "a0"
+    margin: float | None = None
+    first_look: int | None = None
+
+
+UNEQUAL = Layout(pair="none", shared=0.0, n_runs=(3, 10), spread=(1.5, 0.5))
+LAYOUTS = {
+    "2 arms": Layout(),
+    "4 arms": Layout(means=(0.0,) * 4),
+    "4 arms, the best picked by looking": Layout(means=(0.0,) * 4, baseline=None),
+    "10 arms of 3 seeds, the best picked": Layout(means=(0.0,) * 10, n_runs=(3,), baseline=None),
+    "4 arms, seeds missing": Layout(means=(0.0,) * 4, n_runs=(5, 8, 6, 5)),
+    "5 folds": Layout(pair="fold", correlation=0.2),
+    "not paired": Layout(pair="none"),
+    "not paired, 3 runs against 10": UNEQUAL,
+    "not paired, 10 arms of 3 and 10": replace(UNEQUAL, means=(0.0,) * 10),
+    "truth on the margin": Layout(means=(0.0, 0.5), margin=0.5, n_runs=(8,)),
+    "4 arms, on the margin and equal": Layout(means=(0.0, 0.0, 0.5, 0.5), margin=0.5, n_runs=(8,)),
+    "looks at 5 and 10 seeds": Layout(first_look=5, n_runs=(10,)),
+}
+
+
+def experiment(random: np.random.Generator, layout: Layout) -> list[Run]:
+    """Draw an experiment's runs; accuracy is the arm's mean, and what seed and run add."""
+    n = max(layout.n_runs)
+    shared = layout.shared * _draw(random, n, layout.correlation)
+    found = []
+    for index, mean in enumerate(layout.means):
+        spread = layout.spread[index % len(layout.spread)]
+        values = mean + shared + spread * _draw(random, n, layout.correlation)
+        for seed in range(layout.n_runs[index % len(layout.n_runs)]):
+            params = {"model": f"a{index}", layout.pair: str(seed)}
+            params.pop("none", None)
+            point, name = {"accuracy": (0, float(values[seed]))}, f"{index}-{seed}"
+            found.append(Run(name, "FINISHED", {}, float(seed), "", name, params, point))
+    return found
+
+
+def _draw(random: np.random.Generator, n: int, correlation: float) -> NDArray[np.float64]:
+    common = random.normal() * np.sqrt(correlation)
+    return common + random.normal(size=n) * np.sqrt(1 - correlation)
+
+
+def compared(random: np.random.Generator, layout: Layout) -> Comparison:
+    """Draw an experiment and compare its arms, without the advice, which changes no verdict."""
+    table = runs.table(experiment(random, layout), Config(experiment="x"), lambda ids, name: {})
+    with mock.patch("core.evaluation.decisions._needed", return_value=None):
+        return compare(
+            table,
+            baseline=layout.baseline,
+            margin=layout.margin,
+            first_look=layout.first_look,
+        )
+
+
+def is_false(each: Difference, layout: Layout) -> bool:
+    """Tell whether a verdict is not the truth; where two arms are equal, neither is better."""
+    gap = _truth(each.arm, layout) - _truth(each.reference, layout)
+    wrong = {"supported": gap <= 0, "refuted": gap >= 0}.get(each.superior.verdict, False)
+    if each.same and layout.margin:
+        far = {"supported": abs(gap) >= layout.margin, "refuted": abs(gap) <= layout.margin}
+        wrong |= far.get(each.same.verdict, False)
+    return wrong
+
+
+def _truth(arm: str, layout: Layout) -> float:
+    return layout.means[int(arm[1:])]
+
+
+def rates(layout: Layout, repeats: int) -> tuple[float, float, float]:
+    """Return how often any verdict is false, and how often 95 % intervals hold the truth.
+
+    The latter of means and of differences to a baseline; NaN to the best, which is selected.
+    """
+    random = np.random.default_rng(0)
+    false, means, gaps = 0, list[bool](), list[bool]()
+    for _ in range(repeats):
+        found = compared(random, layout)
+        false += any(is_false(each, layout) for each in found.differences)
+        known = [(arm.estimate, _truth(arm.name, layout)) for arm in found.arms]
+        means += [e.low <= truth <= e.high for e, truth in known if e]
+        for each in found.differences if layout.baseline else []:
+            gap = _truth(each.arm, layout) - _truth(each.reference, layout)
+            estimate = each.superior.estimate.at(0.95)
+            gaps.append(estimate.low <= gap <= estimate.high)
+    shares = [float(np.mean(held)) if held else np.nan for held in (means, gaps)]
+    return false / repeats, shares[0], shares[1]
+
+
+def main(full: bool) -> None:
+    """Print the rates, each beside what is promised."""
+    repeats = 10_000 if full else 1_000
+    print(f"  {repeats:,} experiments a line; promised: any false verdict in at most 5 %, coverage")
+    print("  95 %; of unpaired differences, at least that")
+    for name, layout in LAYOUTS.items():
+        false, means, gaps = rates(layout, repeats)
+        shown = "" if np.isnan(gaps) else f", of differences {gaps:.1%}"
+        print(f"  {name}: any false {false:.1%}; coverage of means {means:.1%}{shown}", flush=True)
