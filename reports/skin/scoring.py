@@ -93,7 +93,7 @@ def score(
 ) -> Scores:
     """Score predictions whatever the order of their rows.
 
-    The intervals are DeLong's own; the mean's accounts for the two tasks sharing their images.
+    The intervals rest on DeLong's variance; the mean's accounts for the two tasks sharing their images.
     threshold: frozen, for the counts and rates. Raises UserError that lists the images missing
     from, or unknown to, the predictions.
     """
