@@ -15,7 +15,7 @@ from core.data import strata
 from core.data.card import Card
 from core.data.decode import WHITE, decode
 from core.data.images import Images, Splits
-from core.detection.config import KINDS
+from core.detection.kinds import KINDS
 from core.device import derive
 
 SEEN_TOO = (
@@ -75,6 +75,11 @@ class Cases:
     def kinds(self) -> NDArray[np.int64]:
         """Return the kind of every picture, an index into KINDS."""
         return np.array([KINDS.index(case.kind) for case in self.cases])
+
+    @property
+    def breeds(self) -> NDArray[np.int64]:
+        """Return the class of every picture's dog, -1 without one."""
+        return np.array([case.breed for case in self.cases])
 
 
 def cases(

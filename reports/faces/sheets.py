@@ -1,8 +1,10 @@
 """Contact sheets: pictures with what was found on them, the worst first."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,10 +14,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from core.detection.faces import Faces
 from reports.faces.figures import colour_of
 from reports.faces.outcomes import Outcome, Picture
+from reports.figures import plain
 from reports.lessons import Exhibit
+
+if TYPE_CHECKING:
+    from core.detection.faces import Faces
 
 SHOWN = 12
 """pictures on a sheet, per detector"""
@@ -62,7 +67,7 @@ def exhibit(found: Sequence[Outcome], rank: Rank, caption: str) -> Exhibit | Non
 def _title(outcome: Outcome, index: int) -> str:
     scores, name = outcome.scores[index], outcome.names[index]
     sure = f" ({scores.max():.2g})" if len(scores) else ""
-    return f"{outcome.detector}{sure}\n{name if len(name) < 22 else f'...{name[-19:]}'}"
+    return plain(f"{outcome.detector}{sure}") + f"\n{plain(name[-22:])}"
 
 
 def _rows(shots: Sequence[tuple[Outcome, int]]) -> pd.DataFrame:
@@ -122,21 +127,20 @@ def draw(axis: Axes, picture: Picture, colour: str) -> None:
         )
 
 
-def side_by_side(images: dict[str, NDArray[np.uint8]], found: dict[str, list[Faces]]) -> Figure:
-    """Draw every detector's finds on the same images: images down, detectors across."""
+def side_by_side(name: str, image: NDArray[np.uint8], found: "Mapping[str, Faces]") -> Figure:
+    """Draw what every detector found on one image, uint8 (height, width, 3)."""
+    height, width = image.shape[:2]
+    side = min(5.0, 15 / len(found))
     figure, axes = plt.subplots(
-        len(images),
+        1,
         len(found),
-        figsize=(5 * len(found), 4 * len(images)),
+        figsize=(side * len(found), min(max(side * height / width, 1.0), 2 * side) + 0.6),
         squeeze=False,
         layout="constrained",
     )
-    for column, (detector, faces) in enumerate(found.items()):
-        for row, (name, image) in enumerate(images.items()):
-            finds = faces[row]
-            shown = Picture(image, finds.boxes, finds.landmarks, NONE)
-            draw(axes[row][column], shown, colour_of(detector))
-            n = len(faces[row])
-            title = f"{name}\n{detector}: {n} {'face' if n == 1 else 'faces'}"
-            axes[row][column].set_title(title, fontsize=9)
+    for axis, (detector, faces) in zip(axes[0], found.items(), strict=True):
+        draw(axis, Picture(image, faces.boxes, faces.landmarks, NONE), colour_of(detector))
+        n = len(faces)
+        axis.set_title(f"{detector}: {n} {'face' if n == 1 else 'faces'}", fontsize=9)
+    figure.suptitle(plain(Path(name).name), fontsize=10)
     return figure
