@@ -7,6 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from core.data.decode import UnreadableError, decode_named
+from core.data.listing import inside
 from core.errors import UserError, one_line
 
 
@@ -14,9 +15,10 @@ class NamedPictures:
     """The pictures of some arguments, decoded one after the other; what is none is a line."""
 
     def __init__(self, arguments: Sequence[str], option: str) -> None:
-        """List the files: a folder's own in its place, in the order of their names, no hidden one.
+        """List the files; a folder's own, not those further below, stand in its place.
 
-        option: the command line's name for the arguments, such as IMAGE.
+        option: the command line's name for the arguments, such as IMAGE. Raises UserError for a
+        folder that may not be read.
         """
         self.option = option
         self.files: dict[str, None] = {}
@@ -27,7 +29,7 @@ class NamedPictures:
         self._shown = 0
         for argument in arguments:
             folder = _folder(argument)
-            files = [argument] if folder is None else _files(folder)
+            files = [argument] if folder is None else [str(p) for p in inside(folder).files]
             self.files |= dict.fromkeys(files)
             self._of_folder |= set(files) if folder else set()
             if not files:
@@ -67,6 +69,3 @@ def _folder(argument: str) -> Path | None:
     except (OSError, RuntimeError):  # a name too long; a home of nobody
         return None
 
-
-def _files(folder: Path) -> list[str]:
-    return [str(p) for p in sorted(folder.iterdir()) if p.is_file() and p.name[0] != "."]

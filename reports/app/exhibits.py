@@ -139,6 +139,6 @@ def mistakes(study: xr.Dataset) -> Exhibit | None:
         caption=f"Pictures taken for another kind where both is an answer, {len(frame)}; "
         f"{len(pictures)} of them are shown.",
         table=frame.drop(columns="shown"),
-        figure=partial(figures.answers, frame[frame["shown"]], pictures),
+        figure=partial(figures.answers, frame[frame["shown"].astype(bool)], pictures),
         units={"probability of a dog": "percent"},
     )

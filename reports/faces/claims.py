@@ -101,15 +101,16 @@ def sees_more_false_faces(study: xr.Dataset, margin: float) -> Decision:
         raise NotTestedError(
             "No pictures of dogs here: `--others folder:PATH` with a folder that shows no person."
         )
-    spare = min(_spare(hits) for hits in parts.values())
-    return compared(
-        parts,
-        f"Up to {spare} of the pictures on which {MTCNN} alone fires could show a person without "
-        "changing this. "
-        * (spare > 0)
-        + "The sheet of false alarms is for the eye; a row in a `--boxes` table leaves a picture "
-        "with a person out.",
-    )
+    comment = [
+        "The sheet of false alarms is for the eye; a row in a `--boxes` table leaves out a picture "
+        "that shows a person."
+    ]
+    if (spare := min(_spare(hits) for hits in parts.values())) > 0:
+        comment.append(
+            f"Up to {spare} of the pictures on which {MTCNN} alone fires could show one without "
+            "changing the verdict."
+        )
+    return compared(parts, " ".join(comment))
 
 
 def _spare(hits: Hits) -> int:
@@ -122,4 +123,4 @@ def _spare(hits: Hits) -> int:
     still = (
         stats.binomtest(n, n + other, alternative="greater").pvalue for n in range(alone, 0, -1)
     )
-    return sum(p < ALPHA / 2 for p in still) - 1
+    return int(sum(p < ALPHA / 2 for p in still)) - 1
