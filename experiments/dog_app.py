@@ -31,7 +31,7 @@ from core.config import (
     check_options,
 )
 from core.data.config import DataConfig
-from core.detection.kinds import THRESHOLD
+from core.detection.config import THRESHOLD
 from core.detection.registry import DETECTORS
 from core.models.config import IMAGENET
 
@@ -138,7 +138,7 @@ def breeds(config: Config, backbone: "Backbone") -> "Splits":
 def evaluate(config: Config, eyes: "Resemblance", splits: "Splits", device: "Device") -> None:
     """Show every kind of picture to the algorithm, keep what it finds, publish what is known."""
     from core.data.cases import cases
-    from core.detection.kinds import KINDS
+    from core.detection.config import KINDS
     from core.models import weights
     from core.study import Study
     from core.trials import Shared, Trial

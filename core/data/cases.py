@@ -15,7 +15,7 @@ from core.data import strata
 from core.data.card import Card
 from core.data.decode import WHITE, decode
 from core.data.images import Images, Splits
-from core.detection.kinds import KINDS
+from core.detection.config import KINDS
 from core.device import derive
 
 SEEN_TOO = (

@@ -68,4 +68,3 @@ def _folder(argument: str) -> Path | None:
         return path if path.is_dir() else None
     except (OSError, RuntimeError):  # a name too long; a home of nobody
         return None
-

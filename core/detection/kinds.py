@@ -1,19 +1,12 @@
 """What the dog app takes a picture for: two detections, and what to say where both find something.
 
-No heavy import: what trains and what judges share it.
+No torch: what looks at pictures and what judges share it.
 """
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-KINDS = ("dog", "human", "both", "neither")
-"""what a picture shows, or is taken for"""
-SINGLE = ("dog", "human", "neither")
-"""those that the course's algorithm knows"""
-ORDERS = ("both", "dog-first", "face-first")
-"""both: says so where a dog and a face are found; the course's dog-first stops at a dog"""
-THRESHOLD = 0.5
-"""probability of all breeds together from which a picture shows a dog"""
+from core.detection.config import KINDS, ORDERS
 
 
 def kinds(dog: ArrayLike, human: ArrayLike, order: str = "both") -> NDArray[np.int64]:

@@ -6,9 +6,10 @@ import numpy as np
 import torch
 from PIL import Image
 
+from core.detection.config import KINDS, THRESHOLD
 from core.detection.dogs import dog_mass
 from core.detection.faces import Detector, Faces
-from core.detection.kinds import KINDS, THRESHOLD, kinds
+from core.detection.kinds import kinds
 from core.device import Device
 from core.models.backbones import Backbone
 from core.models.bundle import Bundle

@@ -6,7 +6,8 @@ from tqdm import tqdm
 
 from core.data.cases import Cases
 from core.data.decode import scale
-from core.detection.kinds import KINDS, SINGLE, THRESHOLD, kinds
+from core.detection.config import KINDS, SINGLE, THRESHOLD
+from core.detection.kinds import kinds
 from core.detection.resemblance import Answer, Resemblance
 from core.trials import Record
 

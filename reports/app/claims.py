@@ -6,7 +6,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from core.detection.kinds import KINDS, THRESHOLD, kinds
+from core.detection.config import KINDS, THRESHOLD
+from core.detection.kinds import kinds
 from core.evaluation.intervals import Estimate, wilson
 from core.evaluation.verdicts import Decision, all_of, superior
 from reports.lessons import Lesson, NotTestedError

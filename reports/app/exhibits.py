@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from core.detection.kinds import KINDS, ORDERS, SINGLE, THRESHOLD
+from core.detection.config import KINDS, ORDERS, SINGLE, THRESHOLD
 from core.evaluation.intervals import wilson
 from reports.app import figures
 from reports.app.claims import COURSE, is_right, lesson, of_kind, share, taken_for

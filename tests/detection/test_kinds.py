@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from core.detection.kinds import KINDS, ORDERS, kinds
+from core.detection.config import KINDS, ORDERS
+from core.detection.kinds import kinds
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from core.data.cases import Case
+from core.detection.config import KINDS
 from core.detection.faces import Faces
-from core.detection.kinds import KINDS
 from core.detection.resemblance import Answer
 from core.measures import algorithm
 

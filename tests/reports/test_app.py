@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 import reports
-from core.detection.kinds import KINDS, ORDERS
+from core.detection.config import KINDS, ORDERS
 from core.trials import Record, Shared, Trial
 from reports.app import claims
 from reports.judge import judge
