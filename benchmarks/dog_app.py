@@ -10,14 +10,14 @@ from benchmarks.dog_breeds import NETWORK, folder_of
 from benchmarks.timing import Times, timed
 from core.config import DeviceConfig, TrainConfig
 from core.data.config import DataConfig
-from core.data.decode import decode
+from core.data.named import NamedPictures
 from core.data.sources import load
 from core.detection.mtcnn import MTCNN
 from core.detection.resemblance import Resemblance
 from core.device import pick
 from core.models import backbones
-from experiments import dog_app
-from reports.app.drawing import answer
+from core.training import heads
+from experiments.dog_app import answer
 
 N = 200
 
@@ -28,15 +28,14 @@ def main(full: bool) -> None:
     with tempfile.TemporaryDirectory() as made:
         place = Path(made)
         folder_of(place / "set", N)
-        config = dog_app.Config(evaluate=True, train=TrainConfig(epochs=1))
         splits = load(DataConfig(data=f"folder:{place / 'set'}"), backbone.preparation)
-        bundle = dog_app.train(config, backbone, splits, device)
-        eyes = Resemblance(backbone, bundle, MTCNN(device.torch), device, config.threshold)
+        head = heads.train(backbone.trunk().freeze(), splits, TrainConfig(epochs=1), device)
+        eyes = Resemblance(backbone, head, MTCNN(device.torch), device)
         paths = sorted((place / "set").rglob("*.jpg"))[:: 4 if full else 20]
 
         def one(path: Path) -> None:
             with contextlib.redirect_stdout(io.StringIO()):
-                answer(path.stem, decode(path), eyes, place / "drawn.png")
+                answer(NamedPictures([str(path)], "IMAGE"), eyes, place)
 
         one(paths[0])  # the first call takes longer
         times = [timed(functools.partial(one, path)).median for path in paths]

@@ -1,14 +1,14 @@
 """Which face detector finds more faces, and which sees more where none is?
 
 Command:  python experiments/face_detectors.py [--people folder:lfw --others folder:dogImages]
-          python experiments/face_detectors.py --images a.jpg b.jpg   (draws what is found on them)
+          python experiments/face_detectors.py --images a.jpg FOLDER   (draws what is found on them)
 Expected: about a minute on 2 CPU cores for 220 embedded pictures, of which 53 are made harder in
           31 steps; as they are, both find 98 of 100 patches, and MTCNN also the one profile
 Source:   the course's dog project; of each detector, core/detection
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -34,7 +34,8 @@ from core.config import (
     check_path,
 )
 from core.data.config import default_root
-from core.detection.config import CLEAN, DETECTORS, UNITS
+from core.detection.config import CLEAN, UNITS
+from core.detection.registry import DETECTORS
 
 if TYPE_CHECKING:
     from core.data.pictures import Gallery
@@ -42,13 +43,14 @@ if TYPE_CHECKING:
     from core.study import Job
     from core.trials import Record, Trial
 
+NAMES = f"face detectors: {', '.join(DETECTORS)}; haar-alt is the course's"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """Run face detectors over the same pictures."""
 
-    detectors: tuple[str, ...] = ("haar-alt", "mtcnn")
-    """haar-alt (the course's), mtcnn, haar-default, haar-alt2, haar-profile"""
+    detectors: Annotated[tuple[str, ...], tyro.conf.arg(help=NAMES)] = ("haar-alt", "mtcnn")
     people: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """folder:PATH with a person on every picture; may be given again"""
     others: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
@@ -57,9 +59,9 @@ class Config:
     """CSV of marked faces (file, left, top, width, height and perhaps ignore) on pictures beside it
     or in the folders given; one of `others` that has a face is left out; may be given again"""
     images: Settled[Annotated[tuple[str, ...], ANYTHING]] = None
-    """your own pictures: no study, only a drawing of what each detector finds"""
-    output: FilePath = Path("faces.png")
-    """where that drawing goes"""
+    """your own pictures, or folders of them: no study, only drawings of what each detector finds"""
+    out: Settled[FolderPath] = None
+    """folder for these drawings (default: mlruns/pictures)"""
     data_root: FolderPath = field(default_factory=default_root)
     """where folders and tables are looked for too; the default is DATA_ROOT, else ./data"""
     limit: Settled[Annotated[int, Interval(ge=1, le=10**9)]] = None
@@ -91,7 +93,7 @@ SMOKE = Config(limit=2, degrade=1, steps=("blur",), device=DeviceConfig(device="
 
 
 def main(config: Config) -> None:
-    """Run the study: detect, keep what is found, publish what is known; or draw own pictures."""
+    """Run the study: detect, keep what is found, publish what is known; or draw pictures."""
     from core.data.pictures import describe
     from core.detection.registry import open_detector
     from core.device import pick
@@ -105,9 +107,7 @@ def main(config: Config) -> None:
         name: open_detector(name, device.torch, config.min_face) for name in config.detectors
     }
     if config.images:
-        from reports.faces.own import own_pictures
-
-        own_pictures(config.images, detectors, config.output)
+        draw(config.images, detectors, config.out)
         return
     card = describe(galleries)
     print(f"device: {device}\ndata: {card}")
@@ -118,11 +118,32 @@ def main(config: Config) -> None:
         script=__file__,
         device=device.kind,
         arm="detector",
-        selection=("detectors", "people", "others", "boxes", "images", "output", "steps"),
+        selection=("detectors", "people", "others", "boxes", "images", "out", "steps"),
         shared=shared(galleries, others, config.degrade, config.seed),
     ) as study:
         study.run(grid(config, galleries), partial(train, config, galleries, detectors))
     publish(study.store, study.key)
+
+
+def draw(images: Sequence[str], detectors: "dict[str, Detector]", out: Path | None) -> None:
+    """Print and draw what every detector finds on a user's pictures."""
+    import numpy as np
+
+    from core.data.named import NamedPictures
+    from reports import drawings
+    from reports.faces.sheets import side_by_side
+
+    pictures = NamedPictures(images, "--images")
+    places = drawings.places(pictures.files, out, "faces")
+    for name, image in pictures:
+        pixels = np.asarray(image)
+        found = {key: detector.detect([pixels])[0] for key, detector in detectors.items()}
+        for key, faces in found.items():
+            print(f"{name}: {key} finds {len(faces)} in {1000 * faces.seconds:.0f} ms")
+            for box, score in zip(faces.boxes, faces.scores, strict=True):
+                print(f"  {' '.join(f'{value:.0f}' for value in box)}  score {score:.3g}")
+        drawings.save(side_by_side(name, pixels, found), places[name])
+    pictures.check()
 
 
 def grid(config: Config, galleries: "list[Gallery]") -> "Iterator[Trial]":

@@ -76,6 +76,11 @@ class Cases:
         """Return the kind of every picture, an index into KINDS."""
         return np.array([KINDS.index(case.kind) for case in self.cases])
 
+    @property
+    def breeds(self) -> NDArray[np.int64]:
+        """Return the class of every picture's dog, -1 without one."""
+        return np.array([case.breed for case in self.cases])
+
 
 def cases(
     splits: Splits, folders: Mapping[str, Sequence[Path]], root: Path, limit: int, seed: int

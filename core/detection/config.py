@@ -1,7 +1,5 @@
 """Names that detection and its reports share. No heavy import: for `--help`."""
 
-DETECTORS = ("haar-alt", "mtcnn", "haar-default", "haar-alt2", "haar-profile")
-"""as `core.detection.registry` opens them; haar-alt is the course's"""
 UNITS = {
     "size": "share of the side",
     "blur": "standard deviation, pixels",
@@ -16,6 +14,10 @@ CLEAN = "none"
 OVERLAP = 0.5
 """IoU from which a found box and a marked face are the same"""
 KINDS = ("dog", "human", "both", "neither")
-"""what the dog app takes a picture for"""
+"""what a picture shows, or is taken for"""
+SINGLE = ("dog", "human", "neither")
+"""those that the course's algorithm knows"""
 ORDERS = ("both", "dog-first", "face-first")
 """both: says so where a dog and a face are found; the course's dog-first stops at a dog"""
+THRESHOLD = 0.5
+"""probability of all breeds together from which a picture shows a dog"""

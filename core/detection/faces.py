@@ -32,8 +32,6 @@ class Faces:
 class Detector(Protocol):
     """A face detector."""
 
-    name: str
-
     def detect(self, images: Sequence[Pixels]) -> list[Faces]:
         """Find the faces in every image, whatever its size."""
         ...

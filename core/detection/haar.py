@@ -11,28 +11,23 @@ from numpy.typing import NDArray
 from core.data.pictures import Pixels
 from core.detection.faces import Faces, check
 
-CASCADES = {
-    "haar-alt": "haarcascade_frontalface_alt",
-    "haar-default": "haarcascade_frontalface_default",
-    "haar-alt2": "haarcascade_frontalface_alt2",
-    "haar-profile": "haarcascade_profileface",
-}
-"""names of the detectors -> files of OpenCV; haar-alt is the course's"""
-
 
 class Haar:
     """A boosted cascade of Haar features over a pyramid, with OpenCV's default settings.
 
-    Scores count the windows merged into a face (3 or more). There are no landmarks. The profile
-    cascade knows faces that look to one side; it sees the mirrored image too.
+    Scores count the windows merged into a face (3 or more). There are no landmarks.
 
     Source: Viola and Jones, IJCV 57 (2004) 137-154; cascades by Lienhart (OpenCV).
     """
 
-    def __init__(self, name: str = "haar-alt") -> None:
-        """Load a cascade by its name in CASCADES; raise FileNotFoundError if OpenCV lacks it."""
-        self.name = name
-        path = Path(cv2.__file__).with_name("data") / f"{CASCADES[name]}.xml"
+    def __init__(self, cascade: str = "frontalface_alt", *, mirrored: bool = False) -> None:
+        """Load a cascade by OpenCV's name; raise FileNotFoundError if OpenCV lacks it.
+
+        mirrored: search the mirrored image too, for the cascade of profiles, which knows faces
+        that look to one side.
+        """
+        self.mirrored = mirrored
+        path = Path(cv2.__file__).with_name("data") / f"haarcascade_{cascade}.xml"
         self._cascade = cv2.CascadeClassifier(str(path))
         if self._cascade.empty():
             raise FileNotFoundError(f"{path}: wanted a cascade, as opencv-python below 5 has it")
@@ -46,7 +41,7 @@ class Haar:
         start = time.perf_counter()
         grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
         boxes, counts = self._windows(grey)
-        if self.name == "haar-profile":
+        if self.mirrored:
             mirrored, more = self._windows(np.ascontiguousarray(grey[:, ::-1]))
             mirrored[:, [0, 2]] = grey.shape[1] - mirrored[:, [2, 0]]
             boxes, counts = np.concatenate([boxes, mirrored]), np.concatenate([counts, more])

@@ -47,8 +47,6 @@ class MTCNN:
     Scores are probabilities. Faces below `min_face` pixels are not looked for.
     """
 
-    name = "mtcnn"
-
     def __init__(
         self,
         device: torch.device | None = None,

@@ -6,9 +6,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from core.detection.config import ORDERS
+from core.detection.config import KINDS, THRESHOLD
 from core.detection.dogs import dog_mass
 from core.detection.faces import Detector, Faces
+from core.detection.kinds import kinds
 from core.device import Device
 from core.models.backbones import Backbone
 from core.models.bundle import Bundle
@@ -33,9 +34,10 @@ class Answer:
         """Tell whether it counts as a dog."""
         return self.dog >= self.threshold
 
-    def kind(self, order: str = "both") -> str:
-        """Return what the picture shows, one of KINDS. order: one of ORDERS."""
-        return decide(self.is_dog, len(self.faces) > 0, order)
+    @property
+    def kind(self) -> str:
+        """Return what the picture shows, one of KINDS."""
+        return KINDS[int(kinds(self.is_dog, len(self.faces) > 0))]
 
     def sentence(self) -> str:
         """Say what the picture shows, and how sure that is."""
@@ -47,19 +49,10 @@ class Answer:
             sure += f", {n} face{'s' * (n > 1)}, the surest {score:.3g}"
         return {
             "dog": f"a dog: {own}; {sure}",
-            "human": f"a human who resembles a {own}; {sure}",
-            "both": f"a dog and a human: the dog is a {own}; {sure}",
+            "human": f"a human who resembles: {own}; {sure}",
+            "both": f"a dog and a human, the dog: {own}; {sure}",
             "neither": f"neither dog nor human; {sure}, no face",
-        }[self.kind()]
-
-
-def decide(dog: bool, human: bool, order: str) -> str:
-    """Turn two detections into a kind. Raises ValueError for an order that is not in ORDERS."""
-    if order not in ORDERS:
-        raise ValueError(f"order: {order}, wanted one of {', '.join(ORDERS)}")
-    if dog and human:
-        return {"both": "both", "dog-first": "dog", "face-first": "human"}[order]
-    return "dog" if dog else "human" if human else "neither"
+        }[self.kind]
 
 
 class Resemblance:
@@ -71,7 +64,7 @@ class Resemblance:
         bundle: Bundle,
         detector: Detector,
         device: Device,
-        threshold: float = 0.5,
+        threshold: float = THRESHOLD,
     ) -> None:
         """Keep the networks. Raises ValueError if the bundle is for another trunk.
 

@@ -6,7 +6,8 @@ from tqdm import tqdm
 
 from core.data.cases import Cases
 from core.data.decode import scale
-from core.detection.config import KINDS
+from core.detection.config import KINDS, SINGLE, THRESHOLD
+from core.detection.kinds import kinds
 from core.detection.resemblance import Answer, Resemblance
 from core.trials import Record
 
@@ -14,38 +15,36 @@ SHOWN, SIDE = 24, 144
 """pictures taken for another kind that are kept in small, and their side in pixels"""
 
 
-def look(cases: Cases, eyes: Resemblance, orders: tuple[str, ...]) -> list[Record]:
-    """Show every picture to the algorithm once; return a record for each of the orders."""
+def look(cases: Cases, eyes: Resemblance) -> Record:
+    """Show every picture to the algorithm once; see `measure`."""
     answers = [eyes.look(case.picture()) for case in tqdm(cases.cases, "looking", disable=None)]
-    return [measure(cases, answers, order, eyes.bundle.classes) for order in orders]
+    return measure(cases, answers, eyes.bundle.classes)
 
 
-def measure(cases: Cases, answers: list[Answer], order: str, classes: tuple[str, ...]) -> Record:
-    """Score the answers. A dog counts as right if its breed is, too.
+def measure(cases: Cases, answers: list[Answer], classes: tuple[str, ...]) -> Record:
+    """Keep what was found on every picture; what it is taken for is decided when it is judged.
 
-    Arrays: `predicted` (image) int64, a place in KINDS; `correct` (image) uint8; `dog` (image), the
-    probability of all breeds; `faces` (image) int64; `wrong` (shot) int64, some pictures that were
-    taken for another kind, and `picture` (shot, y, x, channel) uint8, these in small.
+    Arrays: `dog` (image) float64, the probability of all breeds; `faces` (image) int64; `breed`
+    (image) int64, the most probable one; `wrong` (shot) int64, some pictures that are taken for
+    another kind where both is an answer, and `picture` (shot, y, x, channel) uint8, these in small.
+    Metrics: of each single kind the share that is taken for it by the course's order, dog first,
+    and of dogs the share whose breed is right.
     """
-    predicted = np.array([KINDS.index(answer.kind(order)) for answer in answers])
-    breeds = np.array([case.breed for case in cases.cases])
-    named = np.array([classes.index(answer.breeds[0][0]) for answer in answers])
-    right = predicted == cases.kinds
-    whole = right & ((breeds < 0) | (breeds == named))
-    alone = cases.kinds == KINDS.index("dog")
-    shown = _spread(np.flatnonzero(~right))
+    dog = np.array([answer.dog for answer in answers])
+    faces = np.array([len(answer.faces) for answer in answers])
+    breed = np.array([classes.index(answer.breeds[0][0]) for answer in answers])
+    true, course = cases.kinds, kinds(dog >= THRESHOLD, faces > 0, "dog-first")
+    of_kind = {name: true == place for place, name in enumerate(KINDS)}
+    shares = {f"{name}/told": (course == true)[of_kind[name]] for name in SINGLE}
+    shares["dog/breed"] = (breed == cases.breeds)[of_kind["dog"]]
+    shown = _spread(np.flatnonzero(kinds(dog >= THRESHOLD, faces > 0) != true))
     image = ("image",)
     return Record(
+        {name: float(hits.mean()) for name, hits in shares.items() if len(hits)},
         {
-            "test/kind": float(right.mean()),
-            "test/accuracy": float(whole.mean()),
-            "test/breed": float((breeds == named)[alone].mean()),
-        },
-        {
-            "predicted": (image, predicted),
-            "correct": (image, whole.astype(np.uint8)),
-            "dog": (image, np.array([answer.dog for answer in answers])),
-            "faces": (image, np.array([len(answer.faces) for answer in answers])),
+            "dog": (image, dog),
+            "faces": (image, faces),
+            "breed": (image, breed),
             "wrong": (("shot",), shown),
             "picture": (("shot", "y", "x", "channel"), _small(cases, shown)),
         },

@@ -10,6 +10,7 @@ from core.data.pictures import Gallery, Picture
 from core.detection.config import CLEAN, OVERLAP, UNITS
 from core.detection.degrade import KINDS, detected
 from core.detection.faces import Detector, Faces, iou, match
+from core.detection.registry import DETECTORS
 from core.trials import Array, Record, Shared
 
 SHOWN, SIDE = 12, 160
@@ -79,7 +80,7 @@ def shared(galleries: Sequence[Gallery], others: Sequence[str], sample: int, see
     for step in UNITS:
         coords[f"level@{step}"] = tuple(f"{step} {level:g}" for level in KINDS[step].levels)
     order = {"set": tuple(gallery.name for gallery in galleries), "step": (CLEAN, *UNITS)}
-    return Shared(coords, arrays, order)
+    return Shared(coords, arrays, {"arm": tuple(DETECTORS), **order})
 
 
 def as_they_are(detector: Detector, gallery: Gallery) -> Record:

@@ -1,15 +1,23 @@
 """What the lesson on the finished algorithm claims, and what tests it."""
 
+from dataclasses import replace
+
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
-from core.detection.config import KINDS
+from core.detection.config import KINDS, THRESHOLD
+from core.detection.kinds import kinds
 from core.evaluation.intervals import Estimate, wilson
 from core.evaluation.verdicts import Decision, all_of, superior
 from reports.lessons import Lesson, NotTestedError
 
+Bools = NDArray[np.bool_]
+
 LEAST = 5
 """pictures of a kind that a verdict needs"""
+COURSE, PREFERRED = "dog-first", "mtcnn"
+"""the course's order of the two detectors, and the face detector of the verdicts where it looked"""
 
 lesson = Lesson(
     title="dog app",
@@ -17,29 +25,53 @@ lesson = Lesson(
     study="dog_app",
     data="folder:dogImages+people",
     options="--evaluate --data folder:data/dogImages",
+    protocol={"backbone": "resnet18"},
     source="the blog post's account of the dog project",
-    columns=("test/accuracy", "test/kind", "test/breed"),
+    columns=("dog/breed", "dog/told", "human/told", "neither/told"),
 )
 
 
-def right(study: xr.Dataset, order: str, kind: str) -> np.ndarray:
-    """Tell which pictures of a kind were answered right by an order of the detectors, bool."""
-    of_kind = study["of"].values == KINDS.index(kind)
-    return study["correct"].sel(arm=order).isel(seed=0).values[of_kind] > 0
+def taken_for(seen: xr.Dataset, order: str, threshold: float = THRESHOLD) -> NDArray[np.int64]:
+    """Return what the pictures are taken for, (image,) places in KINDS.
+
+    seen: what one detector's trial found. threshold: probability of all breeds from which a picture
+    shows a dog.
+    """
+    return kinds(seen["dog"].values >= threshold, seen["faces"].values > 0, order)
 
 
-def share(hits: np.ndarray) -> Estimate:
+def is_right(seen: xr.Dataset, order: str, threshold: float = THRESHOLD) -> Bools:
+    """Tell which pictures are answered right, (image,): of a dog, its breed too."""
+    told = taken_for(seen, order, threshold) == seen["of"].values
+    breed = seen["label"].values
+    return told & ((breed < 0) | (breed == seen["breed"].values))
+
+
+def of_kind(study: xr.Dataset, kind: str) -> Bools:
+    """Tell which pictures show a kind, (image,) bool."""
+    return study["of"].values == KINDS.index(kind)
+
+
+def share(hits: Bools) -> Estimate:
     """Estimate the share of pictures that are answered right."""
     return wilson(int(hits.sum()), len(hits))
 
 
 def _wrong(study: xr.Dataset, margin: float, kind: str) -> Decision:
-    hits = right(study, "dog-first", kind)
-    if len(hits) < LEAST:
+    arms = study["arm"].values.tolist()
+    detector = PREFERRED if PREFERRED in arms else arms[0]
+    wrong = ~is_right(study.sel(arm=detector).isel(seed=0), COURSE)[of_kind(study, kind)]
+    if len(wrong) < LEAST:
         raise NotTestedError(
-            f"{len(hits)} pictures of the kind {kind}; {LEAST} or more are wanted."
+            f"{len(wrong)} pictures of the kind {kind}; {LEAST} or more are wanted."
         )
-    return all_of({f"{kind}: answered wrong": superior(share(~hits), margin)})
+    found = share(wrong)
+    return replace(
+        all_of({f"{kind}: answered wrong ({detector})": superior(found, margin)}),
+        comment=f"{int(wrong.sum())} of {len(wrong)} are answered wrong. Who calls an algorithm "
+        f"not very good from a share below {found.low:.1%} on would find it so, from one above "
+        f"{found.high:.1%} on would not (95 %).",
+    )
 
 
 @lesson.claim(
@@ -48,13 +80,12 @@ def _wrong(study: xr.Dataset, margin: float, kind: str) -> Decision:
     published="words only",
     margin=0.1,
     unit="percent",
-    arms=("dog-first",),
 )
 def wrong_on_dogs(study: xr.Dataset, margin: float) -> Decision:
     """More than one dog in ten is answered wrong, breed included; dog first, as in the course.
 
     One in ten is our reading of words without a number, for each kind of picture by itself: a
-    share over all kinds would depend on their mix.
+    share over all kinds would depend on their mix. One trained head, one set of pictures.
     """
     return _wrong(study, margin, "dog")
 
@@ -65,7 +96,6 @@ def wrong_on_dogs(study: xr.Dataset, margin: float) -> Decision:
     published="words only",
     margin=0.1,
     unit="percent",
-    arms=("dog-first",),
 )
 def wrong_on_people(study: xr.Dataset, margin: float) -> Decision:
     """More than one picture of a person in ten is answered wrong."""
@@ -78,7 +108,6 @@ def wrong_on_people(study: xr.Dataset, margin: float) -> Decision:
     published="words only",
     margin=0.1,
     unit="percent",
-    arms=("dog-first",),
 )
 def wrong_on_neither(study: xr.Dataset, margin: float) -> Decision:
     """More than one picture without dog and person in ten is answered wrong."""

@@ -10,61 +10,120 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
+from reports.figures import GREY
 from reports.sheets import contact_sheet
 
 
 def right(frame: pd.DataFrame) -> Figure:
-    """Draw the share of each kind that is answered right, orders side by side.
+    """Draw the share of each kind that is answered right, orders side by side, a detector a panel.
 
-    frame: order, shows, right, right_low, right_high, pictures.
+    frame: detector, order, shows, right, right_low, right_high, pictures.
     """
-    orders, kinds = (list(dict.fromkeys(frame[name])) for name in ("order", "shows"))
-    figure, axis = plt.subplots(figsize=(8, 0.7 * len(kinds) + 1), layout="constrained")
-    for index, order in enumerate(orders):
-        rows = frame[frame["order"] == order]
-        places = [
-            kinds.index(kind) + 0.2 * (index - (len(orders) - 1) / 2) for kind in rows["shows"]
-        ]
-        gaps = np.clip(
-            [rows["right"] - rows["right_low"], rows["right_high"] - rows["right"]], 0, None
-        )
-        colour = sns.color_palette("colorblind")[index]
-        axis.errorbar(
-            rows["right"], places, xerr=gaps, fmt="o", ms=4, capsize=3, color=colour, label=order
-        )
+    detectors, orders, kinds = (
+        list(dict.fromkeys(frame[name])) for name in ("detector", "order", "shows")
+    )
+    figure, axes = plt.subplots(
+        1,
+        len(detectors),
+        figsize=(max(8, 4 * len(detectors)), 0.7 * len(kinds) + 1.2),
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    colours = sns.color_palette("colorblind")
     n = frame.groupby("shows", sort=False)["pictures"].first()
-    axis.set_yticks(range(len(kinds)), [f"{kind}\nn = {n[kind]}" for kind in kinds])
-    axis.set_ylim(len(kinds) - 0.5, -0.5)
-    axis.set_xlim(-0.02, 1.02)
-    axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=None))
-    axis.set_xlabel("answered right")
-    axis.legend(title="order", fontsize=8)
+    for axis, detector in zip(axes[0], detectors, strict=True):
+        for index, order in enumerate(orders):
+            rows = frame[(frame["order"] == order) & (frame["detector"] == detector)]
+            shift = 0.2 * (index - (len(orders) - 1) / 2)
+            gaps = [rows["right"] - rows["right_low"], rows["right_high"] - rows["right"]]
+            axis.errorbar(
+                rows["right"],
+                [kinds.index(kind) + shift for kind in rows["shows"]],
+                xerr=np.clip(gaps, 0, None),
+                fmt="o",
+                ms=4,
+                capsize=3,
+                color=colours[index],
+                label=order,
+            )
+        axis.set_xlim(-0.02, 1.02)
+        axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+        axis.set_xlabel("answered right")
+        axis.set_title(f"faces by {detector}", fontsize=9)
+    axes[0][0].set_yticks(range(len(kinds)), [f"{kind}\nn = {n[kind]}" for kind in kinds])
+    axes[0][0].set_ylim(len(kinds) - 0.5, -0.5)
+    axes[0][0].legend(title="order", fontsize=8)
     return figure
 
 
 def four_ways(frame: pd.DataFrame) -> Figure:
-    """Draw what each kind is taken for, an order a panel: counts, shaded by share of the kind.
+    """Draw what each kind is taken for, orders across, detectors down: counts, shaded by share.
 
-    frame: order, shows, taken for, count, share.
+    frame: detector, order, shows, taken for, count, share.
     """
-    orders, kinds = (list(dict.fromkeys(frame[name])) for name in ("order", "shows"))
-    taken = list(dict.fromkeys(frame["taken for"]))
-    figure, axes = plt.subplots(
-        1, len(orders), figsize=(10, 3.3), sharey=True, squeeze=False, layout="constrained"
+    detectors, orders, kinds, taken = (
+        list(dict.fromkeys(frame[name])) for name in ("detector", "order", "shows", "taken for")
     )
-    for axis, order in zip(axes[0], orders, strict=True):
-        rows = frame[frame["order"] == order]
-        counts, shares = (
-            rows.pivot_table(index="shows", columns="taken for", values=name).loc[kinds, taken]
-            for name in ("count", "share")
-        )
-        sns.heatmap(
-            shares, annot=counts, fmt=".0f", cmap="Blues", vmin=0, vmax=1, cbar=False, ax=axis
-        )
-        axis.set_title(order, fontsize=9)
-        axis.set(xlabel="", ylabel="")
+    figure, axes = plt.subplots(
+        len(detectors),
+        len(orders),
+        figsize=(10, 2.9 * len(detectors) + 0.4),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    for row, detector in zip(axes, detectors, strict=True):
+        for axis, order in zip(row, orders, strict=True):
+            rows = frame[(frame["order"] == order) & (frame["detector"] == detector)]
+            counts, shares = (
+                rows.pivot_table(index="shows", columns="taken for", values=name).loc[kinds, taken]
+                for name in ("count", "share")
+            )
+            sns.heatmap(
+                shares, annot=counts, fmt=".0f", cmap="Blues", vmin=0, vmax=1, cbar=False, ax=axis
+            )
+            axis.set_title(f"{order}, faces by {detector}", fontsize=9)
+            axis.set(xlabel="", ylabel="")
     figure.supxlabel("taken for", fontsize=9)
     figure.supylabel("shows", fontsize=9)
+    return figure
+
+
+def threshold(frame: pd.DataFrame, used: float) -> Figure:
+    """Draw the share of each kind that is answered right over the threshold, a detector a panel.
+
+    frame: detector, shows, threshold, right, right_low, right_high; used: the dashed one.
+    """
+    detectors, kinds = (list(dict.fromkeys(frame[name])) for name in ("detector", "shows"))
+    figure, axes = plt.subplots(
+        1,
+        len(detectors),
+        figsize=(max(6, 4 * len(detectors)), 3.2),
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    colours = sns.color_palette("colorblind")
+    for axis, detector in zip(axes[0], detectors, strict=True):
+        for colour, kind in zip(colours, kinds, strict=False):
+            rows = frame[(frame["shows"] == kind) & (frame["detector"] == detector)]
+            axis.plot(rows["threshold"], rows["right"], color=colour, label=kind)
+            axis.fill_between(
+                rows["threshold"],
+                rows["right_low"],
+                rows["right_high"],
+                color=colour,
+                alpha=0.2,
+                lw=0,
+            )
+        axis.axvline(used, color=GREY, linestyle="--", linewidth=1)
+        axis.set(xlim=(0, 1), ylim=(-0.02, 1.02), xlabel="threshold on the probability of a dog")
+        axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+        axis.set_title(f"faces by {detector}", fontsize=9)
+    axes[0][0].set_ylabel("answered right")
+    axes[0][0].legend(title="shows", fontsize=8)
     return figure
 
 

@@ -6,24 +6,18 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from core.detection.registry import DETECTORS
 from reports.figures import BLUE, GREY, ORANGE
 
-COLOURS = {
-    "mtcnn": BLUE,
-    "haar-alt": ORANGE,
-    "haar-default": "#009E73",
-    "haar-alt2": "#CC79A7",
-    "haar-profile": GREY,
-}
+COLOURS = (ORANGE, BLUE, "#009E73", "#CC79A7", GREY, "#E69F00", "#56B4E9")
+LEAST = 10
+"""pictures below which a band covers everything, and a set is not drawn"""
 
 
 def colour_of(detector: str) -> str:
-    """Return the colour of a detector; of one without a colour of its own, black."""
-    return COLOURS.get(detector, "black")
-
-
-LEAST = 10
-"""pictures below which a band covers everything, and a set is not drawn"""
+    """Return the colour of a detector, by its place in the registry; black if it left that."""
+    known = list(DETECTORS)
+    return COLOURS[known.index(detector) % len(COLOURS)] if detector in known else "black"
 
 
 def rates(frame: pd.DataFrame) -> Figure:

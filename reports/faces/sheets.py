@@ -1,8 +1,10 @@
 """Contact sheets: pictures with what was found on them, the worst first."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,10 +15,12 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from core.data.card import readable
-from core.detection.faces import Faces
 from reports.faces.figures import colour_of
 from reports.faces.outcomes import Outcome, Picture
 from reports.lessons import Exhibit
+
+if TYPE_CHECKING:
+    from core.detection.faces import Faces
 
 SHOWN = 12
 """pictures on a sheet, per detector"""
@@ -123,21 +127,20 @@ def draw(axis: Axes, picture: Picture, colour: str) -> None:
         )
 
 
-def side_by_side(images: dict[str, NDArray[np.uint8]], found: dict[str, list[Faces]]) -> Figure:
-    """Draw every detector's finds on the same images: images down, detectors across."""
+def side_by_side(name: str, image: NDArray[np.uint8], found: "Mapping[str, Faces]") -> Figure:
+    """Draw what every detector found on one image, uint8 (height, width, 3)."""
+    height, width = image.shape[:2]
+    side = min(5.0, 15 / len(found))
     figure, axes = plt.subplots(
-        len(images),
+        1,
         len(found),
-        figsize=(5 * len(found), 4 * len(images)),
+        figsize=(side * len(found), min(max(side * height / width, 1.0), 2 * side) + 0.6),
         squeeze=False,
         layout="constrained",
     )
-    for column, (detector, faces) in enumerate(found.items()):
-        for row, (name, image) in enumerate(images.items()):
-            finds = faces[row]
-            shown = Picture(image, finds.boxes, finds.landmarks, NONE)
-            draw(axes[row][column], shown, colour_of(detector))
-            n = len(faces[row])
-            title = f"{readable(name)}\n{detector}: {n} {'face' if n == 1 else 'faces'}"
-            axes[row][column].set_title(title, fontsize=9)
+    for axis, (detector, faces) in zip(axes[0], found.items(), strict=True):
+        draw(axis, Picture(image, faces.boxes, faces.landmarks, NONE), colour_of(detector))
+        n = len(faces)
+        axis.set_title(f"{detector}: {n} {'face' if n == 1 else 'faces'}", fontsize=9)
+    figure.suptitle(readable(Path(name).name), fontsize=10)
     return figure

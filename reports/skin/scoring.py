@@ -96,7 +96,7 @@ def score(
 ) -> Scores:
     """Score predictions whatever the order of their rows.
 
-    The intervals are DeLong's own; the mean's accounts for the two tasks sharing their images.
+    The intervals rest on DeLong's variance; the mean's knows that the two tasks share their images.
     threshold: frozen, for the counts and rates. Raises UserError that lists the images missing
     from, or unknown to, the predictions, and for a task that has one class.
     """

@@ -1,11 +1,13 @@
-"""The Haar detector is OpenCV's, in RGB, with boxes as corners."""
+"""The Haar detector is OpenCV's, in RGB, with boxes as corners; the register opens all."""
 
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from core.data.photos import embedded
-from core.detection.haar import CASCADES, Haar
+from core.detection.haar import Haar
+from core.detection.registry import DETECTORS, open_detector
 
 
 @pytest.fixture(scope="module")
@@ -13,10 +15,10 @@ def photos():
     return {picture.name: picture.load() for picture in embedded()[0].pictures}
 
 
-@pytest.mark.parametrize("name", ["haar-alt", "haar-default", "haar-alt2"])
+@pytest.mark.parametrize("name", ["frontalface_alt", "frontalface_default", "frontalface_alt2"])
 def test_boxes_equal_opencv(name, photos):
     grey = cv2.cvtColor(photos["astronaut"], cv2.COLOR_RGB2GRAY)
-    path = f"{cv2.data.haarcascades}{CASCADES[name]}.xml"
+    path = f"{cv2.data.haarcascades}haarcascade_{name}.xml"
     expected = {
         (x, y, x + w, y + h) for x, y, w, h in cv2.CascadeClassifier(path).detectMultiScale(grey)
     }
@@ -47,8 +49,9 @@ def test_red_and_blue_weigh_differently(photos):
 
 def test_profiles_are_seen_from_both_sides(photos):
     image = photos["camera"]
-    (one,) = Haar("haar-profile").detect([image])
-    (other,) = Haar("haar-profile").detect([np.ascontiguousarray(image[:, ::-1])])
+    profiles = Haar("profileface", mirrored=True)
+    (one,) = profiles.detect([image])
+    (other,) = profiles.detect([np.ascontiguousarray(image[:, ::-1])])
     mirrored = other.boxes.copy()
     mirrored[:, [0, 2]] = image.shape[1] - mirrored[:, [2, 0]]
     assert len(one) >= 1
@@ -56,8 +59,9 @@ def test_profiles_are_seen_from_both_sides(photos):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (19, 19), (64, 64)])
-@pytest.mark.parametrize("name", CASCADES)
+@pytest.mark.parametrize("name", DETECTORS)
 def test_blank_images_give_no_face(name, shape):
-    (faces,) = Haar(name).detect([np.zeros((*shape, 3), np.uint8)])
+    detector = open_detector(name, torch.device("cpu"))
+    (faces,) = detector.detect([np.zeros((*shape, 3), np.uint8)])
     assert len(faces) == 0
     assert faces.boxes.shape == (0, 4)

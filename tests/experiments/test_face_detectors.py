@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tyro
-from matplotlib.figure import Figure
 from mlflow import MlflowClient
 from PIL import Image
 
@@ -18,7 +17,6 @@ from core.data.photos import embedded
 from core.errors import UserError
 from experiments import face_detectors
 from experiments.face_detectors import SMOKE, Config, main
-from reports.faces import own as own_module
 from reports.judge import judge
 
 SCRIPT = Path(face_detectors.__file__)
@@ -101,41 +99,27 @@ def test_folders_boxes_and_quarantine(store, faces):
     assert part.estimate.n_images == 2
 
 
-def test_own_pictures_are_drawn_and_bad_ones_named(faces, tmp_path, capsys):
-    folder, output = faces / "people", tmp_path / "drawn.png"
+def test_pictures_and_folders_are_drawn_and_bad_ones_named(faces, tmp_path, capsys):
+    folder, out = faces / "people", tmp_path / "out"
     Image.fromarray(np.zeros((1, 1, 4), np.uint8)).save(tmp_path / "dot.png")
-    own = (str(folder / "astronaut.png"), str(tmp_path / "dot.png"))
-    main(Config(images=own, output=output, device=CPU))
+    main(Config(images=(str(folder), str(tmp_path / "dot.png")), out=out, device=CPU))
     printed = capsys.readouterr().out
-    assert f"{own[0]}: mtcnn finds 1" in printed
-    assert f"{own[1]}: haar-alt finds 0" in printed
-    with Image.open(output) as image:
+    assert f"{folder / 'astronaut.png'}: mtcnn finds 1" in printed
+    assert f"{tmp_path / 'dot.png'}: haar-alt finds 0" in printed
+    assert f"left out: {folder / 'broken.jpg'}: " in printed
+    names = {"astronaut.png-faces.png", "grace_hopper.png-faces.png", "dot.png-faces.png"}
+    assert {path.name for path in out.iterdir()} == names
+    with Image.open(out / "astronaut.png-faces.png") as image:
         assert min(image.size) > 500
-    wide = folder / "wide.png"  # as a camera's picture, it is held small, and its boxes with it
-    with Image.open(folder / "astronaut.png") as image:
-        image.resize((2048, 2048)).save(wide)
-    seen = {}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(own_module, "side_by_side", lambda *args: seen.update(args=args) or Figure())
-        main(Config(images=(str(wide),), detectors=("mtcnn",), output=output, device=CPU))
-    (image,), ((faces,),) = (list(each.values()) for each in seen["args"])
-    assert image.shape == (1440, 1440, 3)
-    middle = (faces.boxes[0, :2] + faces.boxes[0, 2:]) / 2
-    assert middle == pytest.approx(np.array([223, 122]) * 1440 / 512, abs=40)
-    with pytest.raises(UserError, match=r"^--images \S+broken\.jpg: .* a picture is wanted$"):
-        main(Config(images=(str(folder / "broken.jpg"),), device=CPU))
-    with pytest.raises(
-        UserError, match=r"^--images https://a.b/c.jpg: an address; download it first; "
-    ):
-        main(Config(images=("https://a.b/c.jpg",), device=CPU))
-    with pytest.raises(
-        UserError, match=r"^--images nowhere.jpg: there is no such file; a picture is"
-    ):
-        main(Config(images=("nowhere.jpg",), device=CPU))
-    with pytest.raises(UserError, match=r"dot.png: one of --images; another file is wanted$"):
-        main(Config(images=own, output=Path(own[1]), device=CPU))
-    with pytest.raises(UserError, match=r"^--output \S+: "):
-        main(Config(images=own[:1], output=tmp_path / "no" / "x.png", device=CPU))
+    for name, reason in {
+        str(folder / "broken.jpg"): "not an image",
+        "https://a.b/c.jpg": "an address; download it first",
+        "nowhere.jpg": "there is no such file",
+    }.items():
+        with pytest.raises(UserError, match=rf"^--images {name}: {reason}.* a picture file is"):
+            main(Config(images=(name,), out=out, device=CPU))
+    with pytest.raises(UserError, match=r"^--out \S+: a folder is wanted$"):
+        Config(images=(str(tmp_path / "dot.png"),), out=tmp_path / "dot.png")
 
 
 @pytest.mark.parametrize(

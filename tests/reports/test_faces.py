@@ -6,11 +6,13 @@ from scipy import stats
 
 import reports
 from core.data.pictures import NONE, Gallery, Picture
+from core.detection import registry
 from core.detection.config import CLEAN
 from core.detection.faces import Faces
 from core.measures import faces as measured
 from core.trials import Record, Trial
 from reports.faces import exhibits as made
+from reports.faces import figures
 from reports.faces import outcomes as out
 from reports.faces.sheets import side_by_side
 from reports.judge import judge
@@ -87,38 +89,6 @@ def test_faces_survive_the_store(study):
     assert second.face.tolist() == [True, False]
 
 
-def test_boxes_are_judged_one_to_one_and_ignored_places_count_for_nothing():
-    marked = picture("a", True, [FACE], np.array([OTHER], np.float32))
-    judged = measured.judge(faces(FACE, (11, 11, 31, 31), OTHER), marked)
-    assert judged.face_found.tolist() == [True]
-    assert sorted(judged.box_right.tolist()) == [-1, 0, 1]
-    assert measured.judge(faces(), marked).face_found.tolist() == [False]
-    with pytest.raises(ValueError, match="not marked"):
-        measured.judge(faces(), picture("b", True))
-
-
-def test_metrics_are_shares_of_the_right_pictures():
-    own = gallery(
-        "x",
-        [
-            picture("a", True, [FACE, OTHER]),
-            picture("b", True, [FACE]),
-            picture("c", False, []),
-            picture("d", False, []),
-        ],
-    )
-    found = [faces(FACE, (0, 0, 5, 5)), faces(), faces(FACE, OTHER), faces()]
-    assert measured.metrics(found, own) == {
-        "faces/detected": 0.5,
-        "faces/recall": pytest.approx(1 / 3),
-        "faces/precision": 0.5,
-        "others/fired": 0.5,
-        "others/alarms": 1.0,
-    }
-    alone = measured.metrics([faces()], gallery("y", [picture("a", False)]))
-    assert set(alone) == {"others/fired", "others/alarms"}
-
-
 def test_verdicts_follow_exact_mcnemar(two):
     mtcnn, haar = [True] * 50, [True] * 40 + [False] * 10
     dogs = ([True] * 9 + [False] * 41, [False] * 50, False)
@@ -127,11 +97,36 @@ def test_verdicts_follow_exact_mcnemar(two):
     assert judged["D1"].decision.p_supported == pytest.approx(2 * 0.5**10)  # Holm over the lesson
     assert judged["D2"].verdict == "supported"
     assert judged["D2"].decision.p_supported == pytest.approx(0.5**9)
-    assert "50 and 40 of 50, differing on 10 and 0" in judged["D1"].decision.comment
+    told = "of 50: haar-alt 40, mtcnn 50; mtcnn alone 10, haar-alt alone 0"
+    assert told in judged["D1"].decision.comment
     worse = judge(two(lfw=(haar, mtcnn, True)))
     assert worse["D1"].verdict == "refuted"
     assert worse["D2"].verdict == "not tested"
     assert "--others folder:PATH" in worse["D2"].lacking
+    fewer = judge(two(("dogs",), dogs=(dogs[1], dogs[0], False)))
+    assert fewer["D2"].verdict == "refuted"
+    assert fewer["D1"].verdict == "not tested"
+    assert "--people folder:PATH" in fewer["D1"].lacking
+    alike = judge(two(("dogs",), dogs=(dogs[0], dogs[0], False)))
+    assert alike["D2"].verdict == "undecided"
+
+
+def test_d1_needs_every_set(two):
+    ahead, behind = [True] * 20, [True] * 8 + [False] * 12
+    assert judge(two(a=(ahead, behind, True), b=(ahead, ahead, True)))["D1"].verdict == "undecided"
+    assert judge(two(a=(ahead, behind, True), b=(behind, ahead, True)))["D1"].verdict == "refuted"
+    one = judge(two(a=(ahead, behind, True), b=(ahead, behind, True)))["D1"]
+    assert one.verdict == "supported"
+    assert len(one.decision.parts) == 2
+
+
+@pytest.mark.parametrize(("alone", "spare"), [(6, 0), (7, 0), (8, 1), (12, 5), (40, 33)])
+def test_d2_tells_how_many_people_it_could_bear(two, alone, spare):
+    """Of 7 that all go one way p is .0078, below .0125; of 6 it is .0156."""
+    entry = judge(two(("dogs",), dogs=([True] * alone + [False] * 9, [False] * (alone + 9), False)))
+    comment = entry["D2"].decision.comment
+    assert (f"Up to {spare} of the pictures on which mtcnn alone fires" in comment) == (spare > 0)
+    assert "the sheet of false alarms" in comment.lower()
 
 
 def test_2_of_100_cannot_be_significant(two):
@@ -161,6 +156,36 @@ def test_marked_faces_are_the_unit_where_there_are_any_and_dogs_where_they_are_n
     assert list(judged["D2"].decision.parts) == ["pictures of cats-dogs/dog with a false alarm"]
     alone = judge(study([boxes], {"boxes": {"haar-alt": found["boxes"]["haar-alt"]}}))
     assert "no arm mtcnn" in alone["D1"].lacking
+    swapped = {
+        name: {"mtcnn": seen["haar-alt"], "haar-alt": seen["mtcnn"]} for name, seen in found.items()
+    }
+    judged = judge(study([boxes, *animals], swapped, ("cats-dogs/dog", "cats")))
+    assert judged["D2"].decision.estimate.value == -1  # on cats it is 1
+
+
+def test_a_new_detector_is_one_entry_in_the_register(study, monkeypatch):
+    """Tables, comparisons, colours, the comments of D1 and D2 have it, and no verdict changes."""
+    monkeypatch.setitem(registry.DETECTORS, "new", lambda *_: None)
+    pictures = [picture(f"{i}", i < 8) for i in range(16)]
+    hits = {"haar-alt": 2, "mtcnn": 8, "new": 5}
+    found = {
+        "set": {
+            name: [faces(FACE) if i % 8 < n else faces() for i in range(16)]
+            for name, n in hits.items()
+        }
+    }
+    made_ = study([gallery("set", pictures)], found, ("set",))
+    assert made_["arm"].values.tolist() == ["haar-alt", "mtcnn", "new"]
+    judged = judge(made_)
+    assert "of 8: haar-alt 2, mtcnn 8, new 5; mtcnn alone 6" in judged["D1"].decision.comment
+    assert "of 8: haar-alt 2, mtcnn 8, new 5; mtcnn alone 6" in judged["D2"].decision.comment
+    assert len(judged["D1"].decision.parts) == 1
+    pairs = reports.exhibits(made_)["comparisons"].frame()
+    assert len(pairs) == 2 * 3
+    colours = [figures.colour_of(name) for name in hits]
+    assert len(set(colours)) == 3
+    assert "black" not in colours
+    assert figures.colour_of("of another version") == "black"
 
 
 def test_tables_hold_counts_with_wilson_and_holm(two):
@@ -218,12 +243,11 @@ def test_small_pictures_and_what_was_found_shrink_alike(study):
     assert seen.boxes.tolist() == seen.marked.tolist() == [[0, 0, 16, 16]]
 
 
-def test_own_pictures_are_drawn_side_by_side():
-    images = {"a": np.zeros((20, 30, 3), np.uint8), "b": np.zeros((50, 9, 3), np.uint8)}
-    figure = side_by_side(images, {"mtcnn": [faces(FACE), faces()], "haar-alt": [faces()] * 2})
-    titles = [axis.get_title() for axis in figure.axes]
-    assert titles == [
-        *("a\nmtcnn: 1 face", "a\nhaar-alt: 0 faces"),
-        *("b\nmtcnn: 0 faces", "b\nhaar-alt: 0 faces"),
-    ]
-    assert [len(axis.patches) for axis in figure.axes] == [1, 0, 0, 0]
+def test_finds_on_one_picture_are_drawn_side_by_side():
+    image = np.zeros((20, 30, 3), np.uint8)
+    figure = side_by_side("photos/a$b$.jpg", image, {"mtcnn": faces(FACE), "haar-alt": faces()})
+    assert [axis.get_title() for axis in figure.axes] == ["mtcnn: 1 face", "haar-alt: 0 faces"]
+    assert [len(axis.patches) for axis in figure.axes] == [1, 0]
+    assert figure.get_suptitle() == r"a\$b\$.jpg"  # no mathematics
+    tall = side_by_side("a", np.zeros((900, 9, 3), np.uint8), {"mtcnn": faces()})
+    assert tall.get_size_inches()[1] < 11
