@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test check replicate bench constraints clean
+.PHONY: help demo test slow check replicate bench constraints clean
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /: /'
 
@@ -11,8 +11,11 @@ demo: .venv/installed ## install, run the study of weight initialisation, write 
 	$(BIN)/python -m reports
 	@echo "MLflow: start the \`mlflow ui\` printed above ($(BIN)/mlflow) and open its link; the report opens in any browser."
 
-test: .venv/dev ## install with the dev extra, run the tests
-	$(BIN)/python -m pytest
+test: .venv/dev ## install with the dev extra, run the tests but for slow ones and those on real data
+	$(BIN)/python -m pytest -n auto --dist worksteal -m 'not slow and not real_data'
+
+slow: .venv/dev ## run the others; DATA_ROOT=folder for real data
+	$(BIN)/python -m pytest -n auto --dist worksteal -m 'slow or real_data'
 
 check: .venv/dev ## format, lint and types
 	$(BIN)/ruff format --check .

@@ -29,7 +29,7 @@ SIGNALS = [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIG
 ONE_PRESS = 0.1  # seconds: `timeout` and schedulers send the same signal twice, people do not
 
 
-def run(main: Callable[[Config], None], config: type[Config], description: str) -> None:
+def run(main: Callable[[Config], object], config: type[Config], description: str) -> None:
     """Parse the command line into `config`, call `main`, and exit.
 
     Exit status: 0; 2 for a UserError, a disk that cannot be written and too little memory, printed

@@ -95,8 +95,9 @@ class _Essence(ast.NodeTransformer):
         """Keep that there is an error, not its message."""
         return ast.Raise()
 
-    def visit_If(self, node: ast.If) -> ast.AST:
-        """Drop imports for type checkers."""
-        if ast.unparse(node.test).endswith("TYPE_CHECKING"):
-            return ast.Pass()
+    def visit_If(self, node: ast.If) -> ast.AST | None:
+        """Drop imports for type checkers, and how a script is started."""
+        test = ast.unparse(node.test)
+        if test.endswith("TYPE_CHECKING") or test.startswith("__name__ =="):
+            return None
         return self.generic_visit(node)

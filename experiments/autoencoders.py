@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from core.models.autoencoders import Autoencoder
     from core.study import Job
     from core.trials import Record, Trial
+    from reports import studies
 
 ARMS = (
     "linear",
@@ -121,7 +122,7 @@ SMOKE = Config(
 )
 
 
-def main(config: Config) -> None:
+def main(config: Config) -> "studies.Study | None":
     """Train what is missing, keep it, publish what is known."""
     from core.data.images import OnDisk
     from core.data.shared import shared
@@ -157,7 +158,7 @@ def main(config: Config) -> None:
         job = partial(train, config, splits, device)
         # A program: the seeds of one network, or all that needs no network.
         study.run(grid(config), job, lambda t: t.arm in ARMS and (t.arm, t.factors), TOGETHER)
-    publish(study.store, study.key)
+    return publish(study.store, study.key)
 
 
 def grid(config: Config) -> "Iterator[Trial]":

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from core.models.backbones import Backbone, Preparation
     from core.study import Job
     from core.trials import Record, Trial
+    from reports import studies
 
 ONE_SET = (
     "All seeds share the training images, the test images and the pretrained weights: intervals do "
@@ -69,7 +70,7 @@ SMOKE = Config(
 )
 
 
-def main(config: Config) -> None:
+def main(config: Config) -> "studies.Study | None":
     """Train what is missing, keep it, publish what is known."""
     from core.data.overlap import overlap_warnings
     from core.data.shared import pictures, shared
@@ -108,7 +109,7 @@ def main(config: Config) -> None:
     ) as study:
         job = partial(train, config, loaded, prepared, device)
         study.run(grid(config), job, alike, at_most=config.seeds)
-    publish(study.store, study.key)
+    return publish(study.store, study.key)
 
 
 def grid(config: Config) -> "Iterator[Trial]":

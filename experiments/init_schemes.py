@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from core.device import Device
     from core.study import Job
     from core.trials import Record, Trial
+    from reports import studies
 
 LARGER = (5, 256)  # depth and width of the second network, for the claim on size
 CONTRAST = ("uniform-rule", "uniform-centred")  # the good and the bad weights of that claim
@@ -70,7 +71,7 @@ SMOKE = Config(
 )
 
 
-def main(config: Config) -> None:
+def main(config: Config) -> "studies.Study | None":
     """Train what is missing, keep it, publish what is known."""
     from core.data.shared import shared
     from core.data.sources import load
@@ -98,7 +99,7 @@ def main(config: Config) -> None:
         together = 16 if device.torch.type == "cpu" else 128
         job = partial(train, config, splits, device)
         study.run(grid(config), job, lambda trial: trial.factors, together)
-    publish(study.store, study.key)
+    return publish(study.store, study.key)
 
 
 def grid(config: Config) -> "Iterator[Trial]":

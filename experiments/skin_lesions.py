@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from core.measures.skin_probes import Probe
     from core.study import Job
     from core.trials import Record, Shared
+    from reports import studies
 
 NOT_A_DEVICE = (
     "Not a medical device: nothing here may be used to judge anyone's skin. See a doctor."
@@ -134,7 +135,7 @@ SMOKE = Config(
 )
 
 
-def main(config: Config) -> None:
+def main(config: Config) -> "studies.Study | None":
     """Train what is missing, keep it, publish what is known."""
     from core.data import masks
     from core.data.sources import load
@@ -171,7 +172,7 @@ def main(config: Config) -> None:
     ) as study:
         trials = (Trial(arm, seed) for seed in range(config.seeds) for arm in config.arms)
         study.run(trials, partial(train, config, base, splits, probe, device))
-    publish(study.store, study.key)
+    return publish(study.store, study.key)
 
 
 def common(config: Config, splits: "Splits", probe: "Probe") -> "Shared":

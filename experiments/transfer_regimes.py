@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from core.study import Job
     from core.training.transfer import Bench
     from core.trials import Record, Trial
+    from reports import studies
 
 BATCH = 16  # images a step, in every training
 LR = 3e-3
@@ -97,7 +98,7 @@ class Config:
 SMOKE = Config(seeds=2, steps=4, pretraining=1, device=DeviceConfig(device="cpu"))
 
 
-def main(config: Config) -> None:
+def main(config: Config) -> "studies.Study | None":
     """Train what is missing, keep it, publish what is known."""
     from core.device import pick
     from core.models.strategies import STRATEGIES
@@ -126,7 +127,7 @@ def main(config: Config) -> None:
         weights=named,
     ) as study:
         study.run(grid(config), partial(train, config, bench, data), alike)
-    publish(study.store, study.key)
+    return publish(study.store, study.key)
 
 
 def grid(config: Config) -> "Iterator[Trial]":

@@ -28,11 +28,13 @@ DIGITS = 4
 """of an arm's numbers; MLflow's page would show up to 17"""
 
 
-def publish(store: Store, key: str) -> None:
+def publish(store: Store, key: str) -> Study | None:
     """Judge and draw a stored study, and log arms, tables, figures and verdicts to its run.
 
-    Prints the verdicts and where to look. What waits for an absent store is left for later.
+    Prints the verdicts and where to look. Returns the study; None where the store is absent, and
+    what waits for it is left for later.
     """
+    study = None
     try:
         for run in store.runs(f"tags.role = 'study' AND tags.study_key = '{key}'"):
             study = Study(run, dataset.read(store, run))
@@ -45,6 +47,7 @@ def publish(store: Store, key: str) -> None:
             _tell(store, experiment, study)
     except StoreError as error:
         print(f"{error}; `python -m reports` shows the study when the store is back")
+    return study
 
 
 def _write(study: Study, folder: Path) -> None:

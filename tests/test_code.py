@@ -19,6 +19,10 @@ def f(x):
     print("another line")
     check("x", x, x < 9, "below 9")
     return   x+1
+
+
+if __name__ == "__main__":
+    start(f)
 '''
 BASE = """
 import os

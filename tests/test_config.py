@@ -258,6 +258,7 @@ def line(config, generator):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_two_thousand_command_lines_are_parsed_or_refused_in_one_line(monkeypatch, capsys, special):
     monkeypatch.chdir(special)
     generator, every = random.Random(17), configs()

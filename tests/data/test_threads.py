@@ -65,6 +65,7 @@ print(len(looks.each), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - befo
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_twelve_threads_need_no_more_memory_than_two(tmp_path):
     """49 million pixels each, opaque or not, of 8 and 16 bits; 3.6 GB before the bound."""
     ramp = Image.linear_gradient("L").resize((7000, 7000))

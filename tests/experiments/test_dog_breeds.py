@@ -150,6 +150,7 @@ def test_networks_of_their_own_see_changed_images_and_drift(config, monkeypatch,
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_vgg16_runs_through_the_same_code(store, config):
     backbone = BackboneConfig(backbones=("vgg16",), weights=("random",))
     main(replace(config, backbone=backbone, scratch=False))

@@ -206,6 +206,7 @@ def test_a_margin_can_find_arms_the_same():
     assert family.differences[0].shown.estimate.confidence > each.shown.estimate.confidence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["4 arms, the best picked by looking", "5 folds", "not paired, 3 runs against 10"]
 )

@@ -38,7 +38,7 @@ def test_shuffled_crlf_and_marked_files_score_alike(tmp_path, truth, rows):
     one, two = (score(each, truth, 0.5, 0.1) for each in (straight, other))
     assert lines(one, 0.5, 0.1) == lines(two, 0.5, 0.1)
     for task, name in (("task_1", "melanoma"), ("task_2", "keratosis")):
-        expected = roc_auc_score(truth[task], straight.loc[truth.index, task])
+        expected = roc_auc_score(truth[task], straight[task])
         assert one.areas[name].value == pytest.approx(expected)
         assert one.counts[name].sum() == 20
     both = [one.areas[name].value for name in ("melanoma", "keratosis")]
@@ -57,9 +57,13 @@ def test_the_same_task_twice_has_one_tasks_interval(tmp_path, rows):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda rows: rows[2:], "2 images missing: ISIC_000 ISIC_001"),
-        (lambda rows: [*rows, "x/ISIC_999.jpg,0,0"], "1 images not in the truth: ISIC_999"),
+        (lambda rows: rows[2:], "2 images missing: data/test/c/ISIC_000 data/test/c/ISIC_001"),
+        (lambda rows: [*rows, "x/ISIC_999.jpg,0,0"], "1 images not in the truth: x/ISIC_999.jpg"),
         (lambda rows: [*rows, rows[3]], "1 images more than once: ISIC_003"),
+        (lambda rows: [*rows, "c/ISIC_003.jpg,0,0"], "1 images more than once: ISIC_003"),
+        (lambda rows: [*rows[1:], "other/ISIC_000,0,0"], "1 images missing: data/test/c/ISIC_000;"),
+        (lambda rows: [*rows[1:], ",0,0"], "row 21: Id is empty; a value is wanted"),
+        (lambda rows: [*rows[1:], "ISIC_000,0"], "row 21: 2 cells; 3, as in row 1, are wanted"),
         (lambda rows: [*rows[1:], "ISIC_000,none,0"], "ISIC_000, task_1: 'none': a number"),
         (lambda rows: [*rows[1:], "ISIC_000,0,inf"], "ISIC_000, task_2: 'inf': a number"),
         (lambda rows: [*rows[1:], "ISIC_000,,0"], "task_1: '': a number"),
@@ -72,9 +76,9 @@ def test_rows_that_do_not_fit_are_listed(tmp_path, truth, rows, change, message)
 
 
 def test_files_that_are_no_predictions_are_refused(tmp_path, rows):
-    with pytest.raises(UserError, match="task_2 wanted too"):
+    with pytest.raises(UserError, match="the column task_2 is not among Id, task_1; a CSV table"):
         read(write(tmp_path / "p.csv", ["a,1"], header="Id,task_1"))
-    with pytest.raises(UserError, match="csv file is wanted"):
+    with pytest.raises(UserError, match=r"missing.csv: No such file or directory; a CSV table"):
         read(tmp_path / "missing.csv")
     with pytest.raises(UserError, match="0 or 1 is wanted"):
         read(write(tmp_path / "t.csv", rows), truth=True)
@@ -82,6 +86,18 @@ def test_files_that_are_no_predictions_are_refused(tmp_path, rows):
     table = read(write(tmp_path / "o.csv", one_class), truth=True)
     with pytest.raises(UserError, match="task_1 has 0 positives"):
         score(table, table, 0.5, 0.1)
+
+
+def test_an_id_is_a_string_and_no_file_name(tmp_path):
+    """UIDs end in numbers; what follows their last dot is no suffix."""
+    uid = "1.3.6.1.4.1.9590.100.1.2."
+    truth = write(tmp_path / "t.csv", [f"{uid}{i},{i % 2}.0,{(i // 2) % 2}.0" for i in range(8)])
+    rows = [f"{uid}{i},{i / 8},{1 - i / 8}" for i in range(8)]
+    predictions = write(tmp_path / "p.csv", rows)
+    found = score(read(predictions), read(truth, truth=True), 0.5, 0.1)
+    assert found.areas["melanoma"].value == pytest.approx(0.625)
+    assert found.areas["keratosis"].value == pytest.approx(0.25)
+    assert found.counts["melanoma"].tolist() == [[2, 2], [2, 2]]
 
 
 def test_ranks_lie_between_the_known_places():
