@@ -26,6 +26,8 @@ Config = TypeVar("Config")
 UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 UNUSABLE = {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO}  # paths
 SIGNALS = [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")]
+IMPORTING = "<frozen importlib._bootstrap>"
+ASK_AGAIN = 0.05  # seconds
 ONE_PRESS = 0.1  # seconds: `timeout` and schedulers send the same signal twice, people do not
 
 
@@ -142,9 +144,17 @@ def _is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or any(each in str(error) for each in words)
 
 
-def _interrupt(number: int, _: FrameType | None) -> None:
-    """Raise KeyboardInterrupt with the signal's number; leave at once the next time."""
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Raise KeyboardInterrupt with the signal's number; leave at once the next time.
+
+    Within an import, once that is done: torch, where its start is broken off, aborts.
+    """
     start = time.monotonic()
+
+    def stop(_: int, frame: FrameType | None) -> None:
+        if not _is_importing(frame):
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            raise KeyboardInterrupt(number)
 
     def again(number: int, _: FrameType | None) -> None:
         # A terminal that closes may say so twice: as the kernel and as the shell.
@@ -157,7 +167,15 @@ def _interrupt(number: int, _: FrameType | None) -> None:
         for stream in (1, 2):
             if stat.S_ISCHR(os.fstat(stream).st_mode):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
-    raise KeyboardInterrupt(number)
+    signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, ASK_AGAIN, ASK_AGAIN)
+    stop(number, frame)
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    while frame and frame.f_code.co_filename != IMPORTING:
+        frame = frame.f_back
+    return frame is not None
 
 
 def _leave(number: int) -> Never:

@@ -163,6 +163,43 @@ def test_a_signal_sent_twice_by_timeout_or_a_closing_terminal_is_one():
     assert errors.strip().startswith("interrupted: what is finished is kept")
 
 
+UNBUFFERED = {**os.environ, "PYTHONUNBUFFERED": "1"}
+BREAKS = """
+import sys
+from pathlib import Path
+from dataclasses import dataclass
+from core import cli
+
+sys.path.insert(0, {folder!r})
+
+@dataclass
+class Config:
+    pass
+
+def main(_):
+    import slow
+    while True:
+        pass
+
+cli.run(main, Config, "Break off.")
+"""
+
+
+def test_an_import_is_not_broken_off(tmp_path):
+    lines = ("import time", "print('ready')", "time.sleep(0.5)", "print('imported')")
+    (tmp_path / "slow.py").write_text("\n".join(lines))
+    with start(BREAKS.format(folder=str(tmp_path)), env=UNBUFFERED) as process:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGTERM)
+        out, errors = process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert out == "imported\n"
+    assert (
+        errors.strip()
+        == "interrupted: what is finished is kept; the same command goes on from there"
+    )
+
+
 def test_nohup_holds():
     source = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)" + SLOW_TO_STOP
     with start(source.format(seconds=0)) as process:
