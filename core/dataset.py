@@ -5,7 +5,6 @@ Labels decide what stands beside what: what a trial lacks is NaN, and what has n
 is named in an error, never paired by its position.
 """
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -15,10 +14,19 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from core import outbox
 from core.errors import UserError
-from core.outbox import FACTS, RECORD, SHARED, kept
+from core.outbox import DAMAGE, SHARED, kept, plain
 from core.store import Run, Store
-from core.trials import Array, DamagedError, Record, Shared, Trial
+from core.trials import Array, Record, Shared, Trial
+
+CARD = {
+    **dict.fromkeys(("name", "source", "fingerprint", "split"), str),
+    **dict.fromkeys(("classes", "shape", "warnings", "quarantined"), list),
+    "counts": dict,
+    "synthetic": bool,
+}
+MADE_BY = {**dict.fromkeys(("device", "code", "arm", "command"), str), "settings": dict}
 
 
 class _Labels:
@@ -170,20 +178,18 @@ def read(store: Store, study: Run) -> xr.Dataset:
     left_out, records, runs, groups = [], [], {}, {}
     try:
         shared = Shared.unpack(store.read(study, f"study/{SHARED}"))
-        card = json.loads(store.read(study, "study/data.json"))
-        facts = json.loads(store.read(study, "study/facts.json"))
-    except (DamagedError, FileNotFoundError, ValueError, KeyError) as error:
+        card = plain(store.read(study, "study/data.json"), CARD)
+        facts = plain(store.read(study, "study/facts.json"), MADE_BY)
+    except DAMAGE as error:
         raise UserError(f"study {study.id}: cannot be read: {error}") from error
     for run in kept(store, study.tags["study_key"]):
         try:
-            record = Record.unpack(store.read(run, RECORD))
-            members = json.loads(store.read(run, FACTS))
-            trial = Trial.of(members["trial"])
-        except (DamagedError, FileNotFoundError, ValueError, KeyError) as error:
-            left_out.append(f"trial {run.tags['trial']}, run {run.id}: {error}")
+            trial, record, group = outbox.read(store, run)
+        except DAMAGE as error:
+            left_out.append(f"trial {run.tags.get('trial')}, run {run.id}: {error}")
             continue
         records.append((trial, record))
-        runs[trial.key], groups[trial.key] = run.id, members["group"]
+        runs[trial.key], groups[trial.key] = run.id, group
     if not records:
         raise UserError(f"study {study.id}: no complete trial can be read")
     attrs = {

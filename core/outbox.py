@@ -22,7 +22,7 @@ from filelock import FileLock
 from core.errors import UserError
 from core.files import whole
 from core.store import Run, Store, StoreError
-from core.trials import SCHEMA, Record, Trial
+from core.trials import SCHEMA, DamagedError, Record, Trial
 
 RECORD, FACTS, STUDY, SHARED = (
     "record.safetensors",
@@ -30,7 +30,16 @@ RECORD, FACTS, STUDY, SHARED = (
     "study.json",
     "shared.safetensors",
 )
-DESCRIBED = ".described"
+DESCRIBED, SENT = ".described", ".sent"
+FACTS_OF_STUDY = {"name": str, "run_name": str, "tags": dict, "data": list}
+FACTS_OF_TRIAL = {
+    **dict.fromkeys(("params", "tags"), dict),
+    **dict.fromkeys(("started", "ended"), float),
+    "trial": str,
+    "metrics": list,
+}
+DAMAGE = (DamagedError, OSError, ValueError, KeyError, TypeError)
+"""what reading a file that is not what was written may raise"""
 
 
 def outbox(store: Store) -> Path:
@@ -104,8 +113,11 @@ class StudyFolder:
             yield
 
     def run(self, store: Store) -> tuple[str, str]:
-        """Return experiment and run of the study in the store, begun if need be."""
-        facts = json.loads((self.path / STUDY).read_text())
+        """Return experiment and run of the study in the store, begun if need be.
+
+        Raises one of DAMAGE where it is not what `describe` wrote.
+        """
+        facts = plain((self.path / STUDY).read_bytes(), FACTS_OF_STUDY)
         with store.lock():
             experiment = store.experiment(facts["name"])
             for run in store.runs(
@@ -127,19 +139,38 @@ class StudyFolder:
             if not (self.path / DESCRIBED).exists():
                 store.upload(study, self.path / "files", "study")
                 write(self.path / DESCRIBED, b"")
-            for path in waiting:
-                self._send(store, experiment, study, path)
-            return len(waiting)
+            sent = 0
+            for path in (each.parent for each in waiting):
+                try:
+                    facts = plain((path / "run.json").read_bytes(), FACTS_OF_TRIAL)
+                    Record.unpack((path / "artifacts" / RECORD).read_bytes())
+                except DAMAGE as error:
+                    print(f"{path}: set aside, to be trained again: {error}")
+                    self._move(path, "damaged")
+                    continue
+                self._send(store, experiment, study, path, facts)
+                self._move(path, SENT)
+                sent += 1
+            shutil.rmtree(self.path / SENT, ignore_errors=True)
+            return sent
 
-    def _send(self, store: Store, experiment: str, study: str, path: Path) -> None:
-        facts = json.loads(path.read_text())
+    def _move(self, path: Path, folder: str) -> None:
+        """Take a trial's folder away at once, as `holds` and `file` see it whole or not at all."""
+        target = self.path / folder / path.name
+        shutil.rmtree(target, ignore_errors=True)
+        target.parent.mkdir(exist_ok=True)
+        os.replace(path, target)
+
+    def _send(
+        self, store: Store, experiment: str, study: str, path: Path, facts: Mapping[str, Any]
+    ) -> None:
         trial = facts["trial"].replace("'", "''")
         query = f"tags.study_key = '{self.key}' AND tags.role = 'trial' AND tags.trial = '{trial}'"
         known = store.runs(query, experiment)
         for run in known:
-            if "complete" not in run.tags:  # a process was killed while it sent
+            if run.tags.get("complete") != "true":  # a process was killed while it sent
                 store.delete(run.id)
-        if not any("complete" in run.tags for run in known):
+        if not any(run.tags.get("complete") == "true" for run in known):
             tags = {
                 "role": "trial",
                 "trial": facts["trial"],
@@ -149,10 +180,9 @@ class StudyFolder:
             tags["mlflow.parentRunId"] = study
             run_id = store.create(experiment, facts["trial"], tags, facts["started"])
             store.log(run_id, facts["metrics"], facts["params"])
-            store.upload(run_id, path.parent / "artifacts")
+            store.upload(run_id, path / "artifacts")
             store.end(run_id, "FINISHED", facts["ended"])
             store.log(run_id, tags={"complete": "true"})
-        shutil.rmtree(path.parent)
 
 
 def write(path: Path, content: bytes) -> None:
@@ -162,14 +192,37 @@ def write(path: Path, content: bytes) -> None:
         file.write_bytes(content)
 
 
+def plain(content: bytes, wanted: Mapping[str, type]) -> dict[str, Any]:
+    """Read a JSON object with values of these types. Raises ValueError for anything else."""
+    values = json.loads(content)
+    for name, kind in wanted.items():
+        if not isinstance(values, dict) or not isinstance(values.get(name), kind):
+            raise ValueError(f"{name} is not as it was written")  # noqa: TRY004
+    return values
+
+
 def send_all(store: Store) -> tuple[int, int]:
     """Send what waits of all studies; return how many trials were sent and how many still wait."""
-    sent = 0
-    folders = [StudyFolder(path.parent) for path in sorted(outbox(store).glob(f"*/{STUDY}"))]
+    sent, place = 0, outbox(store)
+    found = {path.parent for path in place.glob(f"*/{STUDY}")}
+    found |= {path.parents[2] for path in place.glob("*/trials/*/run.json")}
+    folders = [StudyFolder(path) for path in sorted(found)]
     with contextlib.suppress(StoreError):
         for folder in folders:
-            sent += folder.send(store)
+            try:
+                sent += folder.send(store)
+            except DAMAGE as error:
+                print(f"{folder.path}: left out until its study is started again: {error}")
     return sent, sum(len(folder.waiting()) for folder in folders)
+
+
+def read(store: Store, run: Run) -> tuple[Trial, Record, list[dict[str, Any]]]:
+    """Return a sent trial, its record and the trials of its program. Raises one of DAMAGE."""
+    members = plain(store.read(run, FACTS), {"trial": dict, "group": list})
+    trial = Trial.of(members["trial"])
+    if run.tags.get("trial") != trial.key:
+        raise ValueError(f"it holds {trial.key}")
+    return trial, Record.unpack(store.read(run, RECORD)), members["group"]
 
 
 def kept(store: Store, key: str, experiment: str | None = None) -> list[Run]:
@@ -178,7 +231,7 @@ def kept(store: Store, key: str, experiment: str | None = None) -> list[Run]:
     runs = sorted(store.runs(query, experiment), key=lambda run: run.started)
     first: dict[str, Run] = {}
     for run in runs:
-        first.setdefault(run.tags["trial"], run)
+        first.setdefault(run.tags.get("trial", run.id), run)
     return list(first.values())
 
 

@@ -41,6 +41,8 @@ from core.errors import UserError
 
 BATCH = 1000  # MLflow's limit of metrics in one log_batch
 RUNS = 100  # a call for histories: SQLite takes 999 in an older release
+FAILURES = (MlflowException, SQLAlchemyError, OSError, ImportError, UnicodeDecodeError)
+NO_FILE = (errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ELOOP)
 LARGEST = 1e308  # MLflow keeps infinity as 1.797e308
 
 P = ParamSpec("P")
@@ -81,8 +83,8 @@ def _guarded(
         start = time.monotonic()
         try:
             return method(self, *args, **kwargs)
-        except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
-            if isinstance(error, FileNotFoundError) and method.__name__ == "read":
+        except FAILURES as error:
+            if method.__name__ == "read" and getattr(error, "errno", None) in NO_FILE:
                 raise
             reason = " ".join(str(error).split())[:300]
             access = "read" if self.read_only else "read and written"
@@ -373,7 +375,7 @@ class Store:
 
     @_guarded
     def read(self, run: Run, artifact: str) -> bytes:
-        """Return the content of an artifact. Raises FileNotFoundError where there is none."""
+        """Return the content of an artifact. Raises OSError where there is no such file."""
         if run.artifacts.startswith("file:"):
             return Path(url2pathname(urlparse(run.artifacts).path), artifact).read_bytes()
         if not re.match(

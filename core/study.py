@@ -21,9 +21,9 @@ from tqdm import tqdm
 from core import code, provenance
 from core.data.card import Card
 from core.errors import UserError
-from core.outbox import RECORD, SHARED, StudyFolder, kept, outbox, send_all
+from core.outbox import DAMAGE, SHARED, StudyFolder, kept, outbox, read, send_all
 from core.store import Run, Store, StoreError
-from core.trials import SCHEMA, DamagedError, Record, Shared, Trial, programs
+from core.trials import SCHEMA, Record, Shared, Trial, programs
 
 ONLY: ContextVar[Sequence[Trial] | None] = ContextVar("ONLY", default=None)
 """the one program to train: a study that repeats it stops there, by raising Repeated"""
@@ -182,7 +182,7 @@ class Study:
         """
         wanted, only = list(trials), ONLY.get()
         runs = kept(self.store, self.key, self.experiment)
-        known = {run.tags["trial"] for run in runs if self._is_whole(run)}
+        known = {run.tags.get("trial") for run in runs if self._is_whole(run)}
         missing = [t for t in wanted if t.key not in known and not self.folder.holds(t)]
         groups = [list(only)] if only else list(programs(missing, alike, at_most))
         done = len(wanted) - len(missing)
@@ -209,7 +209,7 @@ class Study:
         wanted = list(trials)
         sent = not all(map(self.folder.holds, wanted))
         runs = kept(self.store, self.key, self.experiment) if sent else []
-        known = {run.tags["trial"]: run for run in runs}
+        known = {run.tags.get("trial"): run for run in runs}
         for trial in wanted:
             if self.folder.holds(trial):
                 yield trial, {name: self.folder.file(trial, name) for name in names}
@@ -219,9 +219,11 @@ class Study:
     def _is_whole(self, run: Run) -> bool:
         """Read a kept record; one that is damaged is set aside, to be trained again."""
         try:
-            Record.unpack(self.store.read(run, RECORD))
-        except (DamagedError, FileNotFoundError) as error:
-            print(f"trial {run.tags['trial']}: its record in run {run.id} is set aside: {error}")
+            read(self.store, run)
+        except DAMAGE as error:
+            print(
+                f"trial {run.tags.get('trial')}: its record in run {run.id} is set aside: {error}"
+            )
             self.store.delete(run.id)
             return False
         return True

@@ -130,9 +130,9 @@ def _arms(store: Store, experiment: str, study: Study) -> None:
     Arms are derived: where trials have been added they are made anew.
     """
     key, facts = str(study.trials.attrs["key"]), study.facts
-    runs = {run.tags["trial"]: run for run in kept(store, key, experiment)}
+    runs = {run.tags.get("trial", ""): run for run in kept(store, key, experiment)}
     query = f"tags.role = 'arm' AND tags.study_key = '{key}'"
-    known = {run.tags["trials"]: run for run in store.runs(query, experiment)}
+    known = {run.tags.get("trials", ""): run for run in store.runs(query, experiment)}
     wanted = set()
     for name, levels, trials in arms(study.trials):
         content = sha256(repr(sorted(runs[trial].id for trial in trials)).encode()).hexdigest()

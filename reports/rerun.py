@@ -17,7 +17,7 @@ from core.config import FolderPath, Settled, check_options
 from core.errors import UserError
 
 if TYPE_CHECKING:
-    from core.store import Store
+    from core.store import Run, Store
     from core.trials import Record, Trial
 
 TIME = "seconds"  # `seconds` and `seconds/...`: no two runs share them
@@ -76,9 +76,7 @@ class _Logged:
 
 def _logged(store: "Store", run_id: str) -> _Logged:
     """Read what is known of a complete trial and of its study."""
-    from core import provenance
-    from core.outbox import FACTS, RECORD
-    from core.trials import DamagedError, Record, Trial
+    from core.outbox import DAMAGE
 
     run = store.run(run_id)
     if run.tags.get("role") != "trial" or run.tags.get("complete") != "true":
@@ -86,22 +84,27 @@ def _logged(store: "Store", run_id: str) -> _Logged:
         raise UserError(
             f"run_id {run_id}: a {role} that is {run.status}; a complete trial is wanted"
         )
-    query = f"tags.role = 'study' AND tags.study_key = '{run.tags['study_key']}'"
     try:
-        (study,) = store.runs(query)
-        members = json.loads(store.read(run, FACTS))
-        record = Record.unpack(store.read(run, RECORD))
-        texts = {name: store.read(study, f"study/{name}").decode() for name in PROVENANCE}
-    except (DamagedError, FileNotFoundError, ValueError) as error:
+        return _read(store, run)
+    except DAMAGE as error:
         raise UserError(f"run_id {run_id}: cannot be read: {error}") from error
+
+
+def _read(store: "Store", run: "Run") -> _Logged:
+    from core import outbox, provenance
+    from core.trials import Trial
+
+    (study,) = store.runs(f"tags.role = 'study' AND tags.study_key = '{run.tags['study_key']}'")
+    trial, record, group = outbox.read(store, run)
+    texts = {name: store.read(study, f"study/{name}").decode() for name in PROVENANCE}
     script = Path(run.tags["mlflow.source.name"]).name  # of this repository's experiments only
     versions = (line.split("==", 1) for line in texts["versions.txt"].split())
     return _Logged(
-        trial=Trial.of(members["trial"]),
-        group=[Trial.of(member) for member in members["group"]],
+        trial=trial,
+        group=[Trial.of(member) for member in group],
         script=provenance.ROOT / "experiments" / script,
         options=json.loads(texts["config.json"]),
-        metrics=store.metrics(run_id),
+        metrics=store.metrics(run.id),
         record=record,
         circumstances={
             "commit": run.tags.get("mlflow.source.git.commit", ""),

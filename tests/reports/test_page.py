@@ -131,6 +131,21 @@ def test_a_damaged_trial_is_named_and_left_out(studied, tmp_path, monkeypatch):
     assert [run.id in line for line in shelf.left_out] == [True]
 
 
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"settings": 3}', b"\xff"])
+@pytest.mark.parametrize("name", ["facts", "data"])
+def test_a_study_without_what_made_it_is_named(study_store, monkeypatch, name, content):
+    honest = Store.read
+
+    def damaged(self, run, artifact):
+        return content if artifact == f"study/{name}.json" else honest(self, run, artifact)
+
+    monkeypatch.setattr(Store, "read", damaged)
+    shelf = studies.collect(Store())
+    assert shelf.studies == []
+    assert len(shelf.left_out) == 1
+    assert "cannot be read" in shelf.left_out[0]
+
+
 def test_two_studies_on_one_data_set_both_have_a_section(studied, tmp_path, monkeypatch):
     """The newest once replaced all others of its experiment and data set."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{studied}/mlflow.db")

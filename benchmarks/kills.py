@@ -1,0 +1,157 @@
+"""Kill every kind of study at random moments until it ends; its records must be as undisturbed.
+
+Each round starts on an empty store: the study is started, killed at a moment drawn at random by a
+signal drawn at random, and started again, until it ends. Its trials are then compared, bit by bit,
+with those of a study that nobody disturbed.
+"""
+
+import importlib
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+from annotated_types import Interval
+
+from core import cli
+from core.address import VARIABLE
+from core.config import check_names, check_options
+from core.errors import UserError
+
+T = TypeVar("T")
+SAID = "said.txt"
+SIGNALS = (signal.SIGKILL, signal.SIGTERM)
+STUDIES = (
+    "init_schemes",
+    "autoencoders",
+    "transfer_regimes",
+    "style_transfer",
+    "face_detectors",
+    "dog_breeds",
+    "skin_lesions",
+)
+"""kinds that run on embedded data"""
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["mlflow", "torchvision", "reports.publish", "reports.figures"])
+"""what takes longest to import, and writes nothing, is imported once"""
+
+
+@dataclass
+class Nothing:
+    """No options."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What to kill."""
+
+    study: tuple[str, ...] = STUDIES
+    """kinds of studies"""
+    kills: Annotated[int, Interval(ge=1, le=10_000)] = 100
+    """kills of each kind, at least"""
+    seed: Annotated[int, Interval(ge=0)] = 0
+    """of the moments"""
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        check_names("study", self.study, STUDIES)
+
+
+def main(config: Config) -> None:
+    """Print a line a kind; raises UserError where a trial is lost, doubled or differs."""
+    chance, faults = random.Random(config.seed), []
+    for name in config.study:
+        with tempfile.TemporaryDirectory() as folder:
+            started = time.monotonic()
+            start(name, Path(folder))
+            seconds = time.monotonic() - started
+            wanted, kills, rounds = trials(Path(folder)), 0, 0
+        while kills < config.kills:
+            with tempfile.TemporaryDirectory() as folder:
+                started = time.monotonic()
+                while start(name, Path(folder), chance.uniform(0, seconds), chance.choice(SIGNALS)):
+                    kills, started = kills + 1, time.monotonic()
+                seconds = min(seconds, time.monotonic() - started)  # the machine may be less busy
+                rounds += 1
+                if problem := difference(wanted, trials(Path(folder))):
+                    faults.append(f"{name}, round {rounds}: {problem}")
+        print(
+            f"  {name}: {kills} kills, {len(wanted)} trials in each of {rounds} rounds", flush=True
+        )
+    if faults:
+        raise UserError("; ".join(faults))
+    print("  0 lost, 0 doubled, all equal bit by bit")
+
+
+def start(
+    name: str, folder: Path, moment: float | None = None, sign: signal.Signals = signal.SIGKILL
+) -> bool:
+    """Run the smoke study on the store of a folder; tell whether a signal ended it.
+
+    moment: seconds from its start to the signal. Raises UserError where it ends otherwise.
+    """
+    process = PROCESSES.Process(target=_smoke, args=(name, folder))
+    process.start()
+    process.join(moment)
+    if process.is_alive():
+        os.kill(process.pid or 0, sign)
+        process.join()
+    said = (folder / SAID).read_text() if (folder / SAID).exists() else ""
+    if process.exitcode not in (0, -sign, 128 + sign) or "Traceback" in said:
+        raise UserError(f"{name}: ended with {process.exitcode}: {said[-2000:]}")
+    return process.exitcode != 0
+
+
+def _smoke(name: str, folder: Path) -> None:
+    """Run a smoke study as its script does."""
+    with open(folder / SAID, "a") as said:
+        os.dup2(said.fileno(), 1)
+        os.dup2(said.fileno(), 2)
+    os.environ[VARIABLE] = f"sqlite:///{folder}/mlflow.db"
+    sys.argv = [f"experiments/{name}.py"]
+    experiment = importlib.import_module(f"experiments.{name}")
+    cli.run(lambda _: experiment.main(experiment.SMOKE), Nothing, "A smoke study.")
+
+
+def trials(folder: Path) -> dict[str, list[str]]:
+    """Return what the store has of each trial, a text for each of its runs; but for times."""
+    from core.outbox import FACTS, RECORD
+    from core.store import Store
+    from core.trials import Record
+
+    store = Store(f"sqlite:///{folder}/mlflow.db", read_only=True)
+    found: dict[str, list[str]] = {}
+    for run in store.runs("tags.role = 'trial'"):
+        record, path = Record.unpack(store.read(run, RECORD)), Path(run.artifacts)
+        arrays = [(k, *v[0], v[1].dtype, v[1].tobytes()) for k, v in timeless(record.arrays)]
+        files = {each.name: each.read_bytes() for each in sorted(path.iterdir())}
+        rest = [content for name, content in files.items() if name not in (FACTS, RECORD)]
+        state = run.status, run.tags.get("complete"), timeless(run.metrics)
+        bits = timeless(record.metrics), timeless(record.curves), arrays, rest, state
+        found.setdefault(run.tags["trial"], []).append(repr(bits))
+    return found
+
+
+def timeless(values: Mapping[str, T]) -> list[tuple[str, T]]:
+    """Return the items by name, without those that were timed."""
+    return [(name, values[name]) for name in sorted(values) if not name.startswith("seconds")]
+
+
+def difference(wanted: Mapping[str, list[str]], found: Mapping[str, list[str]]) -> str:
+    """Name a trial that is lost, doubled or another; empty if there is none."""
+    for trial, content in wanted.items():
+        runs = found.get(trial, [])
+        if runs != content:
+            return f"{trial}: {len(runs)} runs" if len(runs) != 1 else f"{trial}: other bits"
+    return "" if wanted.keys() == found.keys() else f"{found.keys() - wanted.keys()}: unknown"
+
+
+if __name__ == "__main__":
+    cli.run(main, Config, __doc__ or "")
