@@ -1,9 +1,15 @@
-"""Measure speed, side by side: python -m benchmarks [NAME ...] [--full]."""
+"""Measure speed, side by side: python -m benchmarks [NAME ...] [--full].
+
+Two more commands measure how studies stand bad days, each with --help:
+  python -m benchmarks kills       kill studies at random moments until they end, compare every bit
+  python -m benchmarks writers     let 8 processes write while the store is away for a minute
+"""
 
 import importlib
 import os
 import pkgutil
 import platform
+import sys
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -13,10 +19,11 @@ import benchmarks
 from core import cli
 from core.config import check_names
 
+COMMANDS = ("kills", "writers")
 NAMES = sorted(
     module.name
     for module in pkgutil.iter_modules(benchmarks.__path__)
-    if module.name not in ("__main__", "course_loop", "timing")
+    if module.name not in ("__main__", "course_loop", "timing", *COMMANDS)
 )
 
 
@@ -43,4 +50,10 @@ def main(config: Config) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main, Config, __doc__ or "")
+    if sys.argv[1:2] and sys.argv[1] in COMMANDS:
+        name = sys.argv.pop(1)
+        sys.argv[0] += f" {name}"  # as the usage is to show it
+        command = importlib.import_module(f"benchmarks.{name}")
+        cli.run(command.main, command.Config, command.__doc__ or "")
+    else:
+        cli.run(main, Config, __doc__ or "")

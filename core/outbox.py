@@ -60,10 +60,11 @@ class StudyFolder:
 
     def describe(self, facts: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
         """Write what the study is made of. facts: `name`, `run_name`, `tags`, `data`."""
-        (self.path / DESCRIBED).unlink(missing_ok=True)
-        write(self.path / STUDY, json.dumps(facts).encode())
-        for name, content in files.items():
-            write(self.path / "files" / name, content)
+        with self.lock():  # another process may be sending them
+            (self.path / DESCRIBED).unlink(missing_ok=True)
+            write(self.path / STUDY, json.dumps(facts).encode())
+            for name, content in files.items():
+                write(self.path / "files" / name, content)
 
     def keep(self, trial: Trial, record: Record, facts: Mapping[str, Any]) -> None:
         """Write a trial's record, whole or not at all.

@@ -382,9 +382,15 @@ class Store:
             r"[a-z0-9+.-]+:", run.artifacts
         ):  # a path; a hundred times as fast as MLflow's own copy
             return Path(run.artifacts, artifact).read_bytes()
-        with tempfile.TemporaryDirectory() as folder:
-            path = self._client.download_artifacts(run.id, artifact, folder)
-            return Path(path).read_bytes()
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                path = self._client.download_artifacts(run.id, artifact, folder)
+                return Path(path).read_bytes()
+        except MlflowException:  # it may be missing, or the server away: MLflow says the same
+            place = artifact.rpartition("/")[0] or None
+            if artifact in {each.path for each in self._client.list_artifacts(run.id, place)}:
+                raise
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), artifact) from None
 
     @_guarded
     def end(self, run_id: str, status: str, ended: float | None = None) -> None:

@@ -318,7 +318,7 @@ def test_help_loads_nothing_heavy():
 
 SCRIPTS = [
     *(["-m", "reports", *command] for command in ([], ["replicate"], ["rerun", "a"], ["readme"])),
-    ["-m", "benchmarks"],
+    *(["-m", "benchmarks", *command] for command in ([], ["kills"], ["writers"])),
     ["experiments/skin_lesions.py", "score", "a.csv", "--truth", "b.csv"],
     *([f"experiments/{module.name}.py"] for module in pkgutil.iter_modules(experiments.__path__)),
 ]

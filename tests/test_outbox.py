@@ -1,6 +1,7 @@
 """What waits on disk or lies in the store and is not what was written: set aside, said, once."""
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,17 @@ def test_a_trial_whose_tag_is_changed_is_sent_again(waiting):
     assert send_all(Store()) == (1, 0)
     (again,) = trials()
     assert again.id != run.id
+
+
+def test_what_is_being_sent_is_not_described_anew(waiting):
+    """Of 8 that started together, one sent a file that another was just replacing."""
+    with waiting.lock():
+        other = threading.Thread(target=waiting.describe, args=({**STUDY, "name": "new"}, {}))
+        other.start()
+        other.join(0.3)
+        assert json.loads((waiting.path / "study.json").read_text()) == STUDY
+    other.join()
+    assert json.loads((waiting.path / "study.json").read_text())["name"] == "new"
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ import pytest
 from mlflow import MlflowClient
 from PIL import Image
 
+from benchmarks import kills, writers
 from core import provenance
 from core.code import code_hash
 from core.config import TrainConfig
@@ -175,6 +176,19 @@ def test_a_folder_with_bad_files_finishes_with_them_listed(store, tmp_path, caps
     assert study.data.tags["complete"] == "true"
     assert study.data.tags["data"] == "folder:my images, größer"
     assert "3 files quarantined" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_kills_at_random_moments_change_no_bit(capsys):
+    kills.main(kills.Config(study=("transfer_regimes",), kills=2))
+    assert "0 lost, 0 doubled, all equal bit by bit" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["sqlite", "server"])
+def test_a_store_that_is_away_loses_no_value(store, capsys, place):
+    writers.main(writers.Config(store=place, writers=3, values=100, away=3, pause=0.3))
+    assert "300 values of 60 trials arrived once" in capsys.readouterr().out
 
 
 def test_a_replica_that_diverges_is_a_result(store, tmp_path):
