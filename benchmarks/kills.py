@@ -107,13 +107,14 @@ def start(
         process.join()
     said = (folder / SAID).read_text() if (folder / SAID).exists() else ""
     if process.exitcode not in (0, -sign, 128 + sign) or "Traceback" in said:
-        raise UserError(f"{name}: ended with {process.exitcode}: {said[-2000:]}")
+        words = said[said.find("Traceback") :]
+        raise UserError(f"{name}: {sign.name} after {moment} s: {process.exitcode}: {words}")
     return process.exitcode != 0
 
 
 def _smoke(name: str, folder: Path) -> None:
     """Run a smoke study as its script does."""
-    with open(folder / SAID, "a") as said:
+    with open(folder / SAID, "w") as said:
         os.dup2(said.fileno(), 1)
         os.dup2(said.fileno(), 2)
     os.environ[VARIABLE] = f"sqlite:///{folder}/mlflow.db"

@@ -1,8 +1,8 @@
 """Let writers share a store that is away for a minute: no study ends, every value arrives once.
 
 The store is an SQLite file, which another process locks meanwhile, or an MLflow server, which is
-stopped and started again. `--database postgresql://USER@HOST/NAME` lets the server keep its runs
-there, in an empty database; it needs a driver, such as psycopg2.
+stopped and started again. `--database postgresql+psycopg2://HOST/NAME` lets the server keep its
+runs there, in an empty database; psycopg2 must be installed, and finds PGUSER and PGPASSWORD.
 """
 
 import contextlib

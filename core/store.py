@@ -399,10 +399,10 @@ class Store:
         self._client.set_terminated(run_id, status, milliseconds)
 
     @_guarded
-    def revive(self, run_id: str) -> None:
-        """Make a run that ended one that this process owns and that goes on."""
+    def revive(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Make a run that ended one that this process owns and that goes on, with these tags."""
         self._client.update_run(run_id, status="RUNNING")
-        self.log(run_id, tags=provenance.owner())
+        self.log(run_id, tags={**tags, **provenance.owner()})
 
     @_guarded
     def delete(self, run_id: str) -> None:

@@ -115,7 +115,8 @@ class Study:
         self._describe()
         self.experiment, self.run_id = self.folder.run(self.store)
         self.folder.send(self.store)
-        self.store.revive(self.run_id)
+        tags = {"study": self.name, "data": self.card.name, "schema": str(SCHEMA)}
+        self.store.revive(self.run_id, tags)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:

@@ -17,7 +17,7 @@ from core.store import Store, StoreError
 from core.study import scalars
 from core.trials import Trial
 from reports import pictures, words
-from reports.lessons import Lesson, lesson_of
+from reports.lessons import Lesson, NotTestedError, lesson_of
 from reports.scores import mean
 from reports.studies import Study
 from reports.tables import finite_mean
@@ -116,12 +116,15 @@ def _scoreboard(study: Study) -> Iterator[str]:
 
 
 def _number(arm: xr.Dataset, lesson: Lesson, metric: str) -> Estimate | None:
-    """Estimate a metric from an arm's trials."""
+    """Estimate a metric from an arm's trials; None where no number is known."""
     if metric in lesson.estimates:
         return lesson.estimates[metric](arm)
     scores = lesson.scores.get(metric)
     bounds = lesson.bounds.get(scores or "")
-    return mean(arm[scores], bounds) if scores else finite_mean(arm[metric])
+    try:
+        return mean(arm[scores], bounds) if scores else finite_mean(arm[metric])
+    except NotTestedError:
+        return None
 
 
 def _arms(store: Store, experiment: str, study: Study) -> None:

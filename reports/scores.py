@@ -11,8 +11,14 @@ from reports.lessons import NotTestedError
 
 
 def mean(values: xr.DataArray, bounds: tuple[float, float] | None = None) -> Estimate:
-    """Estimate the mean of an arm's scores, (seed, image) or (seed,), over seeds and images."""
-    return intervals.mean(dataset.table(values).values, bounds=bounds)
+    """Estimate the mean of an arm's scores, (seed, image) or (seed,), over seeds and images.
+
+    Raises NotTestedError where fewer than 2 are known: what is measured can be no number.
+    """
+    table = dataset.table(values).values
+    if table.size < 2:
+        raise NotTestedError(f"Of {values.size} scores {table.size} are numbers, 2 are needed.")
+    return intervals.mean(table, bounds=bounds)
 
 
 def paired(a: xr.DataArray, b: xr.DataArray) -> Estimate:

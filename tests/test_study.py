@@ -321,6 +321,14 @@ def test_a_damaged_record_is_set_aside_and_trained_again(store, capsys):
     assert sorted(runs("trial")) == ["a/0", "a/1", "b/0", "b/1"]
 
 
+def test_a_study_whose_tags_are_changed_has_its_own_again(store):
+    first, _ = run()
+    MlflowClient().set_tag(first.run_id, "study", "another")
+    assert run()[1] == []
+    (study,) = runs("study").values()
+    assert (study.data.tags["study"], study.data.tags["schema"]) == ("toy", "2")
+
+
 def test_only_one_program_is_trained_when_one_is_asked_for(store):
     group = [Trial("b", 5), Trial("a", 5)]
     token = module.ONLY.set(group)
