@@ -34,10 +34,10 @@ ONE_PRESS = 0.1  # seconds: `timeout` and schedulers send the same signal twice,
 def run(main: Callable[[Config], object], config: type[Config], description: str) -> None:
     """Parse the command line into `config`, call `main`, and exit.
 
-    Exit status: 0; 2 for a UserError, a disk that cannot be written and too little memory, printed
-    as one line; 128 + n for signal n (Ctrl-C is 130), after which the same command goes on, and
-    likewise, without a word, where nobody reads the output any more. A second signal ends the
-    process at once.
+    Exit status: 0; 2 for a UserError, a training that diverged where that is no result, a disk
+    that cannot be written and too little memory, printed as one line; 128 + n for signal n (Ctrl-C
+    is 130), after which the same command goes on, and likewise, without a word, where nobody reads
+    the output any more. A second signal ends the process at once.
     """
     _open_streams()
     hide_password()
@@ -58,6 +58,8 @@ def run(main: Callable[[Config], object], config: type[Config], description: str
         if error.errno not in UNWRITABLE | UNUSABLE:
             raise
         _stop(one_line(f"{error.filename or 'writing to disk'}: {error.strerror}"), 2)
+    except FloatingPointError as error:
+        _stop(one_line(f"{error}: training diverged; a lower --lr is wanted"), 2)
     except KeyboardInterrupt as interrupt:
         line = "interrupted: what is finished is kept; the same command goes on from there"
         _stop(line, 128 + (interrupt.args or (signal.SIGINT,))[0])

@@ -316,6 +316,12 @@ def test_what_is_missing_is_named():
         cli.parse(Needs, "", [])
 
 
+def test_a_training_that_diverges_is_one_line(run):
+    status, _, lines = run([], raiser(FloatingPointError("loss nan at step 2, epoch 1")))
+    line = "loss nan at step 2, epoch 1: training diverged; a lower --lr is wanted"
+    assert (status, lines) == (2, [line])
+
+
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("CUDA out of memory. Tried\nx")])
 def test_too_little_memory_is_one_line(run, error):
     status, _, lines = run([], raiser(error))
