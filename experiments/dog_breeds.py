@@ -205,4 +205,6 @@ def network(config: Config, splits: "Splits", device: "Device", job: "Job") -> "
 
 
 if __name__ == "__main__":
-    cli.run(main, Config, __doc__)
+    from reports import running
+
+    cli.run(*running.by_looks(main, Config), __doc__)

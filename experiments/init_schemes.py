@@ -143,4 +143,6 @@ def train(config: Config, splits: "Splits", device: "Device", job: "Job") -> "li
 
 
 if __name__ == "__main__":
-    cli.run(main, Config, __doc__)
+    from reports import running
+
+    cli.run(*running.by_looks(main, Config), __doc__)

@@ -238,8 +238,10 @@ def score(config: Score) -> None:
 
 
 if __name__ == "__main__":
+    from reports import running
+
     if sys.argv[1:2] == ["score"]:
         sys.argv = [f"{sys.argv[0]} score", *sys.argv[2:]]
         cli.run(score, Score, "Score a submission to ISIC 2017 part 3, rows in any order.")
     else:
-        cli.run(main, Config, __doc__)
+        cli.run(*running.by_looks(main, Config), __doc__)

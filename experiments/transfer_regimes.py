@@ -190,4 +190,6 @@ def train(config: Config, bench: "Bench", data: "Tasks", job: "Job") -> "list[Re
 
 
 if __name__ == "__main__":
-    cli.run(main, Config, __doc__)
+    from reports import running
+
+    cli.run(*running.by_looks(main, Config), __doc__)

@@ -93,7 +93,7 @@ def at_looks(claim: Claim, study: xr.Dataset) -> Decision:
     """
     if not claim.seeds:
         return claim.decide(study)
-    grid, n = grid_from(claim.seeds), _seeds_from_zero(claim, study)
+    grid, n = grid_from(claim.seeds), seeds_from_zero(claim, study)
     reached = [look for look in grid if look <= n] or [n]
     first = {
         look: study.sel(seed=[s for s in study["seed"].values if s < look]) for look in reached
@@ -101,7 +101,7 @@ def at_looks(claim: Claim, study: xr.Dataset) -> Decision:
     return over_looks({look: claim.decide(part) for look, part in first.items()}, grid)
 
 
-def _seeds_from_zero(claim: Claim, study: xr.Dataset) -> int:
+def seeds_from_zero(claim: Claim, study: xr.Dataset) -> int:
     """Count the seeds 0, 1, 2, ... that every arm of the claim has."""
     arms = [arm for arm in claim.arms if arm in study["arm"].values] or study["arm"].values
     trained = study["trained"].sel(arm=arms)

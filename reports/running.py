@@ -1,0 +1,112 @@
+"""Evidence until decided: go on along the grid of seeds, look by look, as far as a budget reaches.
+
+cli.run(*running.by_looks(main, Config), __doc__)
+"""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, make_dataclass, replace
+from math import inf
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+from core.config import ANYTHING, UNSAID, Settled, check, check_options
+
+if TYPE_CHECKING:
+    from reports.studies import Study
+
+UNITS = {"s": 1, "m": 60, "h": 3600}
+DURATION = "a duration such as 40s, 30m or 8h"
+Duration = Annotated[str | None, ANYTHING, UNSAID]
+
+Main = Callable[[Any], "Study | None"]
+"""trains what a config with `seeds` asks for; returns the judged study, None without a store"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """How far to go."""
+
+    until: Settled[Literal["decided"]] = None
+    """go on with more seeds, 1, 2, 4 and 8 times those of the first look, until each claim that
+    seeds can decide is decided; stop it at any time, the same command goes on"""
+    budget: Duration = None
+    """time for --until decided, such as 40s, 30m or 8h: a look that would not fit is not begun"""
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        check("budget", self.budget, self.budget is None or bool(self.until), "--until decided")
+        check("budget", self.budget, self.budget is None or seconds(self.budget) > 0, DURATION)
+
+
+def seconds(duration: str) -> float:
+    """Return what `40s`, `30m` or `1.5h` takes; 0 for what is no duration."""
+    match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)([smh])", duration)
+    return float(match[1]) * UNITS[match[2]] if match else 0.0
+
+
+def span(duration: float) -> str:
+    """Say a time in the unit that suits it: `40 s`, `12 min`, `3.4 h`."""
+    if duration < 100:
+        return f"{max(duration, 0):.0f} s"
+    return f"{duration / 60:.0f} min" if duration < 5400 else f"{duration / 3600:.1f} h"
+
+
+def by_looks(main: Main, config: type) -> tuple[Callable[[Any], None], type]:
+    """Return `main` and `config` for `cli.run`, with the options --until and --budget."""
+    study = Annotated[config, tyro.conf.arg(name="")]  # type: ignore[valid-type]
+    running = ("running", Running, field(default_factory=Running))
+    options = make_dataclass("Options", [("study", study), running], frozen=True, kw_only=True)
+
+    def start(given: Any) -> None:
+        running: Running = given.running
+        if running.until is None:
+            main(given.study)
+        else:
+            until_decided(main, given.study, seconds(running.budget) if running.budget else inf)
+
+    return start, options
+
+
+def until_decided(main: Main, config: Any, budget: float = inf) -> None:
+    """Run a study at its seeds, then look by look, while claims are open and the next look fits.
+
+    budget: seconds. The first run is always made: what it costs is not known before it.
+    """
+    from reports.outlook import cost, outlook, told
+
+    began = time.monotonic()
+    while True:
+        started = time.time()
+        study = main(config)
+        if study is None:
+            print("the store is away, and verdicts with it: the same command goes on")
+            return
+        around = max(0.0, time.time() - started - _trained(study, started))
+        view = outlook(study, config.seeds)
+        print(f"\nafter {study.trials.sizes['seed']} seeds, {span(time.monotonic() - began)}:")
+        print("\n".join(f"  {line}" for line in told(view)))
+        if view.next_look is None:
+            print("  nothing is left that more seeds would decide")
+            return
+        look = cost(study, view.next_look)
+        left = budget - (time.monotonic() - began)
+        takes = look.seconds + around
+        print(
+            f"  next look: {view.next_look} seeds, {look.trials:,} more trials, about {span(takes)}"
+        )
+        if takes > left:
+            print(f"  that is more than the {span(left)} left; the same command goes on from here")
+            return
+        config = replace(config, seeds=view.next_look)
+
+
+def _trained(study: "Study", since: float) -> float:
+    """Return the seconds of training among the trials that began later."""
+    from core.outbox import kept
+    from core.store import Store
+
+    runs = kept(Store(), study.trials.attrs["key"])
+    return sum(run.metrics["seconds"][1] for run in runs if run.started >= since - 1e-3)
