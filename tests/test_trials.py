@@ -53,7 +53,11 @@ def test_one_flipped_bit_is_damage(place, bit):
     assert str(after) == str(Record.unpack(RECORD.pack()))
 
 
-@pytest.mark.parametrize("content", [b"", b"x", RECORD.pack()[:-1], RECORD.pack()[:40], b"\0" * 99])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"x", RECORD.pack()[:-1], RECORD.pack()[:40], b"\0" * 99],
+    ids=["empty", "a byte", "one byte less", "the head alone", "zeros"],
+)
 def test_a_cut_file_is_damage(content):
     with pytest.raises(DamagedError):
         Record.unpack(content)
