@@ -47,7 +47,7 @@ class Components:
 
     def resized(self, n_seeds: int, n_images: int) -> "Components":
         """Predict the components of a study with other numbers of seeds and images."""
-        shrinking = min(self.seeds, self.residual / self.n_images)
+        shrinking = np.minimum(self.seeds, self.residual / self.n_images)
         seeds = self.seeds - shrinking * (1 - self.n_images / n_images)
         return Components(
             seeds, self.images, self.residual, n_seeds, n_images, overlap=self.overlap

@@ -206,7 +206,8 @@ def test_a_family_may_take_a_verdict_back():
 def test_advice_names_what_is_short():
     seeds = superior(known(0.2, 1, 0.01, 0, 4, 500)).needed
     assert seeds.seeds > 4
-    images = superior(known(0.05, 1e-5, 1, 0, 4, 500)).needed
+    assert superior(known(0.05, 1e-5, 1, 0, 4, 500)).needed.images is None  # too few seeds to tell
+    images = superior(known(0.05, 1e-5, 1, 0, 5, 500)).needed
     assert images.images > 500
     assert images.seeds is images.together is None
     both = superior(known(0.14, 0.02, 1, 0, 9, 300)).needed
