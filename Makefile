@@ -23,8 +23,8 @@ check: .venv/dev ## format, lint and types
 	$(BIN)/mypy
 
 # A study that fails is named at the end and stops no other; the page then shows what there is.
-replicate: .venv/installed ## a verdict on every claim; DATA_ROOT=folder WEIGHTS=file for real data (an hour)
-	@status=0; $(BIN)/python -m reports replicate --all \
+replicate: .venv/installed ## a verdict on every claim; DATA_ROOT=folder WEIGHTS=file for real data (an hour), BUDGET=8h for more seeds
+	@status=0; $(BIN)/python -m reports replicate $(if $(BUDGET),--budget '$(BUDGET)',--all) \
 	  $(if $(DATA_ROOT),--data-root '$(DATA_ROOT)') $(if $(WEIGHTS),--weights '$(WEIGHTS)') \
 	  || status=$$?; test $$status -gt 128 || $(BIN)/python -m reports; exit $$status
 
