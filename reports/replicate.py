@@ -1,8 +1,8 @@
 """Run what claims need, one study after the other, and print the verdicts.
 
-Command:  python -m reports replicate W3      (on the published data)
-          python -m reports replicate --all   (every study; an hour on 2 CPU cores)
-          python -m reports replicate --budget 8h   (the same, then more seeds where they decide most)
+Command:  python -m reports replicate W3            (on the published data)
+          python -m reports replicate --all         (every study; an hour on 2 CPU cores)
+          python -m reports replicate --budget 8h   (the same, then more seeds)
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Spend what is left of a budget on more seeds: the look first that decides most claims a second."""
+"""Spend a budget on more seeds: first the look that is expected to decide most claims a second."""
 
 import shlex
 from collections.abc import Iterator, Sequence
@@ -52,10 +52,9 @@ class Look:
         return self.cost.seconds + AROUND
 
     def __str__(self) -> str:
-        return (
-            f"{self.study.title}: {self.n_seeds} seeds, {self.cost.trials:,} more trials, about "
-            f"{span(self.seconds)}; {self.expected:.1f} verdicts expected on {', '.join(self.claims)}"
-        )
+        trains = f"{self.n_seeds} seeds, {self.cost.trials:,} more trials"
+        decides = f"{self.expected:.1f} verdicts expected on {', '.join(self.claims)}"
+        return f"{self.study.title}: {trains}, about {span(self.seconds)}; {decides}"
 
 
 def on_looks(store: Store, runs: Runs) -> None:

@@ -3,6 +3,7 @@
 import shlex
 import tomllib
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from core.errors import UserError
 from reports import replicate
 
 PLAN = tomllib.loads(Path(replicate.__file__).with_name("plan.toml").read_text())
+COMMANDS = {name: [entry["run"] for entry in entries] for name, entries in PLAN.items()}
+PUBLISHED = [entry["published"] for entry in PLAN["real"] if "published" in entry]
 
 
 @pytest.fixture
@@ -28,6 +31,10 @@ def commands(monkeypatch):
     return seen, fails
 
 
+def commands_of(config, budget=inf):
+    return [step.command for step in replicate.planned(config, budget)]
+
+
 def status_of(config):
     with pytest.raises(SystemExit) as stop:
         replicate.main(config)
@@ -37,14 +44,16 @@ def status_of(config):
 def test_bad_options_are_refused(tmp_path):
     with pytest.raises(UserError, match="claims W9: one or more of W1, W2"):
         replicate.Config(names=("W1", "W9"))
-    with pytest.raises(UserError, match=r"claims \(none\): either claims or --all is wanted"):
+    with pytest.raises(
+        UserError, match=r"claims \(none\): either claims or --all or --budget is wanted"
+    ):
         replicate.Config()
     with pytest.raises(UserError, match="claims W1: either claims or --all"):
         replicate.Config(names=("W1",), everything=True)
     with pytest.raises(UserError, match=r"--weights .*nowhere: imagenet or a file is wanted"):
         replicate.Config(names=("W1",), weights=str(tmp_path / "nowhere"))
     (tmp_path / "w.pth").touch()
-    with pytest.raises(UserError, match="--all, whose studies use it, is wanted"):
+    with pytest.raises(UserError, match="--all or --budget, whose studies"):
         replicate.Config(names=("W1",), weights=str(tmp_path / "w.pth"))
 
 
@@ -62,7 +71,7 @@ def test_the_plan_is_filled_with_the_users_paths(tmp_path, monkeypatch):
     root.mkdir()
     weights.touch()
     config = replicate.Config(everything=True, data_root=root, weights=str(weights))
-    made = [shlex.split(command) for command in replicate.planned(config)]
+    made = [shlex.split(command) for command in commands_of(config)]
     assert len(made) == len(PLAN["real"])
     words = {word for command in made for word in command}
     assert {str(weights), f"folder:{root}/stanford-dogs-20"} <= words
@@ -70,20 +79,20 @@ def test_the_plan_is_filled_with_the_users_paths(tmp_path, monkeypatch):
     monkeypatch.delenv("DATA_ROOT", raising=False)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").mkdir()  # made by a download, perhaps; nobody named it
-    assert replicate.planned(replace(config, data_root=None)) == PLAN["embedded"]
+    assert commands_of(replace(config, data_root=None)) == COMMANDS["embedded"]
     monkeypatch.setenv("DATA_ROOT", "data")
-    assert len(replicate.planned(replace(config, data_root=None))) == len(PLAN["real"])
+    assert len(commands_of(replace(config, data_root=None))) == len(PLAN["real"])
     with pytest.raises(UserError, match=r"--data-root \S+nowhere: a folder is wanted"):
         replace(config, data_root=tmp_path / "nowhere")
     assert all(
         "imagenet" in c or "WEIGHTS" not in p
         for c, p in zip(
-            replicate.planned(replace(config, weights="imagenet")), PLAN["real"], strict=True
+            commands_of(replace(config, weights="imagenet")), COMMANDS["real"], strict=True
         )
     )
 
 
-@pytest.mark.parametrize("command", [*PLAN["embedded"], *PLAN["real"]])
+@pytest.mark.parametrize("command", [*COMMANDS["embedded"], *COMMANDS["real"], *PUBLISHED])
 def test_the_plan_holds_what_the_experiments_accept(command, tmp_path, monkeypatch):
     import importlib
 
@@ -97,9 +106,9 @@ def test_the_plan_holds_what_the_experiments_accept(command, tmp_path, monkeypat
 def test_every_lesson_is_in_both_plans():
     from reports.lessons import claims
 
-    run = {Path(shlex.split(command)[1]).stem for command in PLAN["real"]}
+    run = {Path(shlex.split(command)[1]).stem for command in COMMANDS["real"]}
     assert run == {claim.study for claim in claims().values()}
-    assert {Path(shlex.split(command)[1]).stem for command in PLAN["embedded"]} < run
+    assert {Path(shlex.split(command)[1]).stem for command in COMMANDS["embedded"]} < run
 
 
 def test_a_study_that_fails_stops_no_other_and_is_named(
@@ -110,7 +119,7 @@ def test_a_study_that_fails_stops_no_other_and_is_named(
     fails.append("autoencoders")
     config = replicate.Config(everything=True)
     assert status_of(config) == 1
-    assert seen == PLAN["embedded"]
+    assert seen == COMMANDS["embedded"]
     captured = capsys.readouterr()
     assert captured.err == "failed, see above: python experiments/autoencoders.py\n"
     assert "A1a: " in captured.out
@@ -133,3 +142,56 @@ def test_a_command_gets_the_root_of_the_data_and_its_status_comes_back(tmp_path,
     monkeypatch.setattr(provenance, "ROOT", tmp_path)
     assert replicate.run("python show.py 3", tmp_path / "data") == 3
     assert (tmp_path / "seen").read_text().strip() == str(tmp_path / "data")
+
+
+def test_a_budget_runs_what_fits_and_the_published_protocol_where_it_fits(tmp_path):
+    config = replicate.Config(everything=True, data_root=tmp_path)
+    short = 60 * sum(entry["minutes"] for entry in PLAN["real"])
+    (both,) = [entry for entry in PLAN["real"] if "published" in entry]
+    published = both["published"]
+    long = short + 60 * (both["published_minutes"] - both["minutes"])
+    assert commands_of(config)[-1] == commands_of(config, short)[-1] == both["run"]
+    assert len(commands_of(config, short)) == len(PLAN["real"])
+    assert commands_of(config, long - 60)[-1] == both["run"]
+    assert commands_of(config, long)[-1] == published
+    assert len(commands_of(config, long)) == len(PLAN["real"])
+    few = [entry["run"].split()[1] for entry in PLAN["real"] if entry["minutes"] <= 1]
+    assert [command.split()[1] for command in commands_of(config, 60)] == few[:1]
+
+
+def test_the_plan_is_printed_first_and_looks_come_after_it(
+    study_store, commands, capsys, monkeypatch
+):
+    monkeypatch.delenv("DATA_ROOT", raising=False)
+    seen, asked = commands[0], []
+
+    def on_looks(store, runs):
+        asked.extend(runs.done)
+        assert 0 < runs.left < 7200
+
+    monkeypatch.setattr("reports.spending.on_looks", on_looks)
+    assert status_of(replicate.Config(budget="2h")) == 0
+    assert seen == asked == COMMANDS["embedded"]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("plan for 2.0 h")
+    assert lines[1] == "     1 min  python experiments/init_schemes.py"
+    minutes = 120 - sum(entry["minutes"] for entry in PLAN["embedded"])
+    assert f"  {replicate.span(60 * minutes)} are left for more seeds" in lines[7]
+    assert lines[9].startswith("[1/6] python experiments/init_schemes.py")
+
+
+def test_what_no_longer_fits_is_left_out(study_store, monkeypatch, capsys):
+    monkeypatch.delenv("DATA_ROOT", raising=False)
+    now = [0.0]
+    monkeypatch.setattr(replicate.time, "monotonic", lambda: now[0])
+
+    def slow(command, data_root):
+        now[0] += 11 * 60 - 30
+        return 0
+
+    monkeypatch.setattr(replicate, "run", slow)
+    monkeypatch.setattr("reports.spending.on_looks", lambda store, runs: None)
+    assert status_of(replicate.Config(budget="11m")) == 0
+    out = capsys.readouterr().out
+    assert out.count("  took 630 s") == 1
+    assert "left out, 30 s are left: python experiments/autoencoders.py" in out
