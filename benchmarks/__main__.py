@@ -1,8 +1,9 @@
 """Measure speed, side by side: python -m benchmarks [NAME ...] [--full].
 
-Two more commands measure how studies stand bad days, each with --help:
+Three more commands, each with --help:
   python -m benchmarks kills       kill studies at random moments until they end, compare every bit
   python -m benchmarks writers     let 8 processes write while the store is away for a minute
+  python -m benchmarks verdicts    judge simulated studies whose truth is known, promise by promise
 """
 
 import importlib
@@ -19,11 +20,11 @@ import benchmarks
 from core import cli
 from core.config import check_names
 
-COMMANDS = ("kills", "writers")
+COMMANDS = ("kills", "verdicts", "writers")
 NAMES = sorted(
     module.name
     for module in pkgutil.iter_modules(benchmarks.__path__)
-    if module.name not in ("__main__", "course_loop", "timing", *COMMANDS)
+    if module.name not in ("__main__", "course_loop", "simulated", "timing", *COMMANDS)
 )
 
 

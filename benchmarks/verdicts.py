@@ -1,127 +1,123 @@
-"""The verdict engine on simulated studies whose truth is known: errors, coverage, promised power.
+"""Put the verdict engine to the test: studies whose truth is known, judged by the thousand.
 
-Networks are simulated as hits and misses: the logit of a hit is the arm's skill plus a draw for
-the seed, one for the image that all arms and seeds share, and one for arm and image. The true
-accuracy follows by numerical integration. A small version of this is tests/evaluation.
+Every cell is a promise (false verdicts at most 2.5 % a side, intervals that miss as rarely, a power
+of 80 %) and a population on which it is kept, or broken by more than two standard errors of the
+simulation. The worse of two sides counts. The table can be written into docs/verdicts.md.
 """
 
-from collections.abc import Callable, Iterator
-from typing import TypeVar
-from unittest import mock
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import special, stats
+import tyro
+from annotated_types import Interval
 
-from core.evaluation.comparisons import paired
-from core.evaluation.intervals import mean
-from core.evaluation.power import ALPHA, seeds_needed
-from core.evaluation.verdicts import decide_family, equivalent, superior
+from benchmarks.simulated import advice, areas, verdicts
+from benchmarks.simulated.draws import Cell
+from core.config import FilePath, check_options
 
-SIZES = ((3, 360), (5, 360), (10, 360), (10, 2000))
-"""(seeds, images) of the simulated studies"""
-SPREADS = {"seeds differ": (0.4, 1.0, 0.3), "seeds alike": (0.05, 1.5, 0.5)}
-"""name -> standard deviation of the logit by seed, by image, by arm and image"""
-SKILL = 1.7  # a logit: about 80 % right
-CLAIMS = 6
-
-Table = NDArray[np.bool_]
-Argument = TypeVar("Argument")
-Made = TypeVar("Made")
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "verdicts.md"
+MARKS = (
+    "<!-- `python -m benchmarks verdicts --write` writes what follows -->\n",
+    "<!-- until here -->\n",
+)
+FEWEST = 20
+"""studies of a cell"""
 
 
-def main(full: bool) -> None:
-    """Print the rates, each beside what is promised."""
-    repeats = 20_000 if full else 1_000
-    print(f"  {repeats:,} studies a line; promised: false verdicts at most {ALPHA:.1%} a side,")
-    print("  5 % in all; coverage 93 to 97 %; power 80 %")
-    for spread, (n_seeds, n_images), line in _lines(repeats):
-        print(f"  {spread}, {n_seeds} seeds, {n_images} images: {line}", flush=True)
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """How much to simulate."""
+
+    draws: Annotated[int, Interval(ge=20)] = 4000
+    """studies of a cell, fewer where a study is dear"""
+    write: bool = False
+    """put the table into the page"""
+    page: FilePath = PAGE
+    """text with the two marks"""
+    only: tyro.conf.Positional[tuple[str, ...]] = ()
+    """words of which a cell's name has one; all cells if none is given"""
+
+    def __post_init__(self) -> None:
+        check_options(self)
 
 
-def _lines(repeats: int) -> Iterator[tuple[str, tuple[int, int], str]]:
-    for name, spread in SPREADS.items():
-        for size in SIZES:
-            random = np.random.default_rng(0)
-            yield name, size, f"no effect: {_errors(random, repeats, size, spread)}"
-            yield name, size, f"coverage: {_coverage(random, repeats, size, spread)}"
-        yield name, (5, 2000), f"planned: {_power(np.random.default_rng(1), repeats, spread)}"
+@dataclass(frozen=True)
+class Outcome:
+    """A cell and what was observed."""
+
+    cell: Cell
+    observed: float
+    """share of studies, on the worse side"""
+    n: int
+
+    @property
+    def error(self) -> float:
+        """Standard error of the simulation, were the promise just kept."""
+        return float(np.sqrt(self.cell.promise * (1 - self.cell.promise) / self.n))
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the promise is broken by two standard errors at most."""
+        gap = self.observed - self.cell.promise
+        return (-gap if self.cell.at_least else gap) <= 2 * self.error
+
+    def row(self) -> str:
+        """Return the row of the table."""
+        promise = f"{'>=' if self.cell.at_least else '<='} {100 * self.cell.promise:.1f}"
+        shown = f"{promise} | {100 * self.observed:.1f} | {100 * self.error:.2f} | {self.n:,}"
+        kept = "yes" if self.is_kept else "**no**"
+        return f"| {self.cell.group}: {self.cell.name} | {shown} | {kept} |"
 
 
-def hits(
-    random: np.random.Generator,
-    skills: tuple[float, ...],
-    size: tuple[int, int],
-    spread: tuple[float, float, float],
-) -> list[Table]:
-    """Draw the arms of one study, (seeds, images) each; images are shared."""
-    n_seeds, n_images = size
-    by_seed, by_image, by_arm = spread
-    image = random.normal(0, by_image, (1, n_images))
-    return [
-        random.random(size)
-        < special.expit(
-            skill
-            + image
-            + random.normal(0, by_seed, (n_seeds, 1))
-            + random.normal(0, by_arm, (1, n_images))
+def main(config: Config) -> None:
+    """Simulate, print the rows as they come, and write them if asked to."""
+    start, found = monotonic(), []
+    for cell in cells(config.only):
+        found.append(observe(cell, config.draws))
+        print(found[-1].row(), flush=True)
+    broken = sum(not outcome.is_kept for outcome in found)
+    print(f"{len(found)} cells, {broken} broken, {monotonic() - start:.0f} s")
+    if config.write:
+        from core.outbox import write
+        from reports.readme import between
+
+        text = between(config.page.read_text("utf-8"), table(found, config.draws), "page", MARKS)
+        write(config.page, text.encode())
+
+
+def cells(only: tuple[str, ...] = ()) -> Iterator[Cell]:
+    """Yield all cells, or those with one of the words in their names."""
+    for module in (verdicts, areas, advice):
+        for cell in module.cells():
+            if not only or any(word in f"{cell.group}: {cell.name}" for word in only):
+                yield cell
+
+
+def observe(cell: Cell, draws: int) -> Outcome:
+    """Simulate a cell, always from the same seed."""
+    sides = np.atleast_2d(
+        cell.simulate(np.random.default_rng(0), max(FEWEST, int(draws * cell.share)))
+    )
+    shares = sides.mean(1)
+    worse = shares.min() if cell.at_least else shares.max()
+    return Outcome(cell, float(worse), sides.shape[1])
+
+
+def table(found: list[Outcome], draws: int) -> str:
+    """Return the table as Markdown, the command above it."""
+    kept = sum(outcome.is_kept for outcome in found)
+    command = f"python -m benchmarks verdicts --draws {draws} --write"
+    return "\n".join(
+        (
+            f"`{command}`: {kept} of {len(found)} promises are kept.",
+            "",
+            "| cell | promised, % | observed, % | s.e. | R | within two s.e. |",
+            "|---|---|---|---|---|---|",
+            *(outcome.row() for outcome in found),
+            "",
         )
-        for skill in skills
-    ]
-
-
-def truth(skill: float, spread: tuple[float, float, float]) -> float:
-    """Integrate the accuracy over seeds and images."""
-    normal = stats.norm.ppf((np.arange(20_000) + 0.5) / 20_000)
-    return float(special.expit(skill + np.hypot.reduce(spread) * normal).mean())
-
-
-def _errors(random: np.random.Generator, repeats: int, size: tuple[int, int], spread: tuple) -> str:
-    """Return the share of lessons with a false verdict where no arm differs from another."""
-    seen = {"supported": 0, "refuted": 0}
-    for _ in range(repeats):
-        arms = hits(random, (SKILL,) * (CLAIMS + 1), size, spread)
-        family = {str(i): superior(paired(arms[0], arm)) for i, arm in enumerate(arms[1:])}
-        made = {each.verdict for each in _quiet(decide_family, family).values()}
-        for verdict in seen:
-            seen[verdict] += verdict in made
-    rates = "; ".join(f"any false {name} {n / repeats:.1%}" for name, n in seen.items())
-    return f"{rates} of {CLAIMS} claims"
-
-
-def _coverage(
-    random: np.random.Generator, repeats: int, size: tuple[int, int], spread: tuple
-) -> str:
-    """Return how often the intervals of an accuracy and of a difference hold the truth."""
-    better = SKILL + 0.3
-    accuracy, other = truth(SKILL, spread), truth(better, spread)
-    counts = np.zeros(2)
-    for _ in range(repeats):
-        a, b = hits(random, (SKILL, better), size, spread)
-        for i, (estimate, value) in enumerate(
-            ((mean(a), accuracy), (paired(b, a), other - accuracy))
-        ):
-            counts[i] += estimate.low <= value <= estimate.high
-    return f"accuracy {counts[0] / repeats:.1%}, paired difference {counts[1] / repeats:.1%}"
-
-
-def _power(random: np.random.Generator, repeats: int, spread: tuple) -> str:
-    """Plan from a large pilot study with a small effect, and run what was planned."""
-    skills, n_images = (SKILL, SKILL + 0.12), 2000
-    a, b = hits(random, skills, (200, n_images), spread)
-    pilot = paired(b, a)
-    needed = seeds_needed(pilot, 0.8, effect=truth(skills[1], spread) - truth(SKILL, spread))
-    if needed is None:
-        return "no number of seeds decides on 2,000 images"
-    decided = 0
-    for _ in range(repeats // 4):
-        one, two = hits(random, skills, (needed, n_images), spread)
-        decided += _quiet(superior, paired(two, one)).verdict == "supported"
-    same = equivalent(pilot, margin=0.05).verdict
-    return f"{needed} seeds decide {decided / (repeats // 4):.0%} (pilot within 5 points: {same})"
-
-
-def _quiet(judge: Callable[[Argument], Made], argument: Argument) -> Made:
-    """Judge without the advice, which takes most of a verdict's time and changes no verdict."""
-    with mock.patch("core.evaluation.decisions._needed", return_value=None):
-        return judge(argument)
+    )

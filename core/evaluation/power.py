@@ -30,8 +30,8 @@ CHANCE = 0.8
 BEYOND = 10_000
 """more seeds or images than these are out of reach"""
 SEEDS_FOR_IMAGES = 5
-"""seeds of a pilot from which on images alone are advised: with 3, those that it advised decided in
-33 to 79 % of studies in place of 80, as seeds that vary little by chance pass for equal (simulated)"""
+"""seeds of a pilot from which on images alone are advised: after 3, studies so planned
+decided in 33 to 79 % of cases in place of 80: seeds alike by chance passed for equal (simulated)"""
 _GRID = (np.arange(40) + 0.5) / 40
 """quantiles at which chi-squared variances are averaged"""
 _STEPS = {Share: 0.5, Score: 0.5, Discordant: 1.0}
