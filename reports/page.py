@@ -12,6 +12,7 @@ import markupsafe
 
 from core.evaluation.verdicts import Decision
 from reports import pictures, words
+from reports.funnel import funnel, marks, scale
 from reports.judge import Entry
 from reports.ledger import Line, counts
 from reports.lessons import Exhibit
@@ -101,6 +102,7 @@ def environment(escape: bool) -> jinja2.Environment:
         "advice": words.advice,
         "one_run": words.one_run,
         "forest": forest,
+        "funnel": funnel,
         "chance": words.chance,
         "code": code,
         "cell": cell,
@@ -154,30 +156,15 @@ def _shown(name: str, exhibit: Exhibit, drawn: bool) -> dict[str, Any]:
 def forest(entry: Entry, width: float = 240.0) -> list[dict[str, Any]]:
     """Lay out a verdict's intervals on one axis: pixels of low, value, high and the margins."""
     parts = _parts(entry.decision) if entry.decision else []
-    marks = [_marks(part) for part in parts]
+    held = [marks(part) for part in parts]
     spans = [(part.estimate.low, part.estimate.high) for part in parts]
-    ends = [x for values in (*spans, *marks) for x in values]
-    low, high = min(ends, default=0.0), max(ends, default=1.0)
-    room = 0.04 * (high - low) or 1.0
-
-    def place(x: float) -> float:
-        return round((x - low + room) / (high - low + 2 * room) * width, 1)
-
+    place = scale([x for values in (*spans, *held) for x in values], width)
     return [
         {
             "low": place(part.estimate.low),
             "value": place(part.estimate.value),
             "high": place(part.estimate.high),
-            "marks": [place(x) for x in held],
+            "marks": [place(x) for x in against],
         }
-        for part, held in zip(parts, marks, strict=True)
+        for part, against in zip(parts, held, strict=True)
     ]
-
-
-def _marks(part: Decision) -> list[float]:
-    """Return what the interval is held against: a margin, or the two bounds of an equivalence."""
-    if part.test == "superior":
-        return [part.margin]
-    if part.test in ("predicted", "exact"):
-        return [part.target]
-    return [part.target - part.margin, part.target + part.margin]
