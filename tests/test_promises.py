@@ -13,7 +13,7 @@ SOME = (
     "difference of scores: t(3) tails, 5 seeds, 15 images",
     "lesson: 9 claims, 4 with an effect, seeds differ, 3 seeds",
     "lesson: 9 claims, 2 seeds",
-    "looks: 9 claims, looks at 3, 6, 12, 24 seeds",
+    "looks: 1 claim, looks at 3, 6, 12, 24 seeds",
     "AUC, verdict: AUC 0.9, 30 positives, 5 seeds",
     "share of a gain: 50% of a gain of 0.2, 3 seeds",
     "power: seeds, superior, 1 claim, after 3 seeds",

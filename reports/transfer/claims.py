@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
+from core import dataset
+from core.evaluation.ranking import share_of_gain
 from core.evaluation.verdicts import Decision, all_of, superior
 from reports import words
 from reports.breeds.claims import hits, need, would_print
@@ -169,7 +171,15 @@ def scale_is_part_of_it(study: xr.Dataset, margin: float) -> Decision:
         for cell, own in cells(study)
     }
     shown = "; ".join(f"{name} {words.estimate(gap, 'points')}" for name, gap in each.items())
-    return replace(decision, comment=f"Mean and variance - scratch by cell: {shown}.")
+    part, whole = (
+        dataset.table(pooled[arm] - pooled["scratch"]).values for arm in ("statistics", "fine-tune")
+    )
+    share = words.estimate(share_of_gain(part, whole), "percent")
+    return replace(
+        decision,
+        comment=f"Of the gain by fine-tuning mean and variance give {share}. Mean and variance - "
+        f"scratch by cell: {shown}.",
+    )
 
 
 def over_cells(hits: xr.DataArray) -> xr.DataArray:

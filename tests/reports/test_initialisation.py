@@ -258,3 +258,14 @@ def test_a_gap_in_the_seeds_ends_what_a_look_may_use(invent):
     del known[Trial("default", 12, (("scale", "course"),))]
     decision = at_looks(module.lesson.claims["W5"], invent("init_schemes", known, **CARD))
     assert [list(part.looks) for part in decision.parts.values()] == [[10]]
+
+
+def test_arms_of_which_one_diverged_on_a_seed_are_not_compared(invent):
+    known = {**trials(AS_PUBLISHED), **larger(0.3)}
+    for trial, record in known.items():
+        if (trial.arm, trial.seed) != ("uniform-0-1", 2):
+            record.metrics["test/loss"] = 0.5
+    entries = judge(invent("init_schemes", known, SHARED, settings=SETTINGS, **CARD))
+    held = {name for name, entry in entries.items() if entry.decision.withheld == "diverged"}
+    assert held == {"W2", "W3"}  # the claims with this arm
+    assert entries["W3"].verdict == "undecided"

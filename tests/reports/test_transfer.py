@@ -1,5 +1,7 @@
 """Worlds in which the lesson's claims hold, and worlds in which they do not."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -115,7 +117,7 @@ def test_t5_asks_for_a_gain_and_for_a_part_of_it(world, gains, verdict):
         },
         abs=0.02,
     )
-    assert entry.decision.comment.count("10 seeds") == 4
+    assert entry.decision.comment.count("10 seeds") == 5  # the share of the gain, and four cells
 
 
 def test_t5_pools_the_cells_and_does_not_ask_for_each(world):
@@ -129,6 +131,8 @@ def test_t5_pools_the_cells_and_does_not_ask_for_each(world):
     assert entry.verdict == "supported"
     part = entry.decision.parts["mean and variance - scratch"].estimate
     assert part.value == pytest.approx(0.15, abs=0.01)
+    share = re.search(r"Of the gain .* give (\d+)", entry.decision.comment)
+    assert int(share[1]) == pytest.approx(50, abs=3)  # 15 of 30 points
 
 
 def test_both_tasks_count_alike_whatever_their_images(world):
