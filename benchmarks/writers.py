@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 CURVE = "train/loss"
 Serve = Callable[[], AbstractContextManager[None]]
-STARTS = 90.0  # seconds
+STARTS = 300.0  # seconds
 TRIALS = 20
 """of each writer; its values are shared among them"""
 
