@@ -46,7 +46,7 @@ def test_a_broken_promise_is_told_and_written_between_the_marks(tmp_path, monkey
     verdicts.main(verdicts.Config(draws=1000, page=page, write=True))
     text = page.read_text()
     assert "| kept: a | <= 2.5 | 3.0 | 0.49 | 1,000 | yes |" in text
-    assert "| broken: b | >= 80.0 | 70.0 | 1.26 | 1,000 | **no** |" in text
+    assert "| broken: b | >= 80.0 | 70.0 | 0.40 | 10,000 | **no** |" in text
     assert "1 of 2 promises are kept" in text
     assert text.startswith(f"before\n{begin}`python -m benchmarks verdicts --draws 1000")
     assert text.endswith(f"{end}after\n")
