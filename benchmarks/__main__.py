@@ -10,7 +10,6 @@ import importlib
 import os
 import pkgutil
 import platform
-import sys
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -51,10 +50,4 @@ def main(config: Config) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] and sys.argv[1] in COMMANDS:
-        name = sys.argv.pop(1)
-        sys.argv[0] += f" {name}"  # as the usage is to show it
-        command = importlib.import_module(f"benchmarks.{name}")
-        cli.run(command.main, command.Config, command.__doc__ or "")
-    else:
-        cli.run(main, Config, __doc__ or "")
+    cli.run_command("benchmarks", COMMANDS, main, Config, __doc__ or "")

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import importlib
 import io
 import os
 import re
@@ -10,7 +11,7 @@ import signal
 import stat
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Never, TypeVar
@@ -68,6 +69,26 @@ def run(main: Callable[[Config], object], config: type[Config], description: str
             raise
         wanted = "fewer or smaller networks, images or batches are wanted"
         _stop(one_line(f"out of memory: {error}; {wanted}"), 2)
+
+
+def run_command(
+    package: str,
+    names: Collection[str],
+    main: Callable[[Config], object],
+    config: type[Config],
+    description: str,
+) -> None:
+    """Run the module of a package that the first argument names, as `run` does; else `main`.
+
+    names: of such modules, each with `main`, `Config` and a docstring.
+    """
+    if sys.argv[1:2] and sys.argv[1] in names:
+        name = sys.argv.pop(1)
+        sys.argv[0] += f" {name}"  # as the usage is to show it
+        command = importlib.import_module(f"{package}.{name}")
+        run(command.main, command.Config, command.__doc__ or "")
+    else:
+        run(main, config, description)
 
 
 def parse(config: type[Config], description: str, arguments: Sequence[str]) -> Config:

@@ -167,11 +167,13 @@ class StudyFolder:
     ) -> None:
         trial = facts["trial"].replace("'", "''")
         query = f"tags.study_key = '{self.key}' AND tags.role = 'trial' AND tags.trial = '{trial}'"
-        known = store.runs(query, experiment)
-        for run in known:
-            if run.tags.get("complete") != "true":  # a process was killed while it sent
+        is_sent = False
+        for run in store.runs(query, experiment):
+            if run.tags.get("complete") == "true":
+                is_sent = True
+            else:  # a process was killed while it sent
                 store.delete(run.id)
-        if not any(run.tags.get("complete") == "true" for run in known):
+        if not is_sent:
             tags = {
                 "role": "trial",
                 "trial": facts["trial"],

@@ -72,6 +72,8 @@ class Run:
     """metric -> step and value, of its last step; NaN and infinity are possible"""
     digests: tuple[str, ...] = ()
     """of its data sets, as logged"""
+    experiment: str = ""
+    """id of the experiment that it is in"""
 
 
 def _guarded(
@@ -115,6 +117,7 @@ def _run(run: mlflow.entities.Run) -> Run:
         run.data.params,
         points,
         tuple(sorted({each.dataset.digest for each in inputs})),
+        run.info.experiment_id,
     )
 
 

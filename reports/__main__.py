@@ -8,7 +8,6 @@ self-contained page. Four more commands, each with --help:
   python -m reports readme           put the ledger's present state into README.md
 """
 
-import importlib
 import re
 import sys
 from dataclasses import dataclass
@@ -104,10 +103,4 @@ def _export(found: "list[Study]", folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] and sys.argv[1] in COMMANDS:
-        name = sys.argv.pop(1)
-        sys.argv[0] += f" {name}"  # as the usage is to show it
-        command = importlib.import_module(f"reports.{name}")
-        cli.run(command.main, command.Config, command.__doc__ or "")
-    else:
-        cli.run(main, Config, __doc__ or "")
+    cli.run_command("reports", COMMANDS, main, Config, __doc__ or "")

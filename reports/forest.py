@@ -19,11 +19,6 @@ REACH = 4.0
 """half-widths of an interval that the picture of all claims shows on either side of the margin"""
 
 
-def parts_of(decision: Decision) -> dict[str, Decision]:
-    """Return the parts of a claim by name; a claim of one part is itself, without a name."""
-    return dict(decision.parts) or {"": decision}
-
-
 def forest(entry: Entry) -> dict[str, Any]:
     """Lay out a claim's intervals on one axis: `rows` with low, value, high and marks, `ticks`.
 
@@ -31,7 +26,7 @@ def forest(entry: Entry) -> dict[str, Any]:
     """
     if entry.decision is None:
         return {"rows": [], "ticks": [], "zero": None, "width": WIDTH}
-    parts = list(parts_of(entry.decision).values())
+    parts = list(entry.decision.members.values())
     factor = words.SCALES.get(entry.claim.unit, (1,))[0]
     ends = [x for p in parts for x in (p.estimate.low, p.estimate.high, p.estimate.value)]
     axis = axis_of(
@@ -94,13 +89,20 @@ class Group:
     """A lesson in the picture of all claims."""
 
     lesson: Lesson
+    lines: list[Line]
+    """of all its claims"""
     rows: list[Row]
-    untested: list[Line]
+    """of those that were tested"""
+
+    @property
+    def untested(self) -> list[Line]:
+        """Return the lines of the others."""
+        return [line for line in self.lines if line.verdict == "not tested"]
 
     @property
     def tally(self) -> str:
         """Say how its claims stand: `2 supported, 4 undecided`."""
-        verdicts = [line.verdict for line in (*(row.line for row in self.rows), *self.untested)]
+        verdicts = [line.verdict for line in self.lines]
         counted = [(verdicts.count(verdict), verdict) for verdict in VERDICTS]
         return ", ".join(f"{n} {verdict}" for n, verdict in counted if n)
 
@@ -121,8 +123,7 @@ def glance(ledger: Sequence[Line]) -> list[Group]:
         lines = [known[name] for name in lesson.claims if name in known]
         rows = [_row(line, line.evidence[0]) for line in lines if line.verdict != "not tested"]
         if lines:
-            untested = [line for line in lines if line.verdict == "not tested"]
-            groups.append(Group(lesson, rows, untested))
+            groups.append(Group(lesson, lines, rows))
     return groups
 
 

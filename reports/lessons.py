@@ -109,6 +109,10 @@ class Exhibit:
         """Return the table."""
         return self.table
 
+    def csv(self) -> bytes:
+        """Return the table as CSV, in UTF-8."""
+        return self.table.to_csv(index=False).encode()
+
     def plot(self) -> "Figure":
         """Draw the figure. Raises ValueError for a table without one."""
         if self.figure is None:

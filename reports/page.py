@@ -10,7 +10,6 @@ from typing import Any
 
 import jinja2
 import markupsafe
-import pandas as pd
 
 from reports import forest, pictures, words
 from reports.funnel import funnel
@@ -125,7 +124,7 @@ def _now() -> str:
 def _few(study: Study) -> list[str]:
     """Warn of a study too small for its intervals to mean much."""
     decisions = [entry.decision for entry in study.entries.values() if entry.decision]
-    parts = [part.estimate for d in decisions for part in forest.parts_of(d).values()]
+    parts = [part.estimate for d in decisions for part in d.members.values()]
     seeds = min((part.n_seeds for part in parts if part.n_seeds > 1), default=FEW_SEEDS)
     images = min((part.n_images for part in parts if part.n_images > 1), default=FEW_IMAGES)
     notes = [(seeds, FEW_SEEDS, "seeds"), (images, FEW_IMAGES, "images or pairs")]
@@ -154,7 +153,7 @@ def _shown(study: Study, name: str, exhibit: Exhibit, drawn: bool) -> dict[str, 
     header, rows = words.table(frame.head(LONGEST), exhibit.units)
     table = {"header": header, "rows": rows, "length": len(frame)}
     shown = {"name": name, "exhibit": exhibit, "caption": exhibit.caption}
-    csv = _csv(study, name, frame) if drawn else ""
+    csv = _csv(study, name, exhibit.csv()) if drawn else ""
     return {
         **shown,
         "picture": picture,
@@ -165,9 +164,8 @@ def _shown(study: Study, name: str, exhibit: Exhibit, drawn: bool) -> dict[str, 
     }
 
 
-def _csv(study: Study, name: str, frame: pd.DataFrame) -> str:
+def _csv(study: Study, name: str, text: bytes) -> str:
     """Return the address of a table: of its text, or of its file in MLflow if that is long."""
-    text = frame.to_csv(index=False).encode()
     if len(text) <= LONG or not study.link:
         return f"data:text/csv;base64,{base64.b64encode(text).decode()}"
     server = study.link.partition("/#/")[0]

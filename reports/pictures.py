@@ -58,7 +58,7 @@ def address(content: bytes) -> str:
 
 def export(exhibit: Exhibit, path: Path) -> None:
     """Write an exhibit for a paper: its table as CSV, its figure as SVG and PDF with real text."""
-    write(path.with_suffix(".csv"), exhibit.frame().to_csv(index=False).encode())
+    write(path.with_suffix(".csv"), exhibit.csv())
     if exhibit.figure is None:
         return
     import matplotlib as mpl
@@ -75,6 +75,6 @@ def export(exhibit: Exhibit, path: Path) -> None:
 
 def save(exhibit: Exhibit, path: Path) -> None:
     """Write an exhibit's table as CSV and its figure as PNG; path is without suffix."""
-    write(path.with_suffix(".csv"), exhibit.frame().to_csv(index=False).encode())
+    write(path.with_suffix(".csv"), exhibit.csv())
     if exhibit.figure is not None:
         write(path.with_suffix(".png"), png(exhibit))

@@ -37,8 +37,7 @@ def publish(store: Store, key: str) -> Study | None:
     study = None
     try:
         for run in store.runs(f"tags.role = 'study' AND tags.study_key = '{key}'"):
-            trials = dataset.read(store, run)
-            study = Study(run, trials, address(store, run, str(trials.attrs["study"])))
+            study = Study(run, dataset.read(store, run), address(store, run))
             with tempfile.TemporaryDirectory() as folder:
                 _write(study, Path(folder))
                 store.upload(run.id, folder, "report")

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from core import provenance
 from core.code import code_hash
@@ -14,23 +14,11 @@ from reports.outlook import Cost, Outlook, cost, outlook
 from reports.running import span
 from reports.studies import Study
 
+if TYPE_CHECKING:
+    from reports.replicate import Runs
+
 AROUND = 30.0
 """seconds of a look in which nothing trains: data is read, claims are judged, figures drawn"""
-
-
-class Runs(Protocol):
-    """Runs commands until a time."""
-
-    done: list[str]
-
-    @property
-    def left(self) -> float:
-        """Return the seconds that are left."""
-        ...
-
-    def run(self, command: str, title: str) -> None:
-        """Run a command, and add it to `done` unless it fails."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -57,7 +45,7 @@ class Look:
         return f"{self.study.title}: {trains}, about {span(self.seconds)}; {decides}"
 
 
-def on_looks(store: Store, runs: Runs) -> None:
+def on_looks(store: Store, runs: "Runs") -> None:
     """Look by look, train more seeds for the studies of the commands that were run.
 
     It ends where nothing is open that seeds would decide, or no look fits. A look that failed is

@@ -162,10 +162,9 @@ def _read(store: Store, run: Run, known: Collection[str]) -> Study:
         raise UserError(f"study {run.id}: stored in schema {schema}, {SCHEMA} is wanted")
     if name not in known:
         raise UserError(f"study {run.id}: of an experiment {name or '(none)'} that is not here")
-    return Study(run, dataset.read(store, run), address(store, run, name))
+    return Study(run, dataset.read(store, run), address(store, run))
 
 
-def address(store: Store, run: Run, experiment: str) -> str:
-    """Return the address of a run on MLflow's page. experiment: its name."""
-    place = store.experiment(experiment)
-    return f"{views.server(store.name)}/#/experiments/{place}/runs/{run.id}"
+def address(store: Store, run: Run) -> str:
+    """Return the address of a run on MLflow's page."""
+    return f"{views.server(store.name)}/#/experiments/{run.experiment}/runs/{run.id}"

@@ -71,10 +71,10 @@ def parts(entry: "Entry") -> list[str]:
     """Print every part of a verdict: name, value, interval, n."""
     if entry.decision is None:
         return []
-    claim, members = entry.claim, entry.decision.parts or {"": entry.decision}
+    claim = entry.claim
     return [
         f"{name}: {estimate(part.estimate, claim.unit, claim.images)}".removeprefix(": ")
-        for name, part in members.items()
+        for name, part in entry.decision.members.items()
     ]
 
 
@@ -83,10 +83,8 @@ def deciding(entry: "Entry") -> str:
     decision, claim = entry.decision, entry.claim
     if decision is None:
         return ""
-    shown = estimate(decision.estimate, claim.unit, claim.images)
-    found = decision.estimate
-    names = [n for n, part in decision.parts.items() if part.estimate == found]
-    return f"{names[0]}: {shown}" if names else shown
+    name, _ = decision.shown
+    return f"{name}: {estimate(decision.estimate, claim.unit, claim.images)}".removeprefix(": ")
 
 
 def duration(seconds: float) -> str:

@@ -1,6 +1,6 @@
 """Coverage of areas under ROC curves, of points on them, of regrets and of shares of a gain."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from itertools import product
 from typing import Any
@@ -30,26 +30,20 @@ def cells() -> Iterator[Cell]:
         for n_seeds in (1, SEEDS):
             study = partial(_areas, m, area, n_seeds, strict=False)
             name = f"{size}, {n_seeds} seed{'s' * (n_seeds > 1)}"
-            yield _cell("AUC, interval", name, study, 2 * ALPHA + 0.015, share)
+            yield Cell("AUC, interval", name, study, 2 * ALPHA + 0.015, share)
         name = f"{size}, {SEEDS} seeds"
         strict = partial(_areas, m, area, SEEDS, strict=True)
-        yield _cell("AUC, verdict", name, strict, ALPHA, share)
-        yield _cell("AUC, paired", name, partial(_gaps, m, area), ALPHA, share)
+        yield Cell("AUC, verdict", name, strict, ALPHA, share)
+        yield Cell("AUC, paired", name, partial(_gaps, m, area), ALPHA, share)
     for sensitivity, m in product((0.82, 0.95), (20, 75, 300)):
         size = f"at sensitivity {sensitivity}, {m} positives, {SEEDS} seeds"
-        yield _cell("specificity", size, partial(_points, m, sensitivity), ALPHA, 0.2)
+        yield Cell("specificity", size, partial(_points, m, sensitivity), ALPHA, 0.2)
     for n_seeds, accuracies in product((2, 3, 5, 10), ((0.8,) * 4, (0.85, 0.8, 0.8, 0.7))):
         size = f"4 arms, accuracies {', '.join(map(str, accuracies))}, {n_seeds} seeds, 200 images"
-        yield _cell("regret", size, partial(_regrets, n_seeds, accuracies), ALPHA, 0.2)
+        yield Cell("regret", size, partial(_regrets, n_seeds, accuracies), ALPHA, 0.2)
     for n_seeds, part, gain in product((2, 3, 5, 10), (0.0, 0.5, 1.0), (0.03, 0.2)):
         size = f"{part:.0%} of a gain of {gain}, {n_seeds} seeds, 100 images"
-        yield _cell("share of a gain", size, partial(_shares, n_seeds, part, gain), ALPHA)
-
-
-def _cell(
-    group: str, name: str, simulate: Callable[..., Any], promise: float, share: float = 1.0
-) -> Cell:
-    return Cell(group=group, name=name, simulate=simulate, promise=promise, share=share)
+        yield Cell("share of a gain", size, partial(_shares, n_seeds, part, gain), ALPHA)
 
 
 def scores(

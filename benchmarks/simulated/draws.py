@@ -10,6 +10,7 @@ from scipy import optimize, special, stats
 
 from core.evaluation.components import Components, crossed
 from core.evaluation.laws import Floats, Law, Part
+from core.evaluation.power import ALPHA
 
 Random = np.random.Generator
 Bools = NDArray[np.bool_]
@@ -19,7 +20,7 @@ CHUNK = 4_000_000
 QUANTILES = (np.arange(4000) + 0.5) / 4000
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Cell:
     """A promise and the population on which it is put to the test."""
 
@@ -27,11 +28,11 @@ class Cell:
     name: str
     simulate: Callable[[Random, int], NDArray[Any]]
     """how many studies to draw -> (sides, studies), or (studies,): true, or 1, where one is so"""
-    promise: float
-    at_least: bool = False
-    """whether the share is to be as great as promised; otherwise no greater"""
+    promise: float = ALPHA
     share: float = 1.0
     """of the draws asked for, where a study is dear"""
+    at_least: bool = False
+    """whether the share is to be as great as promised; otherwise no greater"""
 
 
 @dataclass(frozen=True)

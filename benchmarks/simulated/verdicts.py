@@ -60,41 +60,37 @@ def cells() -> Iterator[Cell]:
         hits, share = POPULATIONS[name], IMAGES[n]
         size = f"{name}, accuracy {accuracy}, {n_seeds} seeds, {n:,} images"
         arms = (hits, accuracy, (n_seeds, n))
-        yield _cell("difference of hits", size, partial(_differences, *arms), share)
-        yield _cell("accuracy", size, partial(_levels, *arms), share)
+        yield Cell("difference of hits", size, partial(_differences, *arms), share=share)
+        yield Cell("accuracy", size, partial(_levels, *arms), share=share)
     for accuracy, n_seeds in product((0.8, 0.95, 0.99), (3, 5, 10)):
         size = f"accuracy {accuracy}, {n_seeds} seeds, 2,000 images, a difference on the margin"
         study = partial(_equivalents, accuracy, (n_seeds, 2000))
-        yield _cell("equivalence", size, study, 0.25)
+        yield Cell("equivalence", size, study, share=0.25)
     for df, n_seeds, n in product((3.0, np.inf), SEEDS, (1, 15, 360)):
         size = f"{'t(3) tails' if df == 3 else 'normal'}, {n_seeds} seeds, {n} images"
-        yield _cell("difference of scores", size, partial(_scores, df, (n_seeds, n)))
+        yield Cell("difference of scores", size, partial(_scores, df, (n_seeds, n)))
     for name, n_seeds, n_true in product(POPULATIONS, SEEDS[1:], (0, 4)):
         size = f"{FAMILY} claims, {n_true} with an effect, {name}, {n_seeds} seeds, 360 images"
         study = partial(_lesson, POPULATIONS[name], n_true, (n_seeds, 360))
-        yield _cell("lesson", size, study, 0.25)
-    yield _cell("lesson", f"{FAMILY} claims, 2 seeds (no verdict)", _two_seeds, 0.02)
+        yield Cell("lesson", size, study, share=0.25)
+    yield Cell("lesson", f"{FAMILY} claims, 2 seeds (no verdict)", _two_seeds, share=0.02)
     for n_seeds, claims in product((3, 5, 10), (1, FAMILY)):
         looks = ", ".join(map(str, grid_from(n_seeds)))
         size = f"{claims} claim{'s' * (claims > 1)}, looks at {looks} seeds"
-        yield _cell("looks", size, partial(_looks, n_seeds, claims), 0.5)
+        yield Cell("looks", size, partial(_looks, n_seeds, claims), share=0.5)
         if n_seeds < 10:
             on_images = partial(_looks_on_images, n_seeds, claims)
-            yield _cell("looks", f"{size}, 200 images", on_images, 0.1)
+            yield Cell("looks", f"{size}, 200 images", on_images, share=0.1)
     for n_seeds, same in product((3, 5, 10), (False, True)):
         size = (
             f"{n_seeds} seeds, 500 images, the published run on {'the same' if same else 'others'}"
         )
-        yield _cell("one run denied", size, partial(_one_run, n_seeds, same), 0.25)
+        yield Cell("one run denied", size, partial(_one_run, n_seeds, same), share=0.25)
 
 
 def _sizes() -> Iterator[tuple[str, int, int, float]]:
     yield from product(POPULATIONS, SEEDS, IMAGES, (0.9,))
     yield from product(("seeds differ",), SEEDS, (15, 1000), (0.5, 0.99))
-
-
-def _cell(group: str, name: str, simulate: Callable[..., Any], share: float = 1.0) -> Cell:
-    return Cell(group=group, name=name, simulate=simulate, promise=ALPHA, share=share)
 
 
 def _differences(

@@ -60,6 +60,17 @@ class Decision:
             return all(part.is_arithmetic for part in self.parts.values())
         return self.test == "exact"
 
+    @property
+    def members(self) -> Mapping[str, "Decision"]:
+        """The parts by name; a decision of one part is itself, without a name."""
+        return self.parts or {"": self}
+
+    @property
+    def shown(self) -> tuple[str, "Decision"]:
+        """The part whose interval stands for the whole, with its name, if it has one."""
+        same = (item for item in self.members.items() if item[1].estimate == self.estimate)
+        return next(same, ("", self))
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, parts and looks by name."""
         plain = {name: getattr(self, name) for name in _PLAIN}

@@ -9,7 +9,8 @@ import pytest
 from core.evaluation.intervals import mean
 from core.evaluation.looks import grid_from, over_looks
 from core.evaluation.verdicts import all_of, equivalent, superior
-from reports.funnel import funnel, marks, scale
+from reports.axes import axis_of
+from reports.funnel import funnel, marks
 
 GRID = grid_from(10)
 SCORES = 1.0 + np.random.default_rng(3).normal(0, 1, (80, 1))
@@ -64,6 +65,6 @@ def test_the_margins_are_those_of_the_test():
 
 
 def test_an_axis_leaves_room_on_either_side():
-    place = scale([-1.0, 1.0], 108.0)
+    place = axis_of([-1.0, 1.0], 0.0, 108.0)
     assert [place(x) for x in (-1.0, 0.0, 1.0)] == [4.0, 54.0, 104.0]
-    assert scale([3.0], 100.0)(3.0) == 50.0
+    assert axis_of([3.0], 0.0, 100.0)(3.0) == 50.0
