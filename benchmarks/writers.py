@@ -29,6 +29,8 @@ from core.config import check_options
 from core.errors import UserError
 
 if TYPE_CHECKING:
+    from threading import Barrier
+
     from core.study import Job
     from core.trials import Record, Trial
 
@@ -135,10 +137,12 @@ def _write(config: Config, uri: str, away: Serve) -> str:
     Store().experiment("writers")
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["core.study", "numpy"])
-    options = (uri, config.values // TRIALS, config.pause)
+    begun = processes.Barrier(config.writers + 1)
+    options = (uri, config.values // TRIALS, config.pause, begun)
     writers = [processes.Process(target=_writer, args=(n, *options)) for n in range(config.writers)]
     for writer in writers:
         writer.start()
+    begun.wait(STARTS)  # a store that is away at the start is refused
     time.sleep(config.pause * TRIALS / 4)
     with away():
         time.sleep(config.away)
@@ -163,7 +167,7 @@ def _write(config: Config, uri: str, away: Serve) -> str:
     return f"{number:,} values of {len(runs)} trials arrived once, {sent} of these trials later"
 
 
-def _writer(number: int, uri: str, values: int, pause: float) -> None:
+def _writer(number: int, uri: str, values: int, pause: float, begun: "Barrier") -> None:
     """Run a writer's part of the study that all share."""
     from core.data.card import Card
     from core.study import Study
@@ -194,6 +198,7 @@ def _writer(number: int, uri: str, values: int, pause: float) -> None:
         selection=(),
         shared=Shared(),
     ) as study:
+        begun.wait(STARTS)
         study.run(_trials(number), train)
 
 

@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import sqlite3
+from collections import OrderedDict
 from dataclasses import replace
 
 import pytest
@@ -43,6 +44,8 @@ def two(studied, tmp_path_factory):
 
 def point_at(folder, patch):
     patch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", None)
+    # By the run's id MLflow remembers where its files went: copies have the same runs.
+    patch.setattr("mlflow.tracking._tracking_service.utils._artifact_repos_cache", OrderedDict())
     patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
 
 
