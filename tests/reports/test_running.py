@@ -133,6 +133,9 @@ def test_the_chance_of_several_parts_is_that_of_the_hardest():
     assert chance(all_of(parts)) == pytest.approx(hard)
     parts["c"] = superior(mean(-SEEDS[:10] - 0.3))
     assert chance(all_of(parts)) == pytest.approx(chance(parts["c"]))
+    parts["d"] = superior(mean(-SEEDS[:10] - 0.1))
+    assert chance(parts["d"]) < chance(parts["c"])
+    assert chance(all_of(parts)) == pytest.approx(chance(parts["c"]))
 
 
 def test_more_seeds_have_more_chance():
