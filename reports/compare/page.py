@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 """version of the JSON; a field is never renamed or given another meaning within one"""
-ROWS = 12
-"""arms that the screen lists"""
+ROWS, OPEN = 12, 3
+"""arms that the screen lists, and for how many it says what would decide"""
 CURVES = 100_000
 """points that the page reads to draw curves; more are left out"""
 
@@ -58,9 +58,10 @@ def screen(found: Comparison, source: Source) -> str:
     lines += _grid([header, *differences])
     hidden = len(found.arms) - ROWS
     lines += [f"and {hidden} more arms on the page"] if hidden > 0 else []
-    open_ = [line for each in found.differences if (line := sentences.advice(found, each))]
-    more = f" (Undecided: {len(open_)}.)" if len(open_) > 1 else ""
-    lines += [f"{line}{more}" for line in open_[:1]] + [""]
+    said = [(each.arm, sentences.advice(found, each)) for each in found.differences]
+    open_ = [f"{arm}: {line}" if len(said) > 1 else line for arm, line in said if line]
+    more = len(open_) - OPEN
+    lines += [*open_[:OPEN], *([f"and {more} more undecided, on the page"] if more > 0 else []), ""]
     notes = sentences.notes(found, source.config)
     lines += [("! " if note.loud else "  ") + note.text for note in notes]
     out = "; ".join(f"{n} {why}" for why, n in sentences.left_out(found))

@@ -12,7 +12,7 @@ from core.errors import UserError
 from core.evaluation.intervals import mean
 from core.store import Run
 from reports import compare
-from reports.compare import comparison, runs, sentences
+from reports.compare import comparison, page, runs, sentences
 from tests.reports import plant
 
 
@@ -254,3 +254,19 @@ def test_false_verdicts_are_as_rare_as_promised(name):
     assert false <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / n)
     assert means >= 0.95 - 3 * np.sqrt(0.05 * 0.95 / n)
     assert math.isnan(gaps) or gaps >= 0.95 - 3 * np.sqrt(0.05 * 0.95 / n)
+
+
+def test_the_screen_says_of_each_undecided_arm_what_would_decide():
+    found = [
+        logged(seed % 3 + 0.01 * np.sin(ord(arm) * seed) * ord(arm), model=arm, seed=seed)
+        for arm in "abcdef"
+        for seed in range(5)
+    ]
+    result = comparison.compare(tabled(found))
+    config = cli.parse(compare.Config, "", ["x"])
+    lines = page.screen(result, page.Source(config, "", "1", lambda ids, metric: {})).splitlines()
+    undecided = [each.arm for each in result.differences if each.superior.verdict == "undecided"]
+    assert len(undecided) == 5
+    told = [line for line in lines if "would" in line and ": " in line[:4]]
+    assert [line[0] for line in told] == undecided[:3]
+    assert "and 2 more undecided, on the page" in lines
