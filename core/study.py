@@ -33,7 +33,7 @@ from core.job import Job as Job
 from core.job import Train
 from core.outbox import DAMAGE, SHARED, StudyFolder, kept, outbox, read, send_all
 from core.store import Run, Store, StoreError
-from core.trials import SCHEMA, Record, Shared, Trial, programs
+from core.trials import SCHEMA, Shared, Trial, programs
 
 ONLY: ContextVar[Sequence[Trial] | None] = ContextVar("ONLY", default=None)
 """the one program to train: a study that repeats it stops there, by raising Repeated"""
