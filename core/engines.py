@@ -1,17 +1,20 @@
 """The engines that `--on` names: what starts workers, hands programs to them, and stops them."""
 
 import contextlib
+import gc
 import logging
 import os
 import queue
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core import provenance
 from core.errors import UserError
 from core.fleet import stay
 
@@ -52,6 +55,7 @@ class _Processes:
     def __init__(self, environments: list[dict[str, str]]) -> None:
         self._threads = ThreadPoolExecutor(len(environments))
         self._pools = [self._pool(environment) for environment in environments]
+        self._handing = threading.Lock()
         self._idle: queue.SimpleQueue[int] = queue.SimpleQueue()
         for index in range(len(environments)):
             self._idle.put(index)
@@ -69,7 +73,11 @@ class _Processes:
 
         index = self._idle.get()
         try:
-            return self._pools[index].submit(*call).result()
+            with self._handing:  # a pool that is closed between the two below stumbles
+                future = self._pools[index].submit(*call)
+                while not (future.running() or future.done()):
+                    time.sleep(1e-3)
+            return future.result()
         except BrokenProcessPool:
             self._pools[index] = self._pool(self._pools[index]._env)
             raise
@@ -78,10 +86,12 @@ class _Processes:
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
-        for pool in self._pools:
-            pool.shutdown(wait=False, kill_workers=True)
-        for pool in self._pools:
-            pool.shutdown(kill_workers=True)
+        with self._handing:
+            for pool in self._pools:
+                pool.shutdown(kill_workers=True)
+        self._threads.shutdown()
+        self._pools.clear()
+        gc.collect()  # their semaphores too: what is left after an interrupt is a line on stderr
 
 
 @contextlib.contextmanager
@@ -159,6 +169,8 @@ def _slurm(argument: str, folder: Path, cuda: bool) -> Iterator[Engine]:
 
     pairs = (pair.partition("=") for pair in argument.split(",") if pair)
     options = {key: int(value) if value.isdigit() else value for key, _, value in pairs}
+    there = [str(provenance.ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(there)  # jobs inherit it, and find this repo by it
     options = {"time": HOUR, **({"gpus_per_node": 1} if cuda else {}), **options}
     try:
         executor = submitit.AutoExecutor(folder / "slurm", cluster=CLUSTER)

@@ -115,7 +115,9 @@ class Runs:
         """Run a command; an interrupt of it ends this process too."""
         print(f"[{title}] {command}", flush=True)
         start = time.monotonic()
-        status = run(f"{command} --on {shlex.quote(self.on)}" if self.on else command, self.data_root)
+        status = run(
+            f"{command} --on {shlex.quote(self.on)}" if self.on else command, self.data_root
+        )
         if status in INTERRUPTED:
             sys.exit(status)
         print(f"  {'failed after' if status else 'took'} {time.monotonic() - start:.0f} s")

@@ -32,8 +32,8 @@ class Where:
     """Where to train."""
 
     on: Annotated[str | None, ANYTHING, UNSAID] = None
-    """workers that train, the numbers are the same: loky:N, N processes of this machine;
-    dask:ADDRESS; ray or ray:ADDRESS; slurm or slurm:KEY=VALUE,... (default: this process)"""
+    """who trains: loky:N, which is N processes of this machine, dask:ADDRESS, ray, ray:ADDRESS,
+    slurm or slurm:KEY=VALUE,...; the numbers are the same (default: this process)"""
 
     def __post_init__(self) -> None:
         check_options(self)
