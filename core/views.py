@@ -48,11 +48,21 @@ def instructions(uri: str, experiment: str, key: str) -> str:
     always given to MLflow's page: it does not read MLFLOW_TRACKING_URI, and prefers an old
     ./mlruns to the database beside it.
     """
-    served = uri.startswith("http")
-    base = without_password(uri).rstrip("/") if served else "http://127.0.0.1:5000"
     query = f"workflowType=machine_learning&viewStateShareKey={key}"
-    address = f"{base}/#/experiments/{experiment}/runs?{query}"
-    if served:
-        return f"runs: {address}"
+    address = f"{server(uri)}/#/experiments/{experiment}/runs?{query}"
+    start = start_server(uri)
+    return f"runs: start `{start}`, then open\n  {address}" if start else f"runs: {address}"
+
+
+def server(uri: str) -> str:
+    """Return the address of MLflow's page: the store's own, or where `mlflow ui` would serve it."""
+    served = uri.startswith("http")
+    return without_password(uri).rstrip("/") if served else "http://127.0.0.1:5000"
+
+
+def start_server(uri: str) -> str:
+    """Return the command that serves a store's page; nothing where a server does."""
+    if uri.startswith("http"):
+        return ""
     store = shlex.quote(uri) if uri.startswith("sqlite") else '"$MLFLOW_TRACKING_URI"'
-    return f"runs: start `mlflow ui --backend-store-uri {store}`, then open\n  {address}"
+    return f"mlflow ui --backend-store-uri {store}"

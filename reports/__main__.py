@@ -14,12 +14,15 @@ import sys
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from core import cli
-from core.config import FilePath, Settled, check, check_options
+from core.config import FilePath, FolderPath, Settled, check, check_options
 from core.errors import UserError
 from core.files import whole
+
+if TYPE_CHECKING:
+    from reports.studies import Study
 
 OUT = Path(__file__).parent / "out"
 EPOCH = date(1970, 1, 2)  # earlier days have no time stamp everywhere
@@ -38,6 +41,8 @@ class Config:
     """a page with figures, or the ledger and tables as Markdown, or all numbers as JSON"""
     out: Settled[FilePath] = None
     """file to write (default: reports/out/index.html, .md or .json)"""
+    figures: Settled[FolderPath] = None
+    """folder for every figure as SVG and PDF and every table as CSV, a sub-folder a study"""
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -81,6 +86,21 @@ def main(config: Config) -> None:
             f"--out {out}: a file that can be written is wanted ({error.strerror})"
         ) from error
     print(f"report: {out.resolve()}")
+    if config.figures:
+        _export(shelf.studies, config.figures)
+
+
+def _export(found: "list[Study]", folder: Path) -> None:
+    from reports import pictures
+
+    try:
+        for study in found:
+            for name, exhibit in study.exhibits.items():
+                pictures.export(exhibit, folder / f"{study.name}-{study.run.id[:8]}" / name)
+    except OSError as error:
+        wanted = f"a folder that can be written is wanted ({error.strerror})"
+        raise UserError(f"--figures {folder}: {wanted}") from error
+    print(f"figures and tables: {folder.resolve()}")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, PercentFormatter
 from scipy import special
 
 from reports import text  # noqa: F401  # drawn as it is
@@ -22,17 +22,31 @@ BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#999999"
 sns.set_theme(style="whitegrid", font_scale=0.9)
 
 
-def panels(names: list[str], per_row: int = 4, height: float = 2.0) -> tuple[Figure, list[Axes]]:
-    """Make one small panel a name; the panels left over are hidden."""
+def panels(
+    names: list[str], per_row: int = 4, height: float = 2.0, *, shared: bool = False
+) -> tuple[Figure, list[Axes]]:
+    """Make one small panel a name, at most per_row beside each other; those left over are hidden.
+
+    shared: one scale for all.
+    """
+    per_row = min(per_row, max(len(names), 2))
     rows = ceil(len(names) / per_row)
     figure, axes = plt.subplots(
-        rows, per_row, figsize=(10, height * rows + 0.4), squeeze=False, layout="constrained"
+        rows,
+        per_row,
+        figsize=(2.5 * per_row, height * rows + 0.4),
+        squeeze=False,
+        sharex=shared,
+        sharey=shared,
+        layout="constrained",
     )
     flat = list(axes.flat)
     for axis, name in zip(flat, names, strict=False):
         axis.set_title(name, fontsize=9)
     for axis in flat[len(names) :]:
         axis.set_visible(False)
+    for above, empty in zip(axes[-2], axes[-1], strict=True) if rows > 1 else ():
+        above.xaxis.set_tick_params(labelbottom=not (shared and empty.get_visible()))
     return figure, flat[: len(names)]
 
 
@@ -42,7 +56,7 @@ def loss_curves(frame: pd.DataFrame, guess: float) -> Figure:
     frame: arm, seed, step, loss. guess: the loss of an even guess, dashed.
     """
     names = list(dict.fromkeys(frame["arm"]))
-    figure, axes = panels(names)
+    figure, axes = panels(names, height=1.7, shared=True)
     for axis, name in zip(axes, names, strict=True):
         own = frame[frame["arm"] == name]
         wide = own.pivot_table(index="step", columns="seed", values="loss")
@@ -57,14 +71,12 @@ def loss_curves(frame: pd.DataFrame, guess: float) -> Figure:
         )
         axis.axhline(guess, color=GREY, linestyle="--", linewidth=1)
         axis.set_yscale("log")
-        # The seeds set the range: with two of them the band spans a hundred decades.
-        low, high = np.nanmin([wide.min().min(), guess]), np.nanmax([wide.max().max(), guess])
-        axis.set_ylim(max(low, 1e-8) / 1.3, max(high, 1e-8) * 1.3)
-        bottom, top = axis.get_ylim()
-        if top / bottom < 4:  # a flat curve should look flat
-            centre = np.sqrt(top * bottom)
-            axis.set_ylim(centre / 2, centre * 2)
-        axis.set_xlabel("step", fontsize=8)
+    # The seeds set the range: with two of them the band spans a hundred decades.
+    low, high = min(frame["loss"].min(), guess), max(frame["loss"].max(), guess)
+    axes[0].set_ylim(max(low, 1e-8) / 1.5, max(high, 1e-8) * 1.5)
+    axes[0].yaxis.set_major_locator(LogLocator(numticks=5))
+    axes[0].xaxis.set_major_locator(MaxNLocator(4))
+    figure.supxlabel("step", fontsize=9)
     figure.supylabel("training loss (nats, logarithmic)", fontsize=9)
     return figure
 
@@ -99,9 +111,10 @@ def accuracy_strip(frame: pd.DataFrame, summary: pd.DataFrame, baseline: float) 
         )
         axis.axvline(baseline, color=GREY, linestyle="--", linewidth=1)
         axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+    axes[1].xaxis.set_major_locator(MaxNLocator(5, prune="both"))
     axes[0].set_yticks(range(len(names)), names)
     axes[0].invert_yaxis()
-    axes[0].set_xlim(0, 1)
+    axes[0].set_xlim(0, 1.02)
     axes[0].set_xlabel("test accuracy, dropout off")
     near = summary[summary["accuracy"] > best - 0.08]
     left, right = (near[f"accuracy_{side}"] for side in ("low", "high"))
@@ -122,7 +135,7 @@ def differences(frame: pd.DataFrame, names: list[str]) -> Figure:
         for one, other, sign in ((row.a, row.b, 100), (row.b, row.a, -100)):
             matrix.loc[one, other] = sign * row.difference
             labels.loc[one, other] = f"{sign * row.difference:+.1f}{star}"
-    side = 0.62 * len(names) + 2
+    side = max(0.62 * len(names) + 2, 5)
     figure, axis = plt.subplots(figsize=(side + 1.2, 0.75 * side), layout="constrained")
     sns.heatmap(
         matrix,
@@ -131,37 +144,48 @@ def differences(frame: pd.DataFrame, names: list[str]) -> Figure:
         cmap="RdBu",
         center=0,
         annot_kws={"fontsize": 7},
-        cbar_kws={"label": "points of accuracy, row minus column"},
+        cbar_kws={"label": "row minus column, points"},
         ax=axis,
     )
     axis.grid(visible=False)
     axis.tick_params(axis="x", rotation=60)
+    axis.tick_params(axis="y", rotation=0)
     return figure
 
 
-def histograms(frame: pd.DataFrame, xlabel: str) -> Figure:
-    """Draw the histograms of a table of `tables.histograms`: arms down, layers across."""
+def spreads(frame: pd.DataFrame, xlabel: str) -> Figure:
+    """Draw where values lie: arms down, a panel a layer, all on one scale.
+
+    frame: arm, layer, and the quantiles 2.5 %, 25 %, 50 %, 75 %, 97.5 %. The thin line spans the
+    outer two, the thick one the inner two, the dot is the median.
+    """
     names, layers = (list(dict.fromkeys(frame[column])) for column in ("arm", "layer"))
     figure, axes = plt.subplots(
-        len(names),
+        1,
         len(layers),
-        figsize=(10, 0.95 * len(names) + 0.6),
+        figsize=(10, 0.26 * len(names) + 1.1),
+        sharex=True,
+        sharey=True,
         squeeze=False,
         layout="constrained",
     )
-    for row, name in zip(axes, names, strict=True):
-        for axis, layer in zip(row, layers, strict=True):
-            own = frame[(frame["arm"] == name) & (frame["layer"] == layer)]
-            axis.bar(own["centre"], own["density"], own["width"], color=BLUE, linewidth=0)
-            axis.set_yticks([])
-            axis.xaxis.set_major_locator(MaxNLocator(3))
-            axis.ticklabel_format(axis="x", scilimits=(-3, 4))
-            axis.xaxis.get_offset_text().set_fontsize(7)
-            axis.tick_params(labelsize=7, pad=1)
-            axis.grid(visible=False)
-        row[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8)
+    edges = frame[["2.5 %", "97.5 %"]].abs().max(axis=1)
+    linear = 10.0 ** np.ceil(np.log10(max(edges.median(), 1e-6)))
+    decades = [x for x in linear * 10.0 ** np.arange(0, 12, 2) if x <= edges.max() or x == linear]
+    ticks = [-x for x in decades if x <= -frame["2.5 %"].min() or x == linear] + [0.0, *decades]
     for axis, layer in zip(axes[0], layers, strict=True):
+        own = frame[frame["layer"] == layer].set_index("arm").reindex(names)
+        rows = range(len(names))
+        axis.hlines(rows, own["2.5 %"], own["97.5 %"], color=BLUE, linewidth=1)
+        axis.hlines(rows, own["25 %"], own["75 %"], color=BLUE, linewidth=4)
+        axis.plot(own["50 %"], rows, "o", color="black", markersize=3)
         axis.set_title(layer, fontsize=9)
+        # Linear around zero, where most schemes begin; ones reach hundreds.
+        axis.set_xscale("symlog", linthresh=linear, linscale=2)
+        axis.set_xticks(ticks, [f"{x:g}" for x in ticks], fontsize=7)
+        axis.set_xticks([], minor=True)
+    axes[0][0].set_yticks(range(len(names)), names, fontsize=8)
+    axes[0][0].invert_yaxis()
     figure.supxlabel(xlabel, fontsize=9)
     return figure
 
@@ -203,22 +227,25 @@ def doctor(frame: pd.DataFrame) -> Figure:
     return figure
 
 
-def confusions(frame: pd.DataFrame) -> Figure:
-    """Draw each arm's confusion matrix, shares of the true class; true down, predicted across."""
-    names = list(dict.fromkeys(frame["arm"]))
+def confusions(frame: pd.DataFrame, names: list[str]) -> Figure:
+    """Draw the confusion matrices of arms: shares of the true class, true down, predicted across.
+
+    frame: of `tables.confusions`. names: of the arms, as they stand.
+    """
     classes = list(dict.fromkeys(frame["true"]))
-    figure, axes = panels(names, per_row=5, height=2.1)
+    figure, axes = panels(names, per_row=4, height=2.5)
+    few = len(classes) <= 12 and max(map(len, classes)) <= 3
+    ticks, shown = (range(len(classes)), classes) if few else ([], [])
     for axis, name in zip(axes, names, strict=True):
         own = frame[frame["arm"] == name].pivot_table(
             index="true", columns="predicted", values="share", sort=False
         )
-        axis.imshow(own.loc[classes, classes], cmap="Blues", vmin=0, vmax=1)
+        drawn = axis.imshow(own.loc[classes, classes], cmap="Blues", vmin=0, vmax=1)
         axis.grid(visible=False)
-        few = len(classes) <= 12 and max(map(len, classes)) <= 3
-        ticks = range(len(classes)) if few else []
-        shown = classes if few else []
-        axis.set_xticks(ticks, shown, fontsize=6)
-        axis.set_yticks(ticks, shown, fontsize=6)
+        axis.set_xticks(ticks, shown, fontsize=7)
+        axis.set_yticks(ticks, shown, fontsize=7)
+    bar = figure.colorbar(drawn, ax=axes, shrink=0.8, format=PercentFormatter(1))
+    bar.ax.tick_params(labelsize=7)
     figure.supxlabel("predicted class", fontsize=9)
     figure.supylabel("true class", fontsize=9)
     return figure

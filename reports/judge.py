@@ -130,7 +130,7 @@ def seeds_from_zero(claim: Claim, study: xr.Dataset) -> int:
 
 def departures(protocol: Mapping[str, Any], study: xr.Dataset) -> Iterator[str]:
     """Say where a study's settings differ from a published protocol."""
-    settings = dict(_flat(study.attrs["facts"]["settings"]))
+    settings = dict(flat(study.attrs["facts"]["settings"]))
     for name, wanted in protocol.items():
         used, words = settings.get(name), name.replace("_", " ")
         if name in ("epochs", "steps") and isinstance(used, int) and used < wanted:
@@ -139,10 +139,11 @@ def departures(protocol: Mapping[str, Any], study: xr.Dataset) -> Iterator[str]:
             yield f"{words} {used}, not {wanted}"
 
 
-def _flat(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def flat(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield settings by name, those of parts as if they stood beside the others."""
     for name, value in settings.items():
         if isinstance(value, Mapping):
-            yield from _flat(value)
+            yield from flat(value)
         else:
             yield name, value
 

@@ -100,6 +100,10 @@ class Exhibit:
     """draws the figure: a function of `figures` and what it takes"""
     units: Mapping[str, str] = field(default_factory=dict)
     """column -> percent, points or seconds; the table holds fractions and plain numbers"""
+    deep: bool = False
+    """whether the page shows it on demand only"""
+    photographic: bool = False
+    """whether the figure holds pictures, whose colours a dark page leaves alone"""
 
     def frame(self) -> pd.DataFrame:
         """Return the table."""

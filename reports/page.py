@@ -1,5 +1,6 @@
 """The report as one self-contained HTML page, as Markdown, or as JSON."""
 
+import base64
 import json
 import re
 from collections.abc import Sequence
@@ -9,11 +10,10 @@ from typing import Any
 
 import jinja2
 import markupsafe
+import pandas as pd
 
-from core.evaluation.verdicts import Decision
-from reports import pictures, words
-from reports.funnel import funnel, marks, scale
-from reports.judge import Entry
+from reports import forest, pictures, words
+from reports.funnel import funnel
 from reports.ledger import Line, counts
 from reports.lessons import Exhibit
 from reports.studies import Shelf, Study
@@ -21,7 +21,11 @@ from reports.studies import Shelf, Study
 SCHEMA = 2
 """version of the JSON report; a field is never renamed or given another meaning within one"""
 LONGEST = 200
-"""rows of a table that the page prints; longer ones stay in MLflow"""
+"""rows of a table that the page prints"""
+BEHIND = 60
+"""the same of a table behind a figure, which otherwise is a CSV only"""
+LONG = 16_384
+"""bytes of a table that the page carries whole; longer ones are linked to their file in MLflow"""
 
 FEW_SEEDS, FEW_IMAGES = 3, 100
 """a study with fewer gets a note"""
@@ -70,7 +74,7 @@ def _render(template: str, shelf: Shelf, ledger: Sequence[Line]) -> str:
         {
             "study": study,
             "few": _few(study),
-            "exhibits": [_shown(name, each, drawn) for name, each in study.exhibits.items()],
+            "exhibits": [_shown(study, *each, drawn) for each in study.exhibits.items()],
         }
         for study in shelf.studies
     ]
@@ -79,8 +83,10 @@ def _render(template: str, shelf: Shelf, ledger: Sequence[Line]) -> str:
         .get_template(template)
         .render(
             ledger=ledger,
+            groups=forest.glance(ledger),
+            axis=forest.AXIS,
             sections=sections,
-            left_out=shelf.left_out,
+            shelf=shelf,
             published=counts(ledger, as_published=True),
             elsewhere=counts(ledger, as_published=False),
             written=_now(),
@@ -101,8 +107,10 @@ def environment(escape: bool) -> jinja2.Environment:
         "parts": words.parts,
         "advice": words.advice,
         "one_run": words.one_run,
-        "forest": forest,
+        "forest": forest.forest,
         "funnel": funnel,
+        "deciding": words.deciding,
+        "duration": words.duration,
         "chance": words.chance,
         "code": code,
         "cell": cell,
@@ -117,7 +125,7 @@ def _now() -> str:
 def _few(study: Study) -> list[str]:
     """Warn of a study too small for its intervals to mean much."""
     decisions = [entry.decision for entry in study.entries.values() if entry.decision]
-    parts = [part.estimate for decision in decisions for part in _parts(decision)]
+    parts = [part.estimate for d in decisions for part in forest.parts_of(d).values()]
     seeds = min((part.n_seeds for part in parts if part.n_seeds > 1), default=FEW_SEEDS)
     images = min((part.n_images for part in parts if part.n_images > 1), default=FEW_IMAGES)
     notes = [(seeds, FEW_SEEDS, "seeds"), (images, FEW_IMAGES, "images or pairs")]
@@ -126,10 +134,6 @@ def _few(study: Study) -> list[str]:
         for n, few, what in notes
         if n < few
     ]
-
-
-def _parts(decision: Decision) -> list[Decision]:
-    return list(decision.parts.values()) or [decision]
 
 
 def code(text: str) -> markupsafe.Markup:
@@ -143,28 +147,28 @@ def cell(text: str) -> str:
     return " ".join(text.replace("|", "\\|").split())
 
 
-def _shown(name: str, exhibit: Exhibit, drawn: bool) -> dict[str, Any]:
-    """Return an exhibit as the templates take it: its picture as a data address, its table."""
+def _shown(study: Study, name: str, exhibit: Exhibit, drawn: bool) -> dict[str, Any]:
+    """Return an exhibit as the templates take it: its picture and its table as data addresses."""
     frame = exhibit.frame()
     picture = pictures.address(pictures.png(exhibit)) if exhibit.figure and drawn else None
     header, rows = words.table(frame.head(LONGEST), exhibit.units)
     table = {"header": header, "rows": rows, "length": len(frame)}
-    shown = {"name": name, "caption": exhibit.caption, "figure": exhibit.figure is not None}
-    return {**shown, "picture": picture, "table": table, "longest": LONGEST}
+    shown = {"name": name, "exhibit": exhibit, "caption": exhibit.caption}
+    csv = _csv(study, name, frame) if drawn else ""
+    return {
+        **shown,
+        "picture": picture,
+        "table": table,
+        "csv": csv,
+        "longest": LONGEST,
+        "behind": BEHIND,
+    }
 
 
-def forest(entry: Entry, width: float = 240.0) -> list[dict[str, Any]]:
-    """Lay out a verdict's intervals on one axis: pixels of low, value, high and the margins."""
-    parts = _parts(entry.decision) if entry.decision else []
-    held = [marks(part) for part in parts]
-    spans = [(part.estimate.low, part.estimate.high) for part in parts]
-    place = scale([x for values in (*spans, *held) for x in values], width)
-    return [
-        {
-            "low": place(part.estimate.low),
-            "value": place(part.estimate.value),
-            "high": place(part.estimate.high),
-            "marks": [place(x) for x in against],
-        }
-        for part, against in zip(parts, held, strict=True)
-    ]
+def _csv(study: Study, name: str, frame: pd.DataFrame) -> str:
+    """Return the address of a table: of its text, or of its file in MLflow if that is long."""
+    text = frame.to_csv(index=False).encode()
+    if len(text) <= LONG or not study.link:
+        return f"data:text/csv;base64,{base64.b64encode(text).decode()}"
+    server = study.link.partition("/#/")[0]
+    return f"{server}/get-artifact?path=report/{name}.csv&run_uuid={study.run.id}"

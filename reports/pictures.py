@@ -45,14 +45,32 @@ def _drawing_code(module: str) -> str:
 
 
 def address(content: bytes) -> str:
-    """Return a PNG as a data address; a large one, of photographs, as a WebP a tenth as large."""
-    kind = "png"
-    if len(content) > LARGE:
-        made = io.BytesIO()
-        with Image.open(io.BytesIO(content)) as image:
-            image.convert("RGB").save(made, "webp", quality=QUALITY)
-        content, kind = made.getvalue(), "webp"
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+    """Return a PNG as the data address of a WebP: without losses, but for a large one.
+
+    Large ones hold photographs; they become a tenth as large.
+    """
+    made = io.BytesIO()
+    with Image.open(io.BytesIO(content)) as image:
+        lossy = {"quality": QUALITY} if len(content) > LARGE else {"lossless": True}
+        image.convert("RGB").save(made, "webp", **lossy)
+    return f"data:image/webp;base64,{base64.b64encode(made.getvalue()).decode()}"
+
+
+def export(exhibit: Exhibit, path: Path) -> None:
+    """Write an exhibit for a paper: its table as CSV, its figure as SVG and PDF with real text."""
+    write(path.with_suffix(".csv"), exhibit.frame().to_csv(index=False).encode())
+    if exhibit.figure is None:
+        return
+    import matplotlib as mpl
+    from matplotlib import pyplot
+
+    drawn = exhibit.plot()
+    with mpl.rc_context({"svg.fonttype": "none", "pdf.fonttype": 42}):
+        for kind in ("svg", "pdf"):
+            content = io.BytesIO()
+            drawn.savefig(content, format=kind)
+            write(path.with_suffix(f".{kind}"), content.getvalue())
+    pyplot.close(drawn)
 
 
 def save(exhibit: Exhibit, path: Path) -> None:

@@ -19,7 +19,7 @@ from core.trials import Trial
 from reports import pictures, words
 from reports.lessons import Lesson, NotTestedError, lesson_of
 from reports.scores import mean
-from reports.studies import Study
+from reports.studies import Study, address
 from reports.tables import finite_mean
 
 BAR = 24
@@ -37,7 +37,8 @@ def publish(store: Store, key: str) -> Study | None:
     study = None
     try:
         for run in store.runs(f"tags.role = 'study' AND tags.study_key = '{key}'"):
-            study = Study(run, dataset.read(store, run))
+            trials = dataset.read(store, run)
+            study = Study(run, trials, address(store, run, str(trials.attrs["study"])))
             with tempfile.TemporaryDirectory() as folder:
                 _write(study, Path(folder))
                 store.upload(run.id, folder, "report")

@@ -8,7 +8,7 @@ from typing import Any
 
 import xarray as xr
 
-from core import dataset
+from core import dataset, views
 from core.errors import UserError
 from core.store import Run, Store
 from core.trials import SCHEMA
@@ -26,6 +26,8 @@ class Study:
 
     run: Run
     trials: xr.Dataset
+    link: str = ""
+    """address of its run on MLflow's page"""
 
     @property
     def name(self) -> str:
@@ -34,8 +36,8 @@ class Study:
 
     @property
     def title(self) -> str:
-        """Return a heading: `init schemes on digits`."""
-        return f"{self.name.replace('_', ' ')} on {self.data}"
+        """Return a heading: `weight initialisation on digits`."""
+        return f"{lesson_of(self.name).title} on {self.data}"
 
     @property
     def anchor(self) -> str:
@@ -73,6 +75,14 @@ class Study:
         """Return how long its trials trained."""
         return float(self.trials["seconds"].sum())
 
+    @property
+    def setting(self) -> str:
+        """Say how it was trained: `10 seeds, 15 epochs`; how long only where that can be set."""
+        settings = dict(judge.flat(self.facts["settings"]))
+        counted = {"seed": self.trials.sizes["seed"]}
+        counted |= {each[:-1]: settings[each] for each in ("epochs", "steps") if each in settings}
+        return ", ".join(_counted(n, word) for word, n in counted.items() if isinstance(n, int))
+
     @functools.cached_property
     def entries(self) -> dict[str, Entry]:
         """Return what it says on each of its claims."""
@@ -88,7 +98,7 @@ class Study:
         """Say how much was trained: `130 trials, 13 arms, 10 seeds`."""
         trained = int(self.trials["trained"].sum())
         parts = [(trained, "trial"), *((self.trials.sizes[dim], dim) for dim in ("arm", "seed"))]
-        return ", ".join(f"{n:,} {word}{'s' * (n != 1)}" for n, word in parts)
+        return ", ".join(_counted(n, word) for n, word in parts)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values: verdicts, exhibits, data card, provenance."""
@@ -110,6 +120,10 @@ class Study:
         }
 
 
+def _counted(n: int, word: str) -> str:
+    return f"{n:,} {word}{'s' * (n != 1)}"
+
+
 @dataclass(frozen=True)
 class Shelf:
     """All studies of a store, the latest first, and what was left out."""
@@ -117,6 +131,8 @@ class Shelf:
     studies: list[Study]
     left_out: list[str]
     """a line for each study, and each trial, that could not be read"""
+    serve: str = ""
+    """the command after which the links to MLflow open; empty where a server runs"""
 
 
 def collect(store: Store, names: Collection[str] = (), since: datetime | None = None) -> Shelf:
@@ -137,7 +153,7 @@ def collect(store: Store, names: Collection[str] = (), since: datetime | None = 
             continue
         studies.append(study)
         left_out += study.trials.attrs["left_out"]
-    return Shelf(studies, left_out)
+    return Shelf(studies, left_out, views.start_server(store.name))
 
 
 def _read(store: Store, run: Run, known: Collection[str]) -> Study:
@@ -146,4 +162,10 @@ def _read(store: Store, run: Run, known: Collection[str]) -> Study:
         raise UserError(f"study {run.id}: stored in schema {schema}, {SCHEMA} is wanted")
     if name not in known:
         raise UserError(f"study {run.id}: of an experiment {name or '(none)'} that is not here")
-    return Study(run, dataset.read(store, run))
+    return Study(run, dataset.read(store, run), address(store, run, name))
+
+
+def address(store: Store, run: Run, experiment: str) -> str:
+    """Return the address of a run on MLflow's page. experiment: its name."""
+    place = store.experiment(experiment)
+    return f"{views.server(store.name)}/#/experiments/{place}/runs/{run.id}"

@@ -12,6 +12,8 @@ from core.evaluation.comparisons import compare_all
 from core.evaluation.intervals import Estimate
 from reports.scores import by_arm, mean
 
+QUANTILES = (0.025, 0.25, 0.5, 0.75, 0.975)
+
 
 def columns(name: str, estimate: Estimate | None) -> dict[str, float]:
     """Return a number and its interval as three columns, NaN without an estimate."""
@@ -112,10 +114,29 @@ def confusions(values: xr.DataArray) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["arm", "true", "predicted", "count", "share"])
 
 
-def histograms(values: xr.DataArray) -> pd.DataFrame:
-    """List the bins of stored histograms: arm, layer, centre, width, density.
+def unlike(frame: pd.DataFrame, most: int = 4, least: float = 0.05) -> list[str]:
+    """Choose arms whose confusion matrices tell something: the best, then the furthest from those.
 
-    values: (arm, layer, part, bin), parts `centre` and `density`; arms without one are left out.
+    frame: of `confusions`. Of two matrices the distance is the mean over true classes of the share
+    that is predicted otherwise; nearer ones than least show nothing new.
+    """
+    wide = frame.pivot_table(index="arm", columns=["true", "predicted"], values="share", sort=False)
+    n_classes, same = frame["true"].nunique(), [true == named for true, named in wide.columns]
+    chosen = [str(wide.loc[:, same].sum(axis=1).idxmax())]
+    while len(chosen) < most:
+        apart = [(wide - wide.loc[arm]).abs().sum(axis=1) / (2 * n_classes) for arm in chosen]
+        furthest = pd.concat(apart, axis=1).min(axis=1)
+        if furthest.max() < least:
+            break
+        chosen.append(str(furthest.idxmax()))
+    return chosen
+
+
+def quantiles(values: xr.DataArray) -> pd.DataFrame:
+    """Read quantiles off stored histograms: arm, layer, 2.5 %, 25 %, 50 %, 75 %, 97.5 %.
+
+    values: (arm, layer, part, bin), parts `centre` and `density`; arms without one are left out. A
+    quantile is known to the width of a bin.
     """
     rows = []
     for arm in values["arm"].values.tolist():
@@ -123,7 +144,7 @@ def histograms(values: xr.DataArray) -> pd.DataFrame:
             found = values.sel(arm=arm, layer=layer)
             centres, density = found.sel(part="centre").values, found.sel(part="density").values
             if np.isfinite(centres).all():
-                widths = np.full(len(centres), centres[1] - centres[0])
-                bins = zip(centres, widths, density, strict=True)
-                rows += [(arm, f"layer {layer + 1}", *row) for row in bins]
-    return pd.DataFrame(rows, columns=["arm", "layer", "centre", "width", "density"])
+                below = np.cumsum(density) / density.sum()
+                places = np.searchsorted(below, QUANTILES).clip(max=len(centres) - 1)
+                rows.append((arm, f"layer {layer + 1}", *centres[places]))
+    return pd.DataFrame(rows, columns=["arm", "layer", *(f"{100 * q:g} %" for q in QUANTILES)])

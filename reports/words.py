@@ -78,6 +78,25 @@ def parts(entry: "Entry") -> list[str]:
     ]
 
 
+def deciding(entry: "Entry") -> str:
+    """Print the part of a verdict that decides it, or is furthest from deciding."""
+    decision, claim = entry.decision, entry.claim
+    if decision is None:
+        return ""
+    shown = estimate(decision.estimate, claim.unit, claim.images)
+    found = decision.estimate
+    names = [n for n, part in decision.parts.items() if part.estimate == found]
+    return f"{names[0]}: {shown}" if names else shown
+
+
+def duration(seconds: float) -> str:
+    """Print how long something took: `36 s`, `12 min`, `1 h 40 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
 def advice(entry: "Entry") -> str:
     """Say what would decide a claim, or what its test lacks; nothing if it is decided."""
     decision, claim = entry.decision, entry.claim

@@ -97,6 +97,7 @@ def threshold(study: xr.Dataset) -> Exhibit:
                     rows.append({**row, **columns("right", share(hits)), "pictures": len(hits)})
     frame = pd.DataFrame(rows)
     return Exhibit(
+        deep=True,
         caption="Pictures answered right, dog first, as the probability of all breeds from which a "
         f"picture shows a dog is moved; verdicts take {THRESHOLD:g}, dashed. Bands are Wilson's 95 "
         "% intervals.",
@@ -136,6 +137,7 @@ def mistakes(study: xr.Dataset) -> Exhibit | None:
     if frame.empty:
         return None
     return Exhibit(
+        photographic=True,
         caption=f"Pictures taken for another kind where both is an answer, {len(frame)}; "
         f"{len(pictures)} of them are shown.",
         table=frame.drop(columns="shown"),

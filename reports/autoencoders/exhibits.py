@@ -105,6 +105,7 @@ def course_losses(study: xr.Dataset) -> Exhibit | None:
     same = "the published data" if data == lesson.data else "other data than the published"
     n_images = sum(study.attrs["card"]["counts"]["train"])
     return Exhibit(
+        deep=True,
         caption=f"Training loss, mean over an epoch of {n_images:,} images, on {data} ({same}), "
         "95 % intervals over seeds, beside the course's printed loss divided by 20, one run each "
         "on 60,000 images: it divided by batches of 20 instead of images.",
@@ -121,6 +122,7 @@ def reconstructions(study: xr.Dataset) -> Exhibit | None:
     shown = {arm: _first(study, "pictures", arm) for arm in arms}
     codes = {arm: _first(study, "codes", arm) for arm in arms}
     return Exhibit(
+        photographic=True,
         caption="Test images, and of each network, seed 0, the reconstruction and the code (each "
         "on its own scale, as a square).",
         table=_listed(study, arms),
@@ -135,6 +137,7 @@ def denoised(study: xr.Dataset) -> Exhibit | None:
     if not has(study, *arms) or "denoising" not in networks_of(study, seed=0):
         return None
     return Exhibit(
+        photographic=True,
         caption=f"Test images with noise {_noise(study)}, undone by a line and by the network, "
         "seed 0.",
         table=_listed(study, arms[1:]),
@@ -171,6 +174,7 @@ def spectra(study: xr.Dataset) -> Exhibit | None:
     ]
     frame = pd.DataFrame(rows, columns=["arm", "frequency", "power"])
     return Exhibit(
+        deep=True,
         caption="Power by horizontal frequency in cycles a pixel, mean over test images, rows and "
         "seeds. A checkerboard is a rise at 0.5, two pixels a cycle.",
         table=frame,
@@ -194,6 +198,7 @@ def codes(study: xr.Dataset) -> Exhibit | None:
         )
     frame = pd.concat(parts, ignore_index=True)
     return Exhibit(
+        deep=True,
         caption="Codes of test images in the plane of their two largest principal components, "
         "seed 0.",
         table=frame,
@@ -235,6 +240,7 @@ def noise_levels(study: xr.Dataset) -> Exhibit | None:
     rows.sort(key=lambda row: (row["place"], row["tested"]))
     frame = pd.DataFrame(rows).drop(columns="place")
     return Exhibit(
+        deep=True,
         caption="PSNR in dB by the noise trained on (down) and tested on (across), 1,000 images at "
         f"most, {WHOLE} in the table; last row: linear least squares, fitted anew at each level "
         "of the test.",

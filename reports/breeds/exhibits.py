@@ -92,6 +92,7 @@ def differences(study: xr.Dataset) -> Exhibit | None:
     if frame.empty:
         return None
     return Exhibit(
+        deep=True,
         caption="Paired differences of test accuracy, row minus column, in points; * marks "
         "p < .05 after Holm over all pairs.",
         table=frame,
@@ -107,6 +108,7 @@ def curves(study: xr.Dataset) -> Exhibit:
     long = wide.to_dataframe().reset_index().dropna(subset=["train/loss"])
     frame = long[["arm", "seed", "epoch", *CURVES]].reset_index(drop=True)
     return Exhibit(
+        deep=True,
         caption="Loss on training and validation images by epoch; a line is a seed, a dot the "
         "epoch whose weights were kept. Training stops when the validation loss has not fallen for "
         "a while.",
@@ -128,6 +130,7 @@ def recall(study: xr.Dataset) -> Exhibit:
                 rows.append({"arm": arm, "breed": name, **share, "images": len(places)})
     frame = pd.DataFrame(rows)
     return Exhibit(
+        deep=True,
         caption="Share of each breed's test images that is named right, 95 % interval over seeds "
         "and images. Breeds in the order of the first network.",
         table=frame,
@@ -160,6 +163,7 @@ def confused(study: xr.Dataset) -> Exhibit | None:
     places = [place for place, pair in enumerate(pairs) if shown[pair]][:PAIRS]
     small = [picture for place in places for picture in shown[pairs[place]]]
     return Exhibit(
+        photographic=True,
         caption=f"Breeds that {arm} confuses most, counts of all seeds added. Pictures in pairs: a "
         "test image that is taken for the other breed, and one of that breed that is known for it.",
         table=frame,

@@ -1,15 +1,14 @@
 """Layouts of the page's drawings: numbers in, places in a drawing out; the template draws them."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import LogLocator, MaxNLocator
 from scipy import special
 
+from reports.axes import Axis, axis_of
 from reports.compare.comparison import Comparison
 
 WIDTH, HEIGHT = 400.0, 28.0
@@ -19,53 +18,13 @@ EDGE = 14.0
 PLOT = (640.0, 330.0)
 """width and height of the curves"""
 COLOURS = 7
-DECADES = 2.0
-"""range of positive values from which an axis is logarithmic"""
-
-
-@dataclass(frozen=True)
-class Axis:
-    """Places on one axis, from `start` to `end` in the drawing."""
-
-    low: float
-    high: float
-    start: float
-    end: float
-    log: bool = False
-
-    def __call__(self, value: float) -> float:
-        """Return the place of a value; values outside are placed at the end."""
-        low, high, at = (math.log10(v) if self.log else v for v in (self.low, self.high, value))
-        share = (at - low) / (high - low)
-        return round(self.start + min(max(share, -0.02), 1.02) * (self.end - self.start), 1)
-
-    def ticks(self, n: int = 4) -> list[tuple[float, str]]:
-        """Return places and labels of about n round values."""
-        locator = LogLocator(numticks=n + 1) if self.log else MaxNLocator(n)
-        values = [float(v) for v in locator.tick_values(self.low, self.high)]
-        inside = [v for v in values if self.low <= v <= self.high]
-        step = abs(values[1] - values[0])
-        exact = (d for d in range(7) if math.isclose(step, round(step, d), rel_tol=1e-9))
-        digits = None if self.log or step >= 1e5 else next(exact, None)
-        form = ".3g" if digits is None else f".{digits}f"
-        return [(self(v), f"{v:{form}}") for v in inside]
-
-
-def _axis(values: Sequence[float], start: float, end: float, *, log: bool = False) -> Axis:
-    """Make an axis on which all finite values have a place."""
-    finite = [v for v in values if math.isfinite(v)] or [0.0, 1.0]
-    low, high = min(finite), max(finite)
-    if log and low > 0 and math.log10(high / low) > DECADES:
-        return Axis(low / 1.2, high * 1.2, start, end, log=True)
-    room = 0.04 * (high - low) or 0.05 * abs(high) or 1.0
-    return Axis(low - room, high + room, start, end)
 
 
 def strip(found: Comparison) -> dict[str, Any]:
     """Place every run and each arm's interval."""
     used = found.table.used
     ends = [x for arm in found.arms if arm.estimate for x in (arm.estimate.low, arm.estimate.high)]
-    axis = _axis([*used["value"], *ends], EDGE, WIDTH - EDGE)
+    axis = axis_of([*used["value"], *ends], EDGE, WIDTH - EDGE)
     spread = np.random.default_rng(0)
     rows = []
     for arm in found.arms:
@@ -90,7 +49,7 @@ def forest(found: Comparison) -> dict[str, Any]:
     estimates = [each.shown.estimate for each in found.differences]
     marks = [0.0] if found.margin is None else [-found.margin, 0.0, found.margin]
     ends = [x for each in estimates for x in (each.low, each.high, each.value)]
-    axis = _axis([*ends, *marks], EDGE, WIDTH - EDGE)
+    axis = axis_of([*ends, *marks], EDGE, WIDTH - EDGE)
     rows = [
         {"name": each.arm, "span": _span(axis, estimate), "value": axis(estimate.value)}
         for each, estimate in zip(found.differences, estimates, strict=True)
@@ -108,8 +67,8 @@ def curves(frames: Mapping[str, pd.DataFrame], text: str) -> dict[str, Any]:
     width, height = PLOT
     values = np.concatenate([frame.to_numpy().ravel() for frame in frames.values()] or [[]])
     steps = [float(step) for frame in frames.values() for step in frame.index]
-    across = _axis(steps, 60, width - 12)
-    down = _axis(values.tolist(), height - 34, 8, log=True)
+    across = axis_of(steps, 60, width - 12)
+    down = axis_of(values.tolist(), height - 34, 8, log=True)
     arms = []
     for index, (name, frame) in enumerate(frames.items()):
         finite = frame.where(np.isfinite(frame))

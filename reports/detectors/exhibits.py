@@ -68,6 +68,7 @@ def speed(study: xr.Dataset) -> Exhibit:
         for name, _, seen in judged(study)
     ]
     return Exhibit(
+        deep=True,
         caption="The network alone, in batches of 4. Other work on the machine slows it.",
         table=pd.DataFrame(rows),
     )
@@ -110,6 +111,7 @@ def folders(study: xr.Dataset) -> Exhibit:
                     row = {"backbone": name, "rule": label, "kind": of_kind, "folder": folder}
                     rows.append({**row, **_taken(rules[rule][members])})
     return Exhibit(
+        deep=True,
         caption="The same by folder: counts, and shares with Wilson's 95 % interval.",
         table=pd.DataFrame(rows),
         units={"taken for a dog": "percent"},
@@ -138,6 +140,7 @@ def pairs(study: xr.Dataset) -> Exhibit | None:
     for name in ("p", "p (area)"):
         frame[name] = holm(frame[name])
     return Exhibit(
+        deep=True,
         caption="Pairs of networks on the same images, without the hard ones: difference of the "
         "share judged right by the most probable class, exact McNemar; difference of the areas "
         "under the ROC curves, paired. p values after Holm over the pairs.",
@@ -158,6 +161,7 @@ def mistakes(study: xr.Dataset) -> Exhibit | None:
     small = [pictures[row.backbone][row.place] for row in shown.itertuples()]
     table = frame.drop(columns="place")
     return Exhibit(
+        photographic=True,
         caption=f"What a network gets wrong by either rule, {len(table)} images, the most "
         f"surprising first; at most {SHOWN} a network are shown.",
         table=table,

@@ -115,6 +115,7 @@ def comparisons(study: xr.Dataset) -> Exhibit | None:
     frame = pd.DataFrame(rows)
     frame.insert(list(frame).index("p") + 1, "p holm", holm(frame["p"]))
     return Exhibit(
+        deep=True,
         caption="The same pictures (or marked faces), every two detectors. p is exact McNemar's, p "
         "holm after Holm over all rows. Where two detectors differ on d pictures p is at least "
         "2^(1-d), `least p`: 5 or fewer can never be significant at .05, so 2 of 100 cannot. "
@@ -157,6 +158,7 @@ def speed(study: xr.Dataset) -> Exhibit | None:
     if not rows:
         return None
     return Exhibit(
+        deep=True,
         caption="Time per picture, one at a time, decoding left out: mean and 95 % interval over "
         "pictures. Other work on the machine slows it.",
         table=pd.DataFrame(rows),
@@ -199,4 +201,5 @@ def hits(study: xr.Dataset) -> Exhibit | None:
         ),
         "Hits, the least sure first: pictures with a face in which something was found (on marked "
         "pictures: every face).",
+        deep=True,
     )

@@ -36,7 +36,9 @@ def best(outcome: Outcome) -> NDArray[np.float64]:
     return np.array([scores.max() if len(scores) else 0.0 for scores in outcome.scores])
 
 
-def exhibit(found: Sequence[Outcome], rank: Rank, caption: str) -> Exhibit | None:
+def exhibit(
+    found: Sequence[Outcome], rank: Rank, caption: str, *, deep: bool = False
+) -> Exhibit | None:
     """Return a sheet of one kind of picture, a block a detector; None without a picture."""
     chosen: dict[str, list[tuple[float, Outcome, int]]] = {o.detector: [] for o in found}
     for outcome in found:
@@ -58,6 +60,8 @@ def exhibit(found: Sequence[Outcome], rank: Rank, caption: str) -> Exhibit | Non
         for detector, shots in ordered.items()
     }
     return Exhibit(
+        photographic=True,
+        deep=deep,
         caption=f"{caption} At most {SHOWN} a detector; the table lists them all.",
         table=frame,
         figure=partial(sheet, shots),

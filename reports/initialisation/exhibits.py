@@ -79,6 +79,7 @@ def differences(study: xr.Dataset) -> Exhibit | None:
         table=frame,
         figure=partial(figures.differences, frame, names),
         units=dict.fromkeys(("difference", "low", "high"), "points"),
+        deep=True,
     )
 
 
@@ -117,28 +118,31 @@ def doctor(study: xr.Dataset) -> Exhibit:
         caption="The init doctor: each layer on one batch before training, median over seeds.",
         table=frame,
         figure=partial(figures.doctor, frame),
+        deep=True,
     )
 
 
 @lesson.exhibit
-def weights(study: xr.Dataset) -> Exhibit | None:
-    """Return the histograms of the initial weights."""
+def weights(study: xr.Dataset) -> Exhibit:
+    """Return where the initial weights lie."""
     return _beginnings(study, "weights", "Initial weights by layer", "initial weight")
 
 
 @lesson.exhibit
-def activations(study: xr.Dataset) -> Exhibit | None:
-    """Return the histograms of what untrained layers give."""
+def activations(study: xr.Dataset) -> Exhibit:
+    """Return where the outputs of untrained layers lie."""
     what = "Outputs of each layer before the ReLU, before training"
     return _beginnings(study, "outputs", what, "output before the ReLU")
 
 
-def _beginnings(study: xr.Dataset, name: str, what: str, label: str) -> Exhibit | None:
-    frame = tables.histograms(on_course_network(study, name).sel(seed=0))
+def _beginnings(study: xr.Dataset, name: str, what: str, label: str) -> Exhibit:
+    frame = tables.quantiles(on_course_network(study, name).sel(seed=0))
     return Exhibit(
-        caption=f"{what}, seed 0; densities, each on its own scale.",
+        caption=f"{what}, seed 0: the middle 95 % (thin), the middle half (thick) and the median "
+        "(dot). One scale for all, linear around zero and logarithmic beyond.",
         table=frame,
-        figure=partial(figures.histograms, frame, label),
+        figure=partial(figures.spreads, frame, label),
+        deep=True,
     )
 
 
@@ -146,10 +150,14 @@ def _beginnings(study: xr.Dataset, name: str, what: str, label: str) -> Exhibit 
 def confusion(study: xr.Dataset) -> Exhibit:
     """Return the confusion matrices."""
     frame = tables.confusions(on_course_network(study, "confusion"))
+    shown = tables.unlike(frame)
+    left = frame["arm"].nunique() - len(shown)
+    others = f" The {left} others are like one of these; the table has them." if left else ""
     return Exhibit(
-        caption="Confusion matrices, counts of all seeds added; true class down, predicted "
-        "across, shaded by share of the true class.",
+        caption="Confusion matrices that differ, the best scheme's first: counts of all seeds "
+        f"added, shaded by share of the true class.{others}",
         table=frame,
-        figure=partial(figures.confusions, frame),
+        figure=partial(figures.confusions, frame, shown),
         units={"share": "percent"},
+        deep=True,
     )

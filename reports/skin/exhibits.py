@@ -70,6 +70,7 @@ def area_differences(study: xr.Dataset) -> Exhibit:
             frames.append(compare_all(areas).assign(task=task.name))
     columns = ["task", "a", "b", "difference", "low", "high", "n_seeds", "n_images", "p", "p_holm"]
     return Exhibit(
+        deep=True,
         caption="Paired differences of areas, a less b (paired DeLong over seeds and images; "
         "Holm).",
         table=pd.concat(frames)[columns] if frames else pd.DataFrame(columns=columns),
@@ -170,6 +171,7 @@ def precision_recall(study: xr.Dataset) -> Exhibit | None:
         return None
     frame, y_limits = pd.concat(frames), (0, 1.02)
     return Exhibit(
+        deep=True,
         caption="Precision against sensitivity at the test images' own share of positives, mean "
         "over seeds.",
         table=frame,
@@ -228,6 +230,7 @@ def net_benefit(study: xr.Dataset) -> Exhibit | None:
     names |= {f"benefit{side}": f"{y}{side}" for side in ("", "_low", "_high")}
     frame, y_limits = pd.concat(frames).rename(columns=names), (-prevalence / 4, 1.05 * prevalence)
     return Exhibit(
+        deep=True,
         caption="Net benefit, true calls per image less false ones at their price, at a prevalence "
         f"of {prevalence:.1%} (probabilities moved there by Bayes' rule); calling no one has 0. "
         f"Band: 95 % of {first}.",
@@ -256,6 +259,7 @@ def calibration(study: xr.Dataset) -> Exhibit:
                 row |= {"ECE by chance": chance_error(p), "temperature": fitted[arm].mean()}
                 rows.append({**row, "seeds": len(p), "images": p.shape[1]})
     return Exhibit(
+        deep=True,
         caption="Expected calibration error, ten bins of equal counts, with bootstrap intervals, "
         "as trained and after temperature scaling on validation. ECE by chance: what true "
         "probabilities would show with as many images.",
@@ -275,6 +279,7 @@ def reliability(study: xr.Dataset) -> Exhibit | None:
         return None
     frame = pd.concat(bins)
     return Exhibit(
+        deep=True,
         caption=f"Reliability of {first}, seed 0, ten bins of equal counts with Wilson intervals.",
         table=frame,
         figure=partial(figures.reliability, frame),
@@ -286,6 +291,7 @@ def confusion(study: xr.Dataset) -> Exhibit:
     """Return the confusion matrices."""
     frame = tables.confusions(study["confusion"])
     return Exhibit(
+        deep=True,
         caption="Confusion matrices: counts of all seeds added, and shares of the true class; the "
         "most probable class counts, whatever the thresholds of the tasks.",
         table=frame,

@@ -123,7 +123,9 @@ def reliability(frame: pd.DataFrame) -> Figure:
             )
         axis.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1)
         axis.set(title=f"{task} against the rest", xlabel="predicted probability")
-        axis.set(ylabel="share of positives", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+        seen = frame.loc[frame["task"] == task, "probability"]
+        low, high = max(0, seen.min() - 0.05), min(1, seen.max() + 0.05)
+        axis.set(ylabel="share of positives", xlim=(low, high), ylim=(-0.02, 1.02))
         axis.legend(fontsize=8)
     return figure
 

@@ -121,6 +121,7 @@ def tsne(study: xr.Dataset) -> Exhibit | None:
         for arm, each in found.items()
     )
     return Exhibit(
+        deep=True,
         caption="t-SNE of the features of test images, equally many of every class, seed 0. "
         "Distances between groups mean nothing.",
         table=frame,
@@ -144,6 +145,7 @@ def explanations(study: xr.Dataset) -> Exhibit | None:
         row |= tables.columns("difference", paired(random, by_map, deterministic=True))
         rows.append({**row, "images": len(each)})
     return Exhibit(
+        deep=True,
         caption="Integrated gradients of melanoma's logit on melanomas of the test set, networks "
         "of seed 0; intervals over images. Agreement: Spearman's rho with the maps of the same "
         "network with random weights (a map that shows what was learned has little). Deletion: "
@@ -165,6 +167,7 @@ def attributions(study: xr.Dataset) -> Exhibit | None:
     ]
     height, width = next(iter(maps.values())).shape[1:]
     return Exhibit(
+        photographic=True,
         caption=f"Integrated gradients of melanoma's logit, seed 0, {height} x {width} pixels; "
         "brighter matters more, each map on its own scale.",
         table=pd.DataFrame(rows, columns=["arm", "test image", "mean attribution"]),
@@ -186,6 +189,7 @@ def deletion(study: xr.Dataset) -> Exhibit | None:
                 rows.append({"arm": arm, "order": order, "gone": gone, **point})
     frame = pd.DataFrame(rows)
     return Exhibit(
+        deep=True,
         caption="Probability of melanoma as pixels are replaced by the image's mean colour, seed "
         "0; band: 95 % over images.",
         table=frame,

@@ -63,6 +63,7 @@ def _grid(study: xr.Dataset, arms: Sequence[str], what: str) -> Exhibit | None:
             cells[row, arm] = pixels(study["picture"].sel(where))
     left_out = f"; {len(pairs) - SHOWN} more are in MLflow" if len(pairs) > SHOWN else ""
     return Exhibit(
+        photographic=True,
         caption=f"Contents, styles and what was painted{what}, seed 0{left_out}.",
         table=frame,
         figure=partial(figures.pictures, cells),
@@ -84,6 +85,7 @@ def losses(study: xr.Dataset) -> Exhibit | None:
         return None
     frame = curves(study, modes)
     return Exhibit(
+        deep=True,
         caption="Losses by step, before their weights: total, content, style of each layer (1 is "
         "the earliest), total variation. A line is a picture.",
         table=frame,

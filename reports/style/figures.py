@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 from numpy.typing import NDArray
 
 from reports.figures import BLUE, GREY, ORANGE, panels
@@ -74,8 +75,9 @@ def control(frame: pd.DataFrame) -> Figure:
         _lines(axis, frame.assign(x=frame["beta"]), name, colour)
         axis.set_xscale("log")
         axis.set_yscale("log")
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.yaxis.set_major_formatter("{x:g}")
-        axis.yaxis.set_minor_formatter("{x:g}")
+        axis.yaxis.set_minor_formatter("")
         axis.set_xlabel("beta")
         axis.set_ylabel(f"{name} (share)")
     return figure

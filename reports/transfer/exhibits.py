@@ -99,6 +99,7 @@ def depth(study: xr.Dataset) -> Exhibit:
     ]
     frame = pd.DataFrame(rows).sort_values(["cell", "stages kept"], kind="stable")
     return Exhibit(
+        deep=True,
         caption="Test accuracy of a new head on the first stages of the frozen network, by how "
         "many are kept; 95 % interval over seeds and images.",
         table=frame,
@@ -118,6 +119,7 @@ def gains(study: xr.Dataset) -> Exhibit:
             row = {"cell": ", ".join(cell), "comparison": name, **columns("difference", gap)}
             rows.append({**row, "seeds": gap.n_seeds, "images": gap.n_images})
     return Exhibit(
+        deep=True,
         caption="The gain of pretrained weights over random ones, and the part of it that their "
         "mean and variance, or their values in random order, give without any feature: paired "
         "differences of test accuracy, 95 % interval over seeds and images.",
@@ -156,6 +158,7 @@ def advice(study: xr.Dataset) -> Exhibit:
     shown = words.interval(share.value, share.low, share.high, "percent")
     percent = [f"probe, stage {i}" for i in range(1, 4)]
     return Exhibit(
+        deep=True,
         caption="The advisor, from training images alone: cross-validated linear probes on each "
         "stage of the pretrained network, distance of the mean deep feature in deviations of the "
         f"source's. Its advice is right, within {100 * NEAR:g} points of the best, in {right} of "

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 from functools import partial
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -27,12 +26,34 @@ from reports.__main__ import Config, main
 from reports.lessons import Exhibit, claims
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
-CHECK = """<script>addEventListener("load", () => {
-  const frame = document.querySelector("iframe"), inner = frame.contentWindow;
-  const page = inner.document.documentElement, images = [...inner.document.images];
-  const seen = {wide: page.scrollWidth - page.clientWidth,
-    images: images.length, broken: images.filter(i => !i.naturalWidth).length,
-    nameless: images.filter(i => !i.alt).length};
+CHECK = """<script>addEventListener("load", async () => {
+  const inner = document.querySelector("iframe").contentWindow, html = inner.document;
+  const all = query => [...html.querySelectorAll(query)], form = html.querySelector("#filter");
+  const rows = () => all(".ledger tbody tr").filter(row => row.checkVisibility());
+  const shown = () => rows().map(row => row.id);
+  const press = (key, target) =>
+    target.dispatchEvent(new inner.KeyboardEvent("keydown", {key, bubbles: true}));
+  const change = target => target.dispatchEvent(new inner.Event("input", {bubbles: true}));
+  const seen = {tested: shown()};
+  press("/", html.body);
+  const search = html.activeElement;
+  search.value = "pytorch default"; change(search); seen.found = shown();
+  press("Escape", search); seen.escaped = shown().length;
+  form.elements.lesson.value = "dog app"; change(form); seen.lesson = shown().length;
+  form.querySelector("[value='not tested']").click(); seen.untested = shown();
+  html.querySelector("#claim-W6").hidden || (seen.wrong = true);
+  inner.location.hash = "claim-W6";
+  await new Promise(done => setTimeout(done, 200));
+  seen.followed = shown().includes("claim-W6");
+  html.querySelector("#unfold").click();
+  seen.folded = all("details:not([open])").length;
+  const images = all("img");
+  await Promise.all(images.map(image => { image.loading = "eager"; return image.decode(); }));
+  const page = html.documentElement;
+  seen.wide = page.scrollWidth - page.clientWidth;
+  seen.images = images.length;
+  seen.nameless = images.filter(image => !image.alt).length;
+  seen.labelless = all("input, select").filter(each => !each.labels.length).length;
   document.body.textContent = JSON.stringify(seen);
 })</script>"""
 
@@ -48,10 +69,13 @@ def text(studied, tmp_path_factory):
 
 def test_the_page_is_self_contained(text):
     addresses = re.findall(r"""(?:src|href)=["']([^"']*)""", text)
-    assert all(each.startswith(("data:", "#")) for each in addresses)
+    links = [each for each in addresses if not each.startswith(("data:", "#"))]
+    assert all(each.startswith("http://127.0.0.1:5000/") for each in links)  # its runs
+    assert len([each for each in links if "/#/experiments/" in each]) == 2
     anchors = {each[1:] for each in addresses if each.startswith("#")}
     assert anchors <= set(re.findall(r'id="([^"]+)"', text))
-    assert text.count("data:image/png") == 7
+    assert text.count("data:image/webp") == 8  # the main figure stands on the first screen, too
+    assert len(text) < 2_000_000
 
 
 def test_the_page_has_every_claim_and_its_provenance(text):
@@ -173,11 +197,11 @@ def test_text_is_escaped_and_backticks_are_code():
 
 
 def test_photographs_are_embedded_with_losses_and_charts_are_not():
-    def embedded(pixels, kind):
+    def embedded(pixels):
         content = io.BytesIO()
         Image.fromarray(pixels).save(content, "png")
         text = pictures.address(content.getvalue())
-        start = f"data:image/{kind};base64,"
+        start = "data:image/webp;base64,"
         assert text.startswith(start)
         data = base64.b64decode(text.removeprefix(start))
         seen = np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(float)
@@ -186,11 +210,11 @@ def test_photographs_are_embedded_with_losses_and_charts_are_not():
     y, x = np.mgrid[:500, :500] / 20
     scene = np.stack([np.sin(x + y), np.sin(x * y / 9), np.cos(y)], -1) * 90 + 128
     scene += np.random.default_rng(0).normal(0, 3, scene.shape)
-    before, data, seen = embedded(scene.clip(0, 255).astype(np.uint8), "webp")
+    before, data, seen = embedded(scene.clip(0, 255).astype(np.uint8))
     assert len(data) < len(before) / 4
     assert np.abs(seen - scene).mean() < 5
-    before, data, _ = embedded(np.full((400, 400, 3), 7, np.uint8), "png")
-    assert data == before
+    chart = np.random.default_rng(0).integers(0, 255, (90, 90, 3), np.uint8)
+    assert (embedded(chart)[2] == chart).all()
 
 
 def draw(height, colour="red"):
@@ -221,35 +245,52 @@ def test_a_figure_is_drawn_anew_only_when_what_it_shows_changes(tmp_path, monkey
     assert drawn == [1, 2, 1]
 
 
-def test_an_interval_is_drawn_to_scale_with_its_margins():
-    bounds = SimpleNamespace(value=0.0, low=-1.0, high=1.0)
-    same, more = (
-        SimpleNamespace(estimate=bounds, margin=0.5, target=0.0, test=test, parts={})
-        for test in ("equivalent", "superior")
-    )
-    whole = SimpleNamespace(decision=SimpleNamespace(parts={"a": same, "b": more}))
-    (first, second) = page.forest(whole, width=216)
-    assert (first["low"], first["value"], first["high"]) == (8.0, 108.0, 208.0)
-    assert first["marks"] == [58.0, 158.0]
-    assert second["marks"] == [158.0]
-    flat = SimpleNamespace(value=0.0, low=0.0, high=0.0)
-    more.estimate, more.margin = flat, 0.0
-    (point,) = page.forest(SimpleNamespace(decision=more))
-    assert point["low"] == point["value"] == point["high"] == point["marks"][0]
-
-
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
-def test_a_phone_shows_the_page_whole(text, tmp_path):
+def test_a_phone_shows_the_page_whole_and_its_filter_works(text, tmp_path):
     inner = html.escape(text, quote=True)
     frame = f'<iframe width="390" height="844" srcdoc="{inner}"></iframe>'
     (tmp_path / "phone.html").write_text(f"<body>{frame}{CHECK}</body>")
     command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
     command += ["--disable-background-networking", "--disable-sync", "--enable-logging=stderr"]
+    command += ["--virtual-time-budget=20000"]
     command += [f"--user-data-dir={tmp_path}/profile", "--dump-dom", f"{tmp_path}/phone.html"]
     found = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    seen = json.loads(re.search(r"\{.*\}", found.stdout).group())
-    assert seen == {"wide": 0, "images": 7, "broken": 0, "nameless": 0}
+    assert json.loads(re.search(r"\{.*\}", found.stdout).group()) == {
+        "tested": [f"claim-W{i}" for i in range(1, 7)],
+        "found": ["claim-W5"],
+        "escaped": 6,
+        "lesson": 0,
+        "untested": ["claim-D7a", "claim-D7b", "claim-D7c"],
+        "followed": True,
+        "folded": 0,
+        "wide": 0,
+        "images": 8,
+        "nameless": 0,
+        "labelless": 0,
+    }
     assert "CONSOLE" not in found.stderr
+
+
+def test_figures_for_a_paper_are_vectors_with_text(study_store, tmp_path, monkeypatch):
+    monkeypatch.setattr(studies.Study, "exhibits", property(chosen))
+    main(Config(out=tmp_path / "r.html", figures=tmp_path / "figures"))
+    (folder,) = (tmp_path / "figures").iterdir()
+    assert folder.name.startswith("init_schemes-")
+    made = sorted(path.name for path in folder.iterdir())
+    assert made == ["accuracy.csv", "accuracy.pdf", "accuracy.svg", "schemes.csv"]
+    assert ">uniform-rule</text>" in (folder / "accuracy.svg").read_text()
+    assert (folder / "accuracy.pdf").read_bytes().startswith(b"%PDF")
+    rows = pd.read_csv(folder / "accuracy.csv")
+    assert len(rows) == 6
+    with pytest.raises(UserError, match=r"--figures .*: a folder that can be written is wanted"):
+        main(Config(out=tmp_path / "r.html", figures=tmp_path / "r.html" / "below"))
+
+
+def chosen(study):
+    from reports import judge
+
+    made = judge.exhibits(study.trials)
+    return {name: made[name] for name in ("schemes", "accuracy")}
 
 
 def test_reports_load_no_torch(study_store, tmp_path):

@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from core.dataset import build
 from core.evaluation.comparisons import compare_all
@@ -123,7 +124,42 @@ def test_class_names_are_no_formulas(trials, tmp_path, monkeypatch):
 
     monkeypatch.setattr(pictures, "KEPT", tmp_path / "kept")
     frame = tables.confusions(study(trials)["confusion"])
-    figure = partial(figures.confusions, frame)
+    figure = partial(figures.confusions, frame, list(dict.fromkeys(frame["arm"])))
     pictures.save(Exhibit(caption="Counts.", table=frame, figure=figure), tmp_path / "confusion")
     assert (tmp_path / "confusion.png").stat().st_size > 1000
     assert len(pd.read_csv(tmp_path / "confusion.csv")) == 18
+
+
+def shares(arms):
+    rows = [
+        (arm, true, named, share)
+        for arm, table in arms.items()
+        for true, row in zip("ab", table, strict=True)
+        for named, share in zip("ab", row, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["arm", "true", "predicted", "share"])
+
+
+def test_of_alike_confusion_matrices_one_is_shown():
+    good, alike, chance, swapped = (
+        [[0.9, 0.1], [0.1, 0.9]],
+        [[0.88, 0.12], [0.1, 0.9]],
+        [[1, 0], [1, 0]],
+        [[0.1, 0.9], [0.9, 0.1]],
+    )
+    frame = shares({"alike": alike, "chance": chance, "good": good, "swapped": swapped})
+    assert tables.unlike(frame) == ["good", "swapped", "chance"]
+    assert tables.unlike(frame, most=2) == ["good", "swapped"]
+
+
+def test_quantiles_are_read_off_histograms():
+    centres = np.arange(100) + 0.5
+    density = np.full(100, 0.01)
+    values = xr.DataArray(
+        [[[centres, density]], [[centres * np.nan, density]]],
+        dims=("arm", "layer", "part", "bin"),
+        coords={"arm": ["flat", "none"], "layer": [0], "part": ["centre", "density"]},
+    )
+    (row,) = tables.quantiles(values).itertuples(index=False)
+    assert row[:2] == ("flat", "layer 1")
+    assert row[2:] == pytest.approx((2.5, 25, 50, 75, 97.5), abs=1)

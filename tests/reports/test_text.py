@@ -47,7 +47,7 @@ def curves():
 
 
 FIGURES = {
-    "confusions": lambda: figures.confusions(confusion([name[:3] for name in NAMES])),
+    "confusions": lambda: figures.confusions(confusion([name[:3] for name in NAMES]), ["an arm"]),
     "panels": lambda: figures.panels(NAMES)[0],
     "sheet": lambda: sheets.contact_sheet([np.zeros((3, 4, 4), np.uint8)] * 7, NAMES),
     "skin confusions": lambda: skin.confusions(confusion(NAMES, count=3)),

@@ -1,0 +1,139 @@
+"""Verdicts as lines: one claim's parts on an axis of its unit, all claims on one of their own."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.evaluation.verdicts import Decision
+from reports import words
+from reports.axes import Axis, axis_of
+from reports.funnel import marks
+from reports.judge import Entry
+from reports.ledger import VERDICTS, Evidence, Line
+from reports.lessons import Lesson, lessons
+
+WIDTH, EDGE = 300.0, 24.0
+"""of a drawing, and what is kept free at both ends for the axis's numbers"""
+REACH = 4.0
+"""half-widths of an interval that the picture of all claims shows on either side of the margin"""
+
+
+def parts_of(decision: Decision) -> dict[str, Decision]:
+    """Return the parts of a claim by name; a claim of one part is itself, without a name."""
+    return dict(decision.parts) or {"": decision}
+
+
+def forest(entry: Entry) -> dict[str, Any]:
+    """Lay out a claim's intervals on one axis: `rows` with low, value, high and marks, `ticks`.
+
+    Places are in a drawing `WIDTH` wide; ticks are places and labels in the claim's unit.
+    """
+    if entry.decision is None:
+        return {"rows": [], "ticks": [], "zero": None, "width": WIDTH}
+    parts = list(parts_of(entry.decision).values())
+    factor = words.SCALES.get(entry.claim.unit, (1,))[0]
+    ends = [x for p in parts for x in (p.estimate.low, p.estimate.high, p.estimate.value)]
+    axis = axis_of(
+        [factor * x for x in (*ends, *(m for p in parts for m in marks(p)))], EDGE, WIDTH - EDGE
+    )
+    rows = [
+        {
+            **{name: axis(factor * getattr(p.estimate, name)) for name in ("low", "value", "high")},
+            "marks": [axis(factor * mark) for mark in marks(p)],
+        }
+        for p in parts
+    ]
+    zero = axis(0.0) if not axis.log and axis.low <= 0 <= axis.high else None
+    return {"rows": rows, "ticks": axis.ticks(3), "zero": zero, "width": WIDTH}
+
+
+def lead(decision: Decision) -> tuple[float, float, float]:
+    """Return low, value and high of how far the estimate lies on the claim's side of its margin.
+
+    In half-widths of the interval, so that claims of all units share an axis: an interval above 0
+    supports the claim, one below refutes it.
+    """
+    found = decision.estimate
+    low, value, high = found.low, found.value, found.high
+    half = (high - low) / 2
+    if decision.test == "superior":
+        gaps = [x - decision.margin for x in (low, value, high)]
+    elif decision.test == "predicted" and decision.verdict == "refuted":
+        beyond = abs(value - decision.target)  # of the interval's end, not of the margin
+        gaps = [-beyond - half, -beyond, half - beyond]
+    else:
+        away = [abs(x - decision.target) for x in (low, value, high)]
+        nearest = 0.0 if low <= decision.target <= high else min(away)
+        gaps = [decision.margin - max(away), decision.margin - away[1], decision.margin - nearest]
+    if half == 0 or not math.isfinite(half):
+        ends = [math.copysign(math.inf, gap) if gap else 0.0 for gap in gaps]
+        return ends[0], ends[1], ends[2]
+    return gaps[0] / half, gaps[1] / half, gaps[2] / half
+
+
+@dataclass(frozen=True)
+class Row:
+    """A claim in the picture of all claims."""
+
+    line: Line
+    evidence: Evidence
+    number: str
+    """the estimate that decides, or is furthest from it, with interval and n"""
+    low: float
+    value: float
+    high: float
+    early: bool
+    """whether its numbers are too few for a verdict, whatever they are"""
+    arrows: tuple[bool, bool]
+    """whether the interval goes on beyond the picture, left and right"""
+
+
+@dataclass(frozen=True)
+class Group:
+    """A lesson in the picture of all claims."""
+
+    lesson: Lesson
+    rows: list[Row]
+    untested: list[Line]
+
+    @property
+    def tally(self) -> str:
+        """Say how its claims stand: `2 supported, 4 undecided`."""
+        verdicts = [line.verdict for line in (*(row.line for row in self.rows), *self.untested)]
+        counted = [(verdicts.count(verdict), verdict) for verdict in VERDICTS]
+        return ", ".join(f"{n} {verdict}" for n, verdict in counted if n)
+
+    @property
+    def commands(self) -> list[str]:
+        """Return what to run for the claims that are not tested."""
+        return list(dict.fromkeys(line.claim.command for line in self.untested))
+
+
+AXIS = Axis(-REACH, REACH, EDGE, WIDTH - EDGE)
+
+
+def glance(ledger: Sequence[Line]) -> list[Group]:
+    """Lay out all claims, by lesson, in the order of the course."""
+    known = {line.claim.name: line for line in ledger}
+    groups = []
+    for lesson in lessons():
+        lines = [known[name] for name in lesson.claims if name in known]
+        rows = [_row(line, line.evidence[0]) for line in lines if line.verdict != "not tested"]
+        if lines:
+            untested = [line for line in lines if line.verdict == "not tested"]
+            groups.append(Group(lesson, rows, untested))
+    return groups
+
+
+def _row(line: Line, evidence: Evidence) -> Row:
+    decision = evidence.entry.decision
+    assert decision is not None
+    low, value, high = lead(decision)
+    left, middle, right = (AXIS(min(max(x, -REACH), REACH)) for x in (low, value, high))
+    arrows, number = (low < -REACH, high > REACH), words.deciding(evidence.entry)
+    return Row(line, evidence, number, left, middle, right, _early(decision), arrows)
+
+
+def _early(decision: Decision) -> bool:
+    return any(part.withheld for part in (decision, *decision.parts.values()))
