@@ -48,10 +48,10 @@ CHECK = """<script>addEventListener("load", async () => {
   html.querySelector("#unfold").click();
   seen.folded = all("details:not([open])").length;
   const images = all("img");
-  await Promise.all(images.map(image => { image.loading = "eager"; return image.decode(); }));
   const page = html.documentElement;
   seen.wide = page.scrollWidth - page.clientWidth;
   seen.images = images.length;
+  seen.broken = images.filter(image => !image.naturalWidth).length;
   seen.nameless = images.filter(image => !image.alt).length;
   seen.labelless = all("input, select").filter(each => !each.labels.length).length;
   document.body.textContent = JSON.stringify(seen);
@@ -265,6 +265,7 @@ def test_a_phone_shows_the_page_whole_and_its_filter_works(text, tmp_path):
         "folded": 0,
         "wide": 0,
         "images": 8,
+        "broken": 0,
         "nameless": 0,
         "labelless": 0,
     }
