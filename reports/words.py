@@ -91,7 +91,7 @@ def deciding(entry: "Entry") -> str:
 
 def duration(seconds: float) -> str:
     """Print how long something took: `36 s`, `12 min`, `1 h 40 min`."""
-    if seconds < 90:
+    if seconds < 120:
         return f"{seconds:.0f} s"
     hours, minutes = divmod(round(seconds / 60), 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"

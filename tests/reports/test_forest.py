@@ -88,7 +88,8 @@ def test_without_a_study_every_lesson_is_one_line():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(35.6, "36 s"), (96, "2 min"), (719, "12 min"), (6000, "1 h 40 min")]
+    ("seconds", "text"),
+    [(35.6, "36 s"), (96, "96 s"), (150, "2 min"), (719, "12 min"), (6000, "1 h 40 min")],
 )
 def test_durations(seconds, text):
     assert words.duration(seconds) == text

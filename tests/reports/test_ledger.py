@@ -38,7 +38,7 @@ def study(name, data, started=1, claim="W3", *, tested=True, synthetic=False, se
         sizes={"seed": seeds},
     )
     run = Run(name, "FINISHED", {"study": "init_schemes"}, started, "")
-    return Stored(run, trials, {claim: made})
+    return Stored(run, trials, entries={claim: made})
 
 
 def lines(*studies):
