@@ -1,7 +1,6 @@
 """Comparisons of runs that others logged: what misleads is named, and the numbers are right."""
 
 import contextlib
-import html
 import io
 import json
 import re
@@ -24,7 +23,7 @@ from core.provenance import ROOT
 from core.store import Store
 from reports import compare, studies
 from tests.reports import plant
-from tests.reports.test_page import CHECK, CHROMIUM
+from tests.reports.browser import CHROMIUM, on_a_phone
 
 
 @pytest.fixture(scope="session")
@@ -283,16 +282,7 @@ def test_odd_names_are_shown_as_they_are(planted, tmp_path):
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 def test_a_phone_shows_the_page_whole(planted, tmp_path):
     text = rendered(planted, tmp_path, "html", "odd names/ü & <b>")
-    inner = html.escape(text, quote=True)
-    frame = f'<iframe width="390" height="844" srcdoc="{inner}"></iframe>'
-    (tmp_path / "phone.html").write_text(f"<body>{frame}{CHECK}</body>")
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
-    command += ["--disable-background-networking", "--disable-sync", "--enable-logging=stderr"]
-    command += [f"--user-data-dir={tmp_path}/profile", "--dump-dom", f"{tmp_path}/phone.html"]
-    found = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    seen = json.loads(re.search(r"\{.*\}", found.stdout).group())
-    assert seen == {"wide": 0, "images": 0, "broken": 0, "nameless": 0}
-    assert "CONSOLE" not in found.stderr
+    assert on_a_phone(text, tmp_path) == {"wide": 0, "images": 0, "broken": 0, "nameless": 0}
 
 
 def test_an_unknown_experiment_is_answered_with_those_like_it(ask):
