@@ -16,6 +16,7 @@ import queue
 import shutil
 import signal
 import socket
+import sys
 import threading
 import time
 import traceback
@@ -111,22 +112,23 @@ class _Pickler(cloudpickle.Pickler):
     """Hands the memory of tensors over as it does that of arrays: beside the pickle."""
 
     def reducer_override(self, obj: Any) -> Any:
-        import torch
-
-        plain = type(obj) is torch.Tensor and obj.device.type == "cpu" and not obj.requires_grad
-        if plain and obj.is_contiguous() and obj.dtype != torch.bfloat16:
+        torch = sys.modules.get("torch")
+        if torch and type(obj) is torch.Tensor and _is_plain(obj, torch):
             return torch.from_numpy, (obj.numpy(),)
         return super().reducer_override(obj)
 
 
+def _is_plain(tensor: Any, torch: Any) -> bool:
+    """Tell whether numpy can share a tensor's memory, and the tensor needs nothing else."""
+    on_cpu = tensor.device.type == "cpu" and tensor.is_contiguous()
+    return on_cpu and not tensor.requires_grad and tensor.dtype != torch.bfloat16
+
+
 def write(train: Train, folder: Path) -> None:
-    """Write a training for `read`. Raises UserError where a part of it cannot be sent."""
+    """Write a training for `read`. Raises TypeError or PicklingError where it cannot be sent."""
     buffers: list[pickle.PickleBuffer] = []
-    try:
-        with open(folder / "train.pickle", "wb") as file:
-            _Pickler(file, protocol=5, buffer_callback=buffers.append).dump(train)
-    except (TypeError, pickle.PicklingError) as error:
-        raise UserError(f"--on: this study trains in its own process only: {error}") from error
+    with open(folder / "train.pickle", "wb") as file:
+        _Pickler(file, protocol=5, buffer_callback=buffers.append).dump(train)
     places = []
     with open(folder / "train.arrays", "wb") as arrays:
         for buffer in buffers:

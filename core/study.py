@@ -8,6 +8,7 @@ or arms somebody asks for is a selection: what is in the store is never trained 
 import contextlib
 import json
 import os
+import pickle
 import time
 from collections.abc import (
     Callable,
@@ -28,7 +29,7 @@ from tqdm import tqdm
 
 from core import code, fleet, job, provenance
 from core.data.card import Card
-from core.errors import UserError
+from core.errors import UserError, one_line
 from core.job import Job as Job
 from core.job import Train
 from core.outbox import DAMAGE, SHARED, StudyFolder, kept, outbox, read, send_all
@@ -207,16 +208,22 @@ class Study:
     ) -> Generator[job.Done]:
         """Train here, in order, or on the fleet, in any."""
         place, jobs = fleet.ON.get(), [(group, self._checkpoint(group)) for group in groups]
-        if place is None:
-            for group, checkpoint in jobs:
-                yield job.run(train, Job(group, checkpoint, bar.set_postfix_str))
-        elif jobs:
+        if place and jobs:
             with fleet.folder(self.folder.path) as folder:
-                fleet.write(train, folder)
-                script = os.path.relpath(self.script, provenance.ROOT)
-                versions = tuple(provenance.versions().items())
-                order = fleet.Order(folder, script, self.device, self.code, versions)
-                yield from fleet.train(place, jobs, order)
+                try:
+                    fleet.write(train, folder)
+                except (TypeError, pickle.PicklingError) as error:
+                    print(f"--on {place}: cannot be sent, and trains here: {one_line(str(error))}")
+                else:
+                    yield from fleet.train(place, jobs, self._order(folder))
+                    return
+        for group, checkpoint in jobs:
+            yield job.run(train, Job(group, checkpoint, bar.set_postfix_str))
+
+    def _order(self, folder: Path) -> fleet.Order:
+        script = os.path.relpath(self.script, provenance.ROOT)
+        versions = tuple(provenance.versions().items())
+        return fleet.Order(folder, script, self.device, self.code, versions)
 
     def _checkpoint(self, group: Iterable[Trial]) -> Path:
         name = sha256("\n".join(trial.key for trial in group).encode()).hexdigest()[:16]

@@ -209,10 +209,18 @@ def test_arrays_lie_beside_the_pickle_and_are_mapped(tmp_path):
     assert torch.equal(fleet.read(tmp_path)["a"], views["a"])
 
 
-def test_a_training_that_cannot_be_sent_is_one_line(store, on):
+def test_a_training_that_cannot_be_sent_is_done_here(store, on, expected, capsys):
+    lock = threading.Lock()
+
+    def train(job):
+        with lock:
+            return toy.TRAIN(job)
+
     on("loky:2")
-    with pytest.raises(UserError, match=r"this study trains in its own process only: .*lock"):
-        run(partial(toy.raises, threading.Lock()))
+    assert bits(run(train)) == expected
+    assert "--on loky:2: cannot be sent, and trains here: cannot pickle '_thread.lock'" in (
+        capsys.readouterr().out
+    )
 
 
 def test_an_error_that_cannot_travel_is_told_in_words(tmp_path):
