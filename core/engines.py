@@ -6,6 +6,7 @@ import logging
 import os
 import queue
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -144,9 +145,12 @@ def _ray(argument: str, folder: Path, cuda: bool) -> Iterator[Engine]:
     import ray
 
     ended = signal.getsignal(signal.SIGTERM)
+    host, colon, port = argument.removeprefix("ray://").rpartition(":")
     try:
+        if colon:  # Ray would ask for minutes
+            socket.create_connection((host, int(port)), SECONDS).close()
         ray.init(argument or None, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise UserError(_absent("ray", argument, "HOST:6379", error)) from error
     finally:
         if threading.current_thread() is threading.main_thread():

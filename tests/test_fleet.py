@@ -128,10 +128,11 @@ def test_a_worker_that_is_killed_costs_its_program_which_goes_to_another(
 
 
 def test_a_program_that_kills_every_worker_is_one_line(store, on, tmp_path, expected):
-    on("loky:2")
-    wanted = r"--on loky:2: whatever worker was given 0.1/1 and 1 more was lost, .*SIGKILL"
+    on("loky:1")
+    wanted = r"--on loky:1: whatever worker was given 0.1/1 and 1 more was lost, .*SIGKILL"
     with pytest.raises(UserError, match=wanted):
         run(partial(toy.dies, tmp_path, True), n=2)
+    assert len([path for path in tmp_path.iterdir() if path.name.isdigit()]) == engines.TRIES
     on(None)
     assert bits(run(n=2)).items() <= expected.items()
 
@@ -199,7 +200,13 @@ def test_a_worker_that_sees_another_folder_is_one_line(tmp_path):
 
 def test_arrays_lie_beside_the_pickle_and_are_mapped(tmp_path):
     numbers = torch.arange(100_000)
-    views = {"a": numbers[1:], "b": numbers.reshape(400, 250).T, "c": torch.ones(3).bfloat16()}
+    odd = torch.ones(3, dtype=torch.uint8)
+    views = {
+        "odd": odd,
+        "a": numbers[1:],
+        "b": numbers.reshape(400, 250).T,
+        "c": torch.ones(3).bfloat16(),
+    }
     fleet.write(views, tmp_path)
     assert (tmp_path / "train.pickle").stat().st_size < numbers.nbytes * 1.5
     back = fleet.read(tmp_path)
@@ -257,6 +264,8 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch):
     [
         ("dask:tcp://127.0.0.1:9", "distributed"),
         ("dask:what", "distributed"),
+        ("ray:127.0.0.1:9", "ray"),
+        ("ray:host:port", "ray"),
         ("slurm:partition=x", "submitit"),
         ("slurm:colour=red", "submitit"),
     ],
