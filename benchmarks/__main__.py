@@ -1,6 +1,7 @@
 """Measure speed, side by side: python -m benchmarks [NAME ...] [--full].
 
-Three more commands, each with --help:
+Four more commands, each with --help:
+  python -m benchmarks fleet       10,000 trials that cost nothing; one worker against two
   python -m benchmarks kills       kill studies at random moments until they end, compare every bit
   python -m benchmarks writers     let 8 processes write while the store is away for a minute
   python -m benchmarks verdicts    judge simulated studies whose truth is known, promise by promise
@@ -19,7 +20,7 @@ import benchmarks
 from core import cli
 from core.config import check_names
 
-COMMANDS = ("kills", "verdicts", "writers")
+COMMANDS = ("fleet", "kills", "verdicts", "writers")
 NAMES = sorted(
     module.name
     for module in pkgutil.iter_modules(benchmarks.__path__)

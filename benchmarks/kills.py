@@ -34,7 +34,6 @@ STUDIES = (
     "transfer_regimes",
     "style_transfer",
     "face_detectors",
-    "dog_breeds",
     "skin_lesions",
 )
 """kinds that run on embedded data"""

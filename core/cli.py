@@ -42,6 +42,7 @@ def run(main: Callable[[Config], object], config: type[Config], description: str
     """
     _open_streams()
     hide_password()
+    sys.unraisablehook = _unraisable
     try:
         try:
             options = parse(config, description, sys.argv[1:])
@@ -193,6 +194,14 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, ASK_AGAIN, ASK_AGAIN)
     stop(number, frame)
+
+
+def _unraisable(found: "sys.UnraisableHookArgs") -> None:
+    """Raise an interrupt again that came within a finalizer, where Python drops it."""
+    if isinstance(found.exc_value, KeyboardInterrupt):
+        signal.setitimer(signal.ITIMER_REAL, ASK_AGAIN, ASK_AGAIN)
+    else:
+        sys.__unraisablehook__(found)
 
 
 def _is_importing(frame: FrameType | None) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from core.provenance import ROOT
 
 SILENT = (
-    *("cli", "code", "dataset", "errors", "files"),
+    *("cli", "code", "dataset", "engines", "errors", "files", "fleet", "job"),
     *("outbox", "provenance", "store", "study", "views"),
 )
 """modules of core that no number depends on"""

@@ -7,6 +7,7 @@ opened read only.
 """
 
 import contextlib
+import difflib
 import errno
 import functools
 import logging
@@ -267,8 +268,11 @@ class Store:
         if experiment in known.values():
             return experiment
         if experiment not in known:
-            names = ", ".join(sorted(known)) or "none"
-            raise UserError(f"experiment {experiment}: one of the store's is wanted: {names}")
+            names = difflib.get_close_matches(experiment, known, 5) or sorted(known)[:10]
+            raise UserError(
+                f"experiment {experiment}: one of the store's {len(known)} is wanted: "
+                f"{', '.join(names) or 'none'}"
+            )
         return known[experiment]
 
     def _experiments(self) -> list[mlflow.entities.Experiment]:

@@ -7,23 +7,34 @@ or arms somebody asks for is a selection: what is in the store is never trained 
 
 import contextlib
 import json
+import os
+import pickle
 import time
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Generator,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextvars import ContextVar
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
-from numpy.typing import NDArray
 from tqdm import tqdm
 
-from core import code, provenance
+from core import code, fleet, job, provenance
 from core.data.card import Card
-from core.errors import UserError
+from core.errors import UserError, one_line
+from core.job import Job as Job
+from core.job import Train
 from core.outbox import DAMAGE, SHARED, StudyFolder, kept, outbox, read, send_all
 from core.store import Run, Store, StoreError
-from core.trials import SCHEMA, Record, Shared, Trial, programs
+from core.trials import SCHEMA, Shared, Trial, programs
 
 ONLY: ContextVar[Sequence[Trial] | None] = ContextVar("ONLY", default=None)
 """the one program to train: a study that repeats it stops there, by raising Repeated"""
@@ -35,44 +46,6 @@ PLACES = ("data_root", "memory", "device", "weights")
 
 class Repeated(BaseException):
     """The one program that was wanted is trained and kept; no error, so nothing may catch it."""
-
-
-class Epoch(Protocol):
-    """What a training says of an epoch: metrics with one value for each trial of the program."""
-
-    @property
-    def index(self) -> int:
-        """Return 1 for the first."""
-        ...
-
-    @property
-    def metrics(self) -> Mapping[str, NDArray[Any]]:
-        """Return `split/metric` -> values, whose flattened order is that of the program."""
-        ...
-
-
-class Job:
-    """What the training of a program is given: its trials, a place for a checkpoint, a voice."""
-
-    def __init__(self, trials: Sequence[Trial], checkpoint: Path, bar: tqdm) -> None:
-        self.trials, self.checkpoint = tuple(trials), checkpoint
-        self.curves: list[dict[str, list[float]]] = [{} for _ in trials]
-        self._bar = bar
-
-    def epoch(self, epoch: Epoch) -> None:
-        """Note the metrics of an epoch: each becomes a curve of its trial."""
-        for name, values in epoch.metrics.items():
-            for curves, value in zip(self.curves, values.flat, strict=True):
-                curves.setdefault(name, []).append(float(value))
-        self.tell(f"epoch {epoch.index}")
-
-    def tell(self, words: str) -> None:
-        """Show beside the progress bar how far the program is."""
-        self._bar.set_postfix_str(words)
-
-
-Train = Callable[[Job], Sequence[Record]]
-"""trains a program: pure, knows no store; returns a record for each of its trials"""
 
 
 class Study:
@@ -193,13 +166,14 @@ class Study:
             total=len(wanted), initial=done, unit="trial", desc=self.name, disable=None
         ) as bar:
             told = time.monotonic()
-            for group in groups:
-                self._train(group, train, bar)
-                bar.update(len(group))
-                done += len(group)
-                if bar.disable and time.monotonic() - told > TELL_SECONDS:
-                    told = time.monotonic()
-                    print(f"{self.name}: {done} of {len(wanted)} trials are done", flush=True)
+            with contextlib.closing(self._train(groups, train, bar)) as trained:
+                for program in trained:
+                    self._keep(program)
+                    bar.update(len(program.records))
+                    done += len(program.records)
+                    if bar.disable and time.monotonic() - told > TELL_SECONDS:
+                        told = time.monotonic()
+                        print(f"{self.name}: {done} of {len(wanted)} trials are done", flush=True)
         if only:
             raise Repeated
 
@@ -229,26 +203,45 @@ class Study:
             return False
         return True
 
-    def _train(self, group: Sequence[Trial], train: Train, bar: tqdm) -> None:
+    def _train(
+        self, groups: Sequence[Sequence[Trial]], train: Train, bar: tqdm
+    ) -> Generator[job.Done]:
+        """Train here, in order, or on the fleet, in any."""
+        place, jobs = fleet.ON.get(), [(group, self._checkpoint(group)) for group in groups]
+        if place and jobs:
+            with fleet.folder(self.folder.path) as folder:
+                try:
+                    fleet.write(train, folder)
+                except (TypeError, pickle.PicklingError) as error:
+                    print(f"--on {place}: cannot be sent, and trains here: {one_line(str(error))}")
+                else:
+                    yield from fleet.train(place, jobs, self._order(folder))
+                    return
+        for group, checkpoint in jobs:
+            yield job.run(train, Job(group, checkpoint, bar.set_postfix_str))
+
+    def _order(self, folder: Path) -> fleet.Order:
+        script = os.path.relpath(self.script, provenance.ROOT)
+        versions = tuple(provenance.versions().items())
+        return fleet.Order(folder, script, self.device, self.code, versions)
+
+    def _checkpoint(self, group: Iterable[Trial]) -> Path:
         name = sha256("\n".join(trial.key for trial in group).encode()).hexdigest()[:16]
-        checkpoint = self.folder.path / "checkpoints" / f"{name}.pt"
-        job, started = Job(group, checkpoint, bar), time.time()
-        records = train(job)
-        ended = time.time()
-        for trial, record, curves in zip(group, records, job.curves, strict=True):
-            seconds = {"seconds": (ended - started) / len(group)}
-            metrics, curves = {**record.metrics, **seconds}, {**curves, **record.curves}
-            whole = replace(record, metrics=metrics, curves=curves)
+        return self.folder.path / "checkpoints" / f"{name}.pt"
+
+    def _keep(self, program: job.Done) -> None:
+        for trial, record in program.records.items():
             varied = {self.arm: trial.arm, "seed": trial.seed, **trial.levels}
             facts = {
                 "params": {"data": self.card.name, **scalars(self.settings), **varied},
                 "tags": {"study": self.name, "code": self.code, **self._made_by},
-                "group": [member.as_dict() for member in group],
-                "started": started,
-                "ended": ended,
+                "group": [member.as_dict() for member in program.records],
+                "started": program.started,
+                "ended": program.ended,
             }
-            self.folder.keep(trial, whole, facts)
-        checkpoint.unlink(missing_ok=True)  # only now that its results are kept
+            self.folder.keep(trial, record, facts)
+        # Only now that its results are kept.
+        self._checkpoint(program.records).unlink(missing_ok=True)
         self._send()
 
     def _send(self, *, now: bool = False) -> None:

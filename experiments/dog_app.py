@@ -175,4 +175,6 @@ def look(shown: "Cases", eyes: "Resemblance", job: "Job") -> "list[Record]":
 
 
 if __name__ == "__main__":
-    cli.run(main, Config, __doc__)
+    from reports import running
+
+    cli.run(*running.anywhere(main, Config), __doc__)

@@ -164,4 +164,6 @@ def read(config: Config) -> "Strata":
 
 
 if __name__ == "__main__":
-    cli.run(main, Config, __doc__)
+    from reports import running
+
+    cli.run(*running.anywhere(main, Config), __doc__)

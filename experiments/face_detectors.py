@@ -188,4 +188,6 @@ def train(
 
 
 if __name__ == "__main__":
-    cli.run(main, Config, __doc__)
+    from reports import running
+
+    cli.run(*running.anywhere(main, Config), __doc__)

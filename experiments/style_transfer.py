@@ -199,4 +199,6 @@ def paint(config: Config, pairs: "Sequence[Pair]", device: "Device", job: "Job")
 
 
 if __name__ == "__main__":
-    cli.run(main, Config, __doc__)
+    from reports import running
+
+    cli.run(*running.anywhere(main, Config), __doc__)

@@ -16,10 +16,10 @@ from core.outbox import kept
 from core.store import Store, StoreError
 from core.study import scalars
 from core.trials import Trial
-from reports import pictures, words
+from reports import ledger, page, pictures, words
 from reports.lessons import Lesson, NotTestedError, lesson_of
 from reports.scores import mean
-from reports.studies import Study, address
+from reports.studies import Shelf, Study, address
 from reports.tables import finite_mean
 
 BAR = 24
@@ -55,6 +55,8 @@ def _write(study: Study, folder: Path) -> None:
         pictures.save(exhibit, folder / name)
     text = json.dumps(study.as_dict(), indent=2, default=str)
     (folder / "study.json").write_text(text, encoding="utf-8")
+    lines = [line for line in ledger.build([study]) if line.evidence]
+    (folder / "page.html").write_text(page.html(Shelf([study], []), lines), encoding="utf-8")
 
 
 def _describe(store: Store, experiment: str, study: Study) -> None:
@@ -65,6 +67,7 @@ def _describe(store: Store, experiment: str, study: Study) -> None:
         for name, entry in study.entries.items()
     )
     note = f"{lesson.question}\n\n{verdicts}\n\n{study.size}; `{study.facts['command']}`"
+    note += "\n\nNumbers and figures: artifacts, `report/page.html`"
     name = ", ".join([study.data, *study.size.split(", ")[1:]])
     tags = {"mlflow.note.content": note, "mlflow.runName": name, "complete": "true"}
     store.log(study.run.id, tags=tags)

@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from core import cli
-from core.config import UNSAID, FolderPath, Settled, check, check_options
+from core.config import UNSAID, FolderPath, Settled, check
 from core.data.config import default_root
 from core.errors import UserError
-from reports.running import DURATION, Duration, seconds, span
+from reports.running import DURATION, Duration, Where, seconds, span
 
 if TYPE_CHECKING:
     from core.store import Store
@@ -35,7 +35,7 @@ PATIENCE = 3.0  # seconds
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Where):
     """Which claims to replicate.
 
     Trials that are in the store are not trained again.
@@ -58,7 +58,7 @@ class Config:
     def __post_init__(self) -> None:
         from reports.lessons import claims  # with pandas, which --help does without
 
-        check_options(self)
+        super().__post_init__()
         unknown = " ".join(name for name in self.names if name not in claims())
         if unknown:
             raise UserError(f"claims {unknown}: one or more of {', '.join(claims())} are wanted")
@@ -101,8 +101,8 @@ class Step:
 class Runs:
     """Runs commands one after the other until a time; remembers which failed."""
 
-    def __init__(self, data_root: Path, until: float) -> None:
-        self.data_root, self.until = data_root, until
+    def __init__(self, data_root: Path, until: float, on: str | None = None) -> None:
+        self.data_root, self.until, self.on = data_root, until, on
         self.done: list[str] = []
         self.failed: list[str] = []
 
@@ -115,7 +115,9 @@ class Runs:
         """Run a command; an interrupt of it ends this process too."""
         print(f"[{title}] {command}", flush=True)
         start = time.monotonic()
-        status = run(command, self.data_root)
+        status = run(
+            f"{command} --on {shlex.quote(self.on)}" if self.on else command, self.data_root
+        )
         if status in INTERRUPTED:
             sys.exit(status)
         print(f"  {'failed after' if status else 'took'} {time.monotonic() - start:.0f} s")
@@ -133,7 +135,7 @@ def main(config: Config) -> None:
 
     budget = seconds(config.budget) if config.budget else inf
     steps = planned(config, budget) if config.has_plan else asked(config.names)
-    runs = Runs(config.root, time.monotonic() + budget)
+    runs = Runs(config.root, time.monotonic() + budget, config.on)
     if config.budget:
         tell(steps, budget)
     for index, step in enumerate(steps, 1):

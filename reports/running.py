@@ -1,6 +1,7 @@
-"""Evidence until decided: go on along the grid of seeds, look by look, as far as a budget reaches.
+"""How a study runs: on which workers, and how far along the grid of seeds, look by look.
 
-cli.run(*running.by_looks(main, Config), __doc__)
+cli.run(*running.by_looks(main, Config), __doc__)   # --on, --until and --budget
+cli.run(*running.anywhere(main, Config), __doc__)   # --on; a study without seeds
 """
 
 import re
@@ -15,6 +16,7 @@ import tyro
 from core.config import ANYTHING, UNSAID, Settled, check, check_options
 
 if TYPE_CHECKING:
+    from core.fleet import Place
     from reports.studies import Study
 
 UNITS = {"s": 1, "m": 60, "h": 3600}
@@ -26,8 +28,29 @@ Main = Callable[[Any], "Study | None"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Running:
-    """How far to go."""
+class Where:
+    """Where to train."""
+
+    on: Annotated[str | None, ANYTHING, UNSAID] = None
+    """who trains: loky:N, which is N processes of this machine, dask:ADDRESS, ray, ray:ADDRESS,
+    slurm or slurm:KEY=VALUE,...; the numbers are the same (default: this process)"""
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        self.place()
+
+    def place(self) -> "Place | None":
+        """Return what --on names. Raises UserError where it names nothing that is here."""
+        if self.on is None:
+            return None
+        from core.fleet import Place
+
+        return Place.of(self.on)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running(Where):
+    """Where to train, and how far to go."""
 
     until: Settled[Literal["decided"]] = None
     """go on with more seeds, 1, 2, 4 and 8 times those of the first look, until each claim that
@@ -36,7 +59,7 @@ class Running:
     """time for --until decided, such as 40s, 30m or 8h: a look that would not fit is not begun"""
 
     def __post_init__(self) -> None:
-        check_options(self)
+        super().__post_init__()
         check("budget", self.budget, self.budget is None or bool(self.until), "--until decided")
         check("budget", self.budget, self.budget is None or seconds(self.budget) > 0, DURATION)
 
@@ -55,10 +78,7 @@ def span(duration: float) -> str:
 
 
 def by_looks(main: Main, config: type) -> tuple[Callable[[Any], None], type]:
-    """Return `main` and `config` for `cli.run`, with the options --until and --budget."""
-    study = Annotated[config, tyro.conf.arg(name="")]  # type: ignore[valid-type]
-    running = ("running", Running, field(default_factory=Running))
-    options = make_dataclass("Options", [("study", study), running], frozen=True, kw_only=True)
+    """Return `main` and `config` for `cli.run`, with the options --on, --until and --budget."""
 
     def start(given: Any) -> None:
         running: Running = given.running
@@ -67,7 +87,33 @@ def by_looks(main: Main, config: type) -> tuple[Callable[[Any], None], type]:
         else:
             until_decided(main, given.study, seconds(running.budget) if running.budget else inf)
 
-    return start, options
+    return _placed(start), _options(config, Running)
+
+
+def anywhere(main: Main, config: type) -> tuple[Callable[[Any], None], type]:
+    """Return `main` and `config` for `cli.run`, with the option --on."""
+    return _placed(lambda given: main(given.study)), _options(config, Where)
+
+
+def _options(config: type, running: type) -> type:
+    study = Annotated[config, tyro.conf.arg(name="")]  # type: ignore[valid-type]
+    rest = ("running", running, field(default_factory=running))
+    return make_dataclass("Options", [("study", study), rest], frozen=True, kw_only=True)
+
+
+def _placed(start: Callable[[Any], object]) -> Callable[[Any], None]:
+    """Let the studies that `start` runs train where --on says."""
+
+    def placed(given: Any) -> None:
+        from core.fleet import ON
+
+        token = ON.set(given.running.place())
+        try:
+            start(given)
+        finally:
+            ON.reset(token)
+
+    return placed
 
 
 def until_decided(main: Main, config: Any, budget: float = inf) -> None:

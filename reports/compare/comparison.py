@@ -1,6 +1,6 @@
 """Arms compared: means, differences to the best or to a baseline, and what would decide."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +12,8 @@ from core.evaluation import comparisons, intervals, looks, verdicts
 from core.evaluation.components import crossed
 from core.evaluation.intervals import Estimate
 from core.evaluation.verdicts import Decision
-from reports.compare.grouping import Note, Table
+from reports.compare import pitfalls
+from reports.compare.grouping import LARGEST, Note, Table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,10 +98,11 @@ def compare(
         raise UserError(f"--baseline {baseline}: an arm is wanted: {', '.join(compared)}")
     reference = compared[0] if baseline is None else baseline
     others = [name for name in compared if name != reference]
+    grid = looks.grid_from(first_look) if first_look else ()
     n_tests = len(others) if baseline is not None else len(compared) * (len(compared) - 1) // 2
 
     def judged(frame: pd.DataFrame, lost: pd.DataFrame) -> list[Difference]:
-        found = [_difference(frame, name, reference, table, margin, first_look) for name in others]
+        found = [_difference(frame, name, reference, table, margin, grid) for name in others]
         if not accept_diverged:
             found = [_without_diverged(each, frame, lost) for each in found]
         return _family(found, n_tests)
@@ -109,7 +111,7 @@ def compare(
     lost = lost[lost["arm"].isin(compared)]
     if len(lost):
         known = pd.concat([table.used, lost])["value"]
-        known = known[np.isfinite(known)]
+        known = known[known.abs() < LARGEST]
         filled = lost.assign(value=(min if table.is_higher_better else max)(known))
         worst = judged(_values(table, filled), lost.iloc[:0])
     differences = judged(values, lost)
@@ -122,26 +124,8 @@ def compare(
         n_tests=n_tests,
         differences=differences,
         worst=worst,
-        notes=[*_unpaired(table, differences), *table.notes],
+        notes=[*pitfalls.unpaired(table, differences), *table.notes],
     )
-
-
-def _unpaired(table: Table, differences: Sequence[Difference]) -> list[Note]:
-    """Say which arms share too few pairs with the reference to be paired with it."""
-    alone = [each.arm for each in differences if table.pairs and not each.is_paired]
-    if not alone:
-        return []
-    pair = " and ".join(table.pairs)
-    who, ref = ", ".join(alone), differences[0].reference
-    if table.overlap:
-        raise UserError(
-            f"--pair {' '.join(table.pairs)}: {who} and {ref} share no {pair}, and parts of one "
-            "data set compare only one by one; the same for every arm are wanted"
-        )
-    text = (
-        f"No {pair} is shared by {ref} and {who}: they are compared as unrelated samples (Welch)."
-    )
-    return [Note("unpaired", f"{text} The same {pair}s for every arm would tell more.")]
 
 
 def _values(table: Table, more: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -187,7 +171,7 @@ def _difference(
     reference: str,
     table: Table,
     margin: float | None,
-    first_look: int | None,
+    grid: tuple[int, ...],
 ) -> Difference:
     one, other = (values[values["arm"] == arm] for arm in (name, reference))
     both = one.merge(other, on="pair") if table.pairs else one.iloc[:0]
@@ -195,28 +179,29 @@ def _difference(
     if paired:
         both = both.assign(order=both[["order_x", "order_y"]].max(axis=1)).sort_values("order")
         gaps = _column(both["value_x"] - both["value_y"])
-        estimates = {n: _mean(gaps[:n], table.overlap) for n in _looks(len(gaps), first_look)}
+        estimates = {n: _mean(gaps[:n], table.overlap) for n in _looks(len(gaps), grid)}
     else:
         a, b = (_column(each.sort_values("order")["value"]) for each in (one, other))
         estimates = {
-            n: comparisons.unpaired(a[:n], b[:n]) if first_look else comparisons.unpaired(a, b)
-            for n in _looks(min(len(a), len(b)), first_look)
+            n: comparisons.unpaired(a[:n], b[:n]) if grid else comparisons.unpaired(a, b)
+            for n in _looks(min(len(a), len(b)), grid)
         }
-    larger = {n: verdicts.superior(each) for n, each in estimates.items()}
-    same = {n: verdicts.equivalent(each, margin) for n, each in estimates.items()} if margin else {}
-    grid = looks.grid_from(first_look) if first_look else ()
+
+    def judged(test: Callable[[Estimate], Decision]) -> Decision:
+        found = {n: test(each) for n, each in estimates.items()}
+        return looks.over_looks(found, grid) if grid else found[max(found)]
+
     return Difference(
         arm=name,
         reference=reference,
         is_paired=paired,
-        superior=looks.over_looks(larger, grid) if grid else larger[max(larger)],
-        same=(looks.over_looks(same, grid) if grid else same[max(same)]) if same else None,
+        superior=judged(verdicts.superior),
+        same=judged(lambda each: verdicts.equivalent(each, margin)) if margin else None,
     )
 
 
-def _looks(n: int, first_look: int | None) -> list[int]:
+def _looks(n: int, grid: tuple[int, ...]) -> list[int]:
     """Return at how many pairs verdicts may be given: all there are, or the grid reached."""
-    grid = looks.grid_from(first_look) if first_look else ()
     return [look for look in grid if look <= n] or [n]
 
 

@@ -13,7 +13,9 @@ from reports.compare import naming
 if TYPE_CHECKING:
     from reports.compare import Config
 
-UNSET = "not set"
+UNSET, EMPTY = "not set", '""'
+LARGEST = 1e150
+"""a value whose square has no place: as bad as infinity"""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,9 @@ def grouped(table: Table, config: "Config") -> tuple[Table, list[Note]]:
     frame = table.frame
     params = _params(list(table.runs.values()), (*config.arm, *config.pair))
     ready = params.loc[frame.index[frame["outcome"].isin(["used", "diverged"])]]
-    seeds = _pairs(ready)
+    if both := {*config.arm} & {*config.pair}:
+        raise UserError(f"--pair {' '.join(both)}: it makes the arms; another param is wanted")
+    seeds = _pairs(ready.drop(columns=list(config.arm)))
     pairs = {(): seeds, ("none",): ()}.get(config.pair, config.pair)
     identity = pairs or seeds
     arms, notes = _arms(ready, identity, config.arm)
@@ -84,6 +88,7 @@ def _params(level: Sequence[Run], named: Sequence[str]) -> pd.DataFrame:
     tags = [name.removeprefix("tags.") for name in named if name.startswith("tags.")]
     rows = [{**r.params, **{f"tags.{t}": r.tags.get(t, UNSET) for t in tags}} for r in level]
     frame = pd.DataFrame(rows, index=[run.id for run in level], dtype=object).fillna(UNSET)
+    frame = frame.replace({r"^\s*$": EMPTY, r"\s+": " "}, regex=True)  # names fit on a line
     unknown = [name for name in named if name not in frame and named != ("none",)]
     if unknown:
         known = ", ".join(varying(frame)) or "none varies"
@@ -104,17 +109,12 @@ def _n_groups(params: pd.DataFrame, names: Sequence[str]) -> int:
 
 def _pairs(params: pd.DataFrame) -> tuple[str, ...]:
     """Return the params that repeat a training: seed-like ones that vary, else a constant one."""
-    marks = [name for name in params if naming.role(name) and not _are_shares(params[name])]
+    marks = [name for name in params if naming.role(name) and not naming.are_shares(params[name])]
     kept: tuple[str, ...] = ()
     for name in varying(params[marks]):
         if not kept or _n_groups(params, (*kept, name)) > _n_groups(params, kept):
             kept = (*kept, name)
     return kept or tuple(marks[:1])
-
-
-def _are_shares(values: pd.Series) -> bool:
-    """Tell whether values are parts of one, as a `test_split` of 0.2 is: they number nothing."""
-    return bool(pd.to_numeric(values, errors="coerce").between(0, 1, inclusive="neither").any())
 
 
 def _arms(
@@ -127,7 +127,7 @@ def _arms(
     ] or free
     other = {name: naming.is_data(name) or naming.is_budget(name) for name in free}
     # Words before numbers, many values before few: `model` names what `layers` follows.
-    free.sort(key=lambda n: (other[n], is_numeric(params[n]), -params[n].nunique()))
+    free.sort(key=lambda n: (other[n], naming.is_numeric(params[n]), -params[n].nunique()))
     arms = given
     for name in () if given else free:
         if not arms or _n_groups(params, (*arms, name)) > _n_groups(params, arms):
@@ -142,11 +142,6 @@ def _arms(
     bound = [name for name in apart if _n_groups(params, (*arms, name)) == n_arms]
     text = f"Arms by {', '.join(arms)} also differ in {', '.join(bound)}: the difference is of all."
     return arms, [Note("confounded", text)] if bound else []
-
-
-def is_numeric(values: pd.Series) -> bool:
-    """Tell whether all values are numbers."""
-    return bool(pd.to_numeric(values, errors="coerce").notna().all())
 
 
 def names_runs(params: pd.DataFrame, name: str) -> bool:
@@ -190,7 +185,7 @@ def _without_copies(table: Table, config: "Config") -> tuple[Table, list[Note]]:
         return table, [Note("same seed", text)]
     some, counted = table.params.loc[copies.index], table.params.loc[counting.index]
     differ = [name for name in varying(some) if name not in (*table.arms, *identity)]
-    differ = [n for n in differ if is_numeric(some[n]) or not names_runs(counted, n)]
+    differ = [n for n in differ if naming.is_numeric(some[n]) or not names_runs(counted, n)]
     if differ:
         name = differ[0]
         raise UserError(

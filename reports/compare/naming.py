@@ -1,7 +1,9 @@
-"""What the names of params and metrics mean: seeds, folds, budgets, data; which way is better."""
+"""What names and values mean: seeds, folds, budgets, data, numbers; which way is better."""
 
 import re
 from typing import Literal
+
+import pandas as pd
 
 Role = Literal["seed", "repeat", "fold", "split", ""]
 
@@ -89,3 +91,13 @@ def is_machine(name: str) -> bool:
 def is_bookkeeping(metric: str) -> bool:
     """Tell whether a metric only says how far or how fast a run is."""
     return bool(BOOKKEEPING.fullmatch(metric.lower()))
+
+
+def are_shares(values: pd.Series) -> bool:
+    """Tell whether values are parts of one, as a `test_split` of 0.2 is: they number nothing."""
+    return bool(pd.to_numeric(values, errors="coerce").between(0, 1, inclusive="neither").any())
+
+
+def is_numeric(values: pd.Series) -> bool:
+    """Tell whether all values are numbers."""
+    return bool(pd.to_numeric(values, errors="coerce").notna().all())

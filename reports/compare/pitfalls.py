@@ -8,10 +8,11 @@ import pandas as pd
 from core.errors import UserError
 from core.store import Run
 from reports.compare import naming
-from reports.compare.grouping import Note, Table, is_numeric, names_pairs, names_runs, varying
+from reports.compare.grouping import Note, Table, names_pairs, names_runs, varying
 
 if TYPE_CHECKING:
     from reports.compare import Config
+    from reports.compare.comparison import Difference
 
 COMMIT = "mlflow.source.git.commit"
 TOLERANCE = 0.1
@@ -35,11 +36,11 @@ def _mixed(table: Table) -> Iterator[Note]:
         if name not in (*table.arms, *table.identity)
         and not naming.role(name)
         and not names_pairs(chosen, name, table.identity)
-        and (is_numeric(chosen[name]) or not names_runs(chosen, name))
+        and (naming.is_numeric(chosen[name]) or not names_runs(chosen, name))
         and chosen.groupby(used["arm"])[name].nunique().max() > 1
     ]
     if inside:
-        yield Note("mixed", f"Runs of one arm differ in {_some(inside)}: arms are mixtures.")
+        yield Note("mixed", f"Runs of one arm differ in {some(inside)}: arms are mixtures.")
 
 
 def _selection(metric: str) -> Iterator[Note]:
@@ -57,12 +58,15 @@ def _design(table: Table) -> Iterator[Note]:
     counts = used.groupby("arm").size()
     gone = lost[~lost["arm"].isin(counts.index)].groupby("arm").size()
     if len(gone):
-        shown = _some([f"{arm} ({n})" for arm, n in gone.items()])
+        shown = some([f"{arm} ({n})" for arm, n in gone.items()])
         yield Note("lost arms", f"All runs diverged or crashed of: {shown}.")
     by = f"--arm {' '.join(table.arms)}"
     if len(counts) < 2:
         only = ", ".join(counts.index) or "none"
-        raise UserError(f"{by}: 2 or more arms with runs that count are wanted, found: {only}")
+        gone_ = f"; {len(lost)} runs diverged or crashed" if len(lost) else ""
+        raise UserError(
+            f"{by}: 2 or more arms with runs that count are wanted, found: {only}{gone_}"
+        )
     if (counts > 1).sum() < 2:
         raise UserError(
             f"{by}: {len(counts)} arms, {(counts < 2).sum()} of one run each, are no comparison: "
@@ -70,7 +74,7 @@ def _design(table: Table) -> Iterator[Note]:
         )
     single = [str(arm) for arm in counts.index[counts < 2]]
     if single:
-        yield Note("one run", f"One run is no comparison: {_some(single)} is only listed.")
+        yield Note("one run", f"One run is no comparison: {some(single)} is only listed.")
     if not table.pairs:
         text = "Runs are not paired: they are compared as unrelated samples (Welch)."
         yield Note("unpaired", text)
@@ -86,10 +90,28 @@ def _missing(table: Table) -> Iterator[Note]:
         arm: [pair for pair in pairs if pair not in set(own)]
         for arm, own in table.used.groupby("arm")["pair"]
     }
-    missing = [f"{arm} ({name} {_some(gone)})" for arm, gone in lacking.items() if gone]
+    missing = [f"{arm} ({name} {some(gone)})" for arm, gone in lacking.items() if gone]
     if missing:
         text = "Arms are compared on the pairs that both have. Some lack pairs:"
-        yield Note("missing pairs", f"{text} {_some(missing)}.")
+        yield Note("missing pairs", f"{text} {some(missing)}.")
+
+
+def unpaired(table: Table, differences: Sequence["Difference"]) -> list[Note]:
+    """Say which arms share too few pairs with the reference to be paired with it."""
+    alone = [each.arm for each in differences if table.pairs and not each.is_paired]
+    if not alone:
+        return []
+    pair = " and ".join(table.pairs)
+    who, ref = ", ".join(alone), differences[0].reference
+    if table.overlap:
+        raise UserError(
+            f"--pair {' '.join(table.pairs)}: {who} and {ref} share no {pair}, and parts of one "
+            "data set compare only one by one; the same for every arm are wanted"
+        )
+    text = (
+        f"No {pair} is shared by {ref} and {who}: they are compared as unrelated samples (Welch)."
+    )
+    return [Note("unpaired", f"{text} The same {pair}s for every arm would tell more.")]
 
 
 def _stops(table: Table, config: "Config") -> Iterator[Note]:
@@ -166,9 +188,10 @@ def _differing(used: pd.DataFrame, seen: pd.Series) -> dict[str, set[str]]:
 
 
 def _each(differing: Mapping[str, Collection[str]]) -> str:
-    return "; ".join(f"{arm}: {_some(sorted(each))}" for arm, each in differing.items())
+    return "; ".join(f"{arm}: {some(sorted(each))}" for arm, each in differing.items())
 
 
-def _some(names: Sequence[str], at_most: int = 3) -> str:
+def some(names: Sequence[str], at_most: int = 3) -> str:
+    """List names, the first of many."""
     shown = ", ".join(names[:at_most])
     return shown if len(names) <= at_most else f"{shown} and {len(names) - at_most} more"

@@ -39,6 +39,10 @@ def table(
     """
     level, notes = _at_level(runs, config.level, matching)
     finished = [run for run in level if run.status == "FINISHED"]
+    if not finished:
+        where = f" --where {config.where}" if config.where else ""
+        seen = f"{len(level)} {config.level}, none of them finished" if level else "none"
+        raise UserError(f"{config.experiment}{where}: finished runs are wanted, found: {seen}")
     metric = _metric(finished, runs, config)
     better = _direction(metric, config)
     frame = _values(level, metric, config, history)
@@ -108,8 +112,10 @@ def _metric(finished: Sequence[Run], runs: Sequence[Run], config: "Config") -> s
     shared = [name for name in shared if not naming.is_bookkeeping(name)]
     if len(shared) == 1:
         return shared[0]
-    listed = ", ".join(shared[:20] or some[:20]) or "none is logged"
-    raise UserError(f"--metric: one is wanted; finished runs {'share' * bool(shared)}: {listed}")
+    if not some:
+        raise UserError(f"{config.experiment}: its {len(finished)} finished runs log no metric")
+    listed, have = ", ".join((shared or some)[:20]), "share" if shared else "have, not all of them"
+    raise UserError(f"--metric: one is wanted; finished runs {have}: {listed}")
 
 
 def _direction(metric: str, config: "Config") -> bool:
@@ -172,7 +178,7 @@ def _at_step(
 def _outcome(status: str, point: tuple[int, float] | None, missing: str) -> tuple[str, str]:
     if status in ("RUNNING", "SCHEDULED"):
         return "left out", "still running, or killed without a word"
-    if point and not math.isfinite(point[1]):
+    if point and not abs(point[1]) < grouping.LARGEST:  # NaN, too
         return "diverged", f"{point[1]} at step {point[0]}"
     if status != "FINISHED":
         return "crashed", f"crashed: it ended as {status}"

@@ -193,7 +193,12 @@ def by_order() -> None:
 def odd_names() -> None:
     planter = Planter("odd names/ü & <b>")
     for seed in range(3):
-        for arm, value in (("<script>alert(1)</script>", 0.1), ("a|b `c` $x_1$", 0.2)):
+        for arm, value in (
+            ("<script>alert(1)</script>", 0.1),
+            ("a|b `c` $x_1$", 0.2),
+            ("", 0.3),
+            ("x\ny", 0.4),
+        ):
             curve = [value + seed / 10, value + seed / 9]
             planter.run({"net": arm, "seed": seed}, {"loss": curve})
 

@@ -9,16 +9,17 @@ import pytest
 from benchmarks import comparisons
 from core import cli
 from core.errors import UserError
+from core.evaluation.intervals import mean
 from core.store import Run
 from reports import compare
-from reports.compare import comparison, page, runs
+from reports.compare import comparison, page, runs, sentences
 from tests.reports import plant
 
 
-def logged(value, *, status="FINISHED", tags=None, digests=(), last=0, **params):
+def logged(value, *, status="FINISHED", tags=None, digests=(), last=0, metrics=None, **params):
     """A run as the store gives it; a param of None is not logged."""
     known = {name: str(value) for name, value in params.items() if value is not None}
-    point = {"acc": (last, value)}
+    point = {"acc": (last, value)} if metrics is None else metrics
     return Run(uuid.uuid4().hex, status, tags or {}, 0.0, "", "", known, point, digests)
 
 
@@ -97,13 +98,16 @@ def test_what_else_is_named(make, options, name):
         (lambda arm, seed: {"seed": 42}, "", "--pair none takes all"),
         (lambda arm, seed: {"split": seed}, "--pair split", "--test-share"),
         (lambda arm, seed: {"model": None}, "", "no param varies"),
-        (lambda arm, seed: {"status": "FAILED"}, "", "no finished run|one is wanted"),
+        (lambda arm, seed: {"status": "FAILED"}, "", "finished runs are wanted"),
         (lambda arm, seed: {"digests": (arm,)}, "", "--accept data"),
         (lambda arm, seed: {"data": arm}, "", "--accept data"),
         (lambda arm, seed: {"tags": {COMMIT: arm * 40}}, "", "--accept commit"),
         (lambda arm, seed: {"steps": ord(arm)}, "--arm model", "--accept budget"),
         (lambda arm, seed: {"last": ord(arm)}, "", "--accept budget"),
         (lambda arm, seed: {}, "--arm nothing", "no run has such a param"),
+        (lambda arm, seed: {}, "--pair model --arm model", "--pair model: it makes the arms"),
+        (lambda arm, seed: {"status": "KILLED"}, "", "10 leaves, none of them finished"),
+        (lambda arm, seed: {"metrics": {}}, "", "x: its 10 finished runs log no metric"),
         (lambda arm, seed: {}, "--metric other", "--metric other"),
         (lambda arm, seed: {}, "--budget hours", "--budget hours"),
     ],
@@ -111,6 +115,39 @@ def test_what_else_is_named(make, options, name):
 def test_what_else_is_refused(make, options, said):
     with pytest.raises(UserError, match=said):
         tabled(grid(make), *options.split())
+
+
+def test_no_runs_at_all_are_refused():
+    with pytest.raises(UserError, match="x: finished runs are wanted, found: none"):
+        tabled([])
+
+
+def test_a_seed_that_makes_the_arms_pairs_nothing():
+    assert tabled(grid(), "--arm", "seed").pairs == ()
+
+
+def test_a_value_without_a_square_has_diverged():
+    (huge, *others) = grid()
+    huge.metrics["acc"] = (0, -1e200)
+    table = tabled([huge, *others])
+    assert table.lost.index.tolist() == [huge.id]
+    assert np.isfinite(comparison.compare(table).differences[0].superior.estimate.se)
+
+
+@pytest.mark.parametrize(
+    ("values", "printed"),
+    [
+        ([0.9, 0.91, 0.93], "0.913"),
+        ([1.0, 1.0, 1.0], "1"),
+        ([1e-30, 2e-30, 3e-30], "2e-30"),
+        ([2e20, 2e20, 5e20], "3e+20"),
+        ([-0.02, 0.0, 0.01], "-0.003"),
+        ([-2.0, 0.0, 1.99], "0.0"),
+    ],
+)
+def test_a_mean_is_printed_as_exactly_as_it_is_known(values, printed):
+    estimate = mean(np.array(values)[:, None])
+    assert f"{estimate.value:{sentences.form([estimate])}}" == printed
 
 
 def test_asking_for_the_budget_or_the_data_is_no_confusion_of_it():
@@ -199,7 +236,7 @@ def test_a_margin_can_find_arms_the_same():
     ]
     result = comparison.compare(tabled(found), margin=0.1)
     (each,) = result.differences
-    assert page.verdict(result, each) == "the same, within 0.1"
+    assert sentences.verdict(result, each) == "the same, within 0.1"
     assert -0.1 < each.shown.estimate.low < each.shown.estimate.high < 0.1
     with_three = [*found, *(logged(-seed * 9.0, model="c", seed=seed) for seed in range(6))]
     family = comparison.compare(tabled(with_three), margin=0.1)
@@ -217,3 +254,19 @@ def test_false_verdicts_are_as_rare_as_promised(name):
     assert false <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / n)
     assert means >= 0.95 - 3 * np.sqrt(0.05 * 0.95 / n)
     assert math.isnan(gaps) or gaps >= 0.95 - 3 * np.sqrt(0.05 * 0.95 / n)
+
+
+def test_the_screen_says_of_each_undecided_arm_what_would_decide():
+    found = [
+        logged(seed % 3 + 0.01 * np.sin(ord(arm) * seed) * ord(arm), model=arm, seed=seed)
+        for arm in "abcdef"
+        for seed in range(5)
+    ]
+    result = comparison.compare(tabled(found))
+    config = cli.parse(compare.Config, "", ["x"])
+    lines = page.screen(result, page.Source(config, "", "1", lambda ids, metric: {})).splitlines()
+    undecided = [each.arm for each in result.differences if each.superior.verdict == "undecided"]
+    assert len(undecided) == 5
+    told = [line for line in lines if "would" in line and ": " in line[:4]]
+    assert [line[0] for line in told] == undecided[:3]
+    assert "and 2 more undecided, on the page" in lines

@@ -274,14 +274,20 @@ def test_odd_names_are_shown_as_they_are(planted, tmp_path):
     table = [line for line in lines if line.startswith("|")]
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in table} == {6}
     table = pd.read_csv(io.StringIO(rendered(planted, tmp_path, "csv", "odd names/ü & <b>")))
-    assert table["arm"].tolist() == ["<script>alert(1)</script>", "a|b `c` $x_1$", "a|b `c` $x_1$"]
-    assert table["kind"].tolist() == ["arm", "arm", "difference"]
+    arms = ["<script>alert(1)</script>", "a|b `c` $x_1$", '""', "x y"]
+    assert table["arm"].tolist() == [*arms, *arms[1:]]
+    assert table["kind"].tolist() == ["arm"] * 4 + ["difference"] * 3
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 def test_a_phone_shows_the_page_whole(planted, tmp_path):
     text = rendered(planted, tmp_path, "html", "odd names/ü & <b>")
     assert on_a_phone(text, tmp_path) == {"wide": 0, "images": 0, "broken": 0, "nameless": 0}
+
+
+def test_an_unknown_experiment_is_answered_with_those_like_it(ask):
+    with pytest.raises(UserError, match=r"experiment cleen: one of the store's \d+ is .*: clean"):
+        ask("cleen")
 
 
 def test_a_dash_prints_and_says_nothing_else(planted, capsys):

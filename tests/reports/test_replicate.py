@@ -66,6 +66,13 @@ def test_each_command_is_run_once_and_the_verdict_printed(study_store, commands,
     assert "2 seeds, 359 images" in shown
 
 
+def test_every_command_trains_on_the_workers_that_are_named(study_store, commands):
+    assert status_of(replicate.Config(names=("W3",), on="loky:2")) == 0
+    assert commands[0] == [f"{step.command} --on loky:2" for step in replicate.asked(["W3"])]
+    with pytest.raises(UserError, match="--on loky: loky:N"):
+        replicate.Config(names=("W3",), on="loky")
+
+
 def test_the_plan_is_filled_with_the_users_paths(tmp_path, monkeypatch):
     root, weights = tmp_path / "my data", tmp_path / "w.pth"
     root.mkdir()

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from core import cli
+from core import cli, fleet
 from core.errors import UserError
 from core.evaluation.intervals import mean
 from core.evaluation.looks import grid_from, over_looks
@@ -192,3 +192,15 @@ def test_a_tiny_study_goes_on_and_retrains_nothing(store, capsys):
     out = capsys.readouterr().out
     assert "10 of 15 trials are in the store: 5 to train" in out
     assert "next look: 10 seeds, 35 more trials" in out
+
+
+@pytest.mark.parametrize("wrap", [running.by_looks, running.anywhere])
+def test_studies_train_where_on_says_and_elsewhere_after(wrap):
+    seen = []
+    start, options = wrap(lambda config: seen.append((config.seeds, fleet.ON.get())), Config)
+    start(cli.parse(options, "", ["--seeds", "3", "--on", "loky:2"]))
+    start(cli.parse(options, "", []))
+    assert seen == [(3, fleet.Place("loky", "2")), (10, None)]
+    assert fleet.ON.get() is None
+    with pytest.raises(UserError, match="--on loky: loky:N"):
+        cli.parse(options, "", ["--on", "loky"])
