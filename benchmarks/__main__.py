@@ -1,7 +1,8 @@
 """Measure speed, side by side: python -m benchmarks [NAME ...] [--full].
 
-Four more commands, each with --help:
+Five more commands, each with --help:
   python -m benchmarks fleet       10,000 trials that cost nothing; one worker against two
+  python -m benchmarks gpu         what studies are made of, on an accelerator
   python -m benchmarks kills       kill studies at random moments until they end, compare every bit
   python -m benchmarks writers     let 8 processes write while the store is away for a minute
   python -m benchmarks verdicts    judge simulated studies whose truth is known, promise by promise
@@ -20,11 +21,11 @@ import benchmarks
 from core import cli
 from core.config import check_names
 
-COMMANDS = ("fleet", "kills", "verdicts", "writers")
+COMMANDS = ("fleet", "gpu", "kills", "verdicts", "writers")
 NAMES = sorted(
     module.name
     for module in pkgutil.iter_modules(benchmarks.__path__)
-    if module.name not in ("__main__", "course_loop", "simulated", "timing", *COMMANDS)
+    if module.name not in ("__main__", "course_loop", "results", "simulated", "timing", *COMMANDS)
 )
 
 

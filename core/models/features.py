@@ -46,7 +46,7 @@ def features(trunk: Trunk, images: Images, device: Device, place: Path | None = 
     for start in range(0, len(missing), KEPT):
         part = missing[start : start + KEPT]
         own = [keys[index] for index in part]
-        made = _compute(trunk, images.take(torch.tensor(part)), device, bar)
+        made = compute(trunk, images.take(torch.tensor(part)), device, bar)
         _write(folder, own, made)
         found |= dict(zip(own, made, strict=True))
     bar.close()
@@ -68,18 +68,20 @@ def passing(device: Device) -> int:
     A CPU is fastest with few: at 4, activations stay in memory that is already there; at 32 the
     system hands out fresh pages for every layer, and MobileNetV2 takes three times as long.
     """
-    return 4 if device.torch.type == "cpu" else 64
+    return 4 if device.torch.type == "cpu" else 256
 
 
 @torch.no_grad()
-def _compute(trunk: Trunk, images: Images, device: Device, bar: tqdm) -> Tensor:
+def compute(trunk: Trunk, images: Images, device: Device, bar: "tqdm[Any] | None" = None) -> Tensor:
+    """Return the trunk's features of images, float32 (n, width) on the CPU; nothing is kept."""
     trunk.to(device.torch).to(memory_format=torch.channels_last)
     parts = []
     for pixels, _ in images.stream(sequential(len(images), passing(device)), device.torch):
         with device.autocast():
-            parts.append(trunk(pixels).float().cpu())
-        bar.update(len(pixels))
-    return torch.cat(parts)
+            parts.append(trunk(pixels).float())
+        if bar is not None:
+            bar.update(len(pixels))
+    return torch.cat(parts).cpu()
 
 
 def _read(folder: Path, wanted: set[bytes]) -> dict[bytes, Tensor]:

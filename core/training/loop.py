@@ -133,16 +133,25 @@ def stalled(epochs: Sequence[Epoch], patience: int) -> np.ndarray:
 
 
 def optimiser(config: TrainConfig, parameters: Iterable[Tensor]) -> torch.optim.Optimizer:
-    """Build the optimiser; fused kernels, because on stacked replicas memory traffic decides."""
+    """Build the optimiser; fused kernels, because on stacked replicas memory traffic decides.
+
+    On a GPU nothing it needs lies on the CPU, so that its steps can be captured.
+    """
+    values = list(parameters)
+    on_gpu = bool(values) and values[0].device.type == "cuda"
+    lr = torch.tensor(config.lr, device=values[0].device) if on_gpu else config.lr
     if config.optimizer == "adam":
-        return torch.optim.Adam(parameters, lr=config.lr, fused=True)
-    return torch.optim.SGD(parameters, lr=config.lr, fused=True)
+        return torch.optim.Adam(values, lr=lr, fused=True, capturable=on_gpu)
+    return torch.optim.SGD(values, lr=lr, fused=True)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Set the learning rate of every parameter group."""
+    """Set the learning rate of every parameter group, in place where it lies on a GPU."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
 
 
 class State:

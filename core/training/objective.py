@@ -79,8 +79,10 @@ class Validation:
     def add(self, outputs: Tensor, pixels: Tensor, labels: Tensor) -> None:
         """Measure a batch."""
         for name, measure in self.objective.measures.items():
-            self.parts.setdefault(name, []).append(measure(outputs, pixels, labels).cpu())
+            self.parts.setdefault(name, []).append(measure(outputs, pixels, labels))
 
     def means(self) -> dict[str, np.ndarray]:
         """Return `val/name` -> mean over all images, (...)."""
-        return {f"val/{k}": torch.cat(rows, -1).mean(-1).numpy() for k, rows in self.parts.items()}
+        return {
+            f"val/{k}": torch.cat(rows, -1).cpu().mean(-1).numpy() for k, rows in self.parts.items()
+        }

@@ -19,8 +19,11 @@ from torch.func import functional_call, stack_module_state, vmap
 from core.config import TrainConfig
 from core.data.images import Images, order, sequential
 from core.device import Device, derive
-from core.training import loop, stacked
+from core.training import graphs, loop, stacked
 from core.training.objective import CLASSIFICATION, Objective, Validation
+
+MASKS_TOGETHER = 32
+"""steps whose dropout masks a GPU draws at once"""
 
 
 class MaskedDropout(nn.Module):
@@ -99,18 +102,39 @@ class Replicas:
             for name, value in self.parameters.items()
         }
 
+    def masks(
+        self, epoch: int, sizes: Sequence[int], shape: Sequence[int]
+    ) -> Iterator[dict[str, Tensor]]:
+        """Yield the dropout masks of every step of an epoch, by layer (seeds, batch, ...).
+
+        sizes: images of each step. A CPU draws step by step, as fit would. A GPU draws those of
+        many steps at once, as many small draws would take longer than the training itself.
+        """
+        generators = self.generators(epoch, loop.MASKS)
+        together = MASKS_TOGETHER if self.device.torch.type == "cuda" else 1
+        for start in range(0, len(sizes), together):
+            part = sizes[start : start + together]
+            drawn = self.draw_masks(generators, sum(part), shape)
+            split = {name: mask.split(part, dim=1) for name, mask in drawn.items()}
+            for k in range(len(part)):
+                yield {name: pieces[k] for name, pieces in split.items()}
+
     def draw_masks(
         self, generators: Sequence[torch.Generator], batch: int, shape: Sequence[int]
     ) -> dict[str, Tensor]:
         """Draw one dropout mask per layer and seed, in the order in which fit would draw them."""
         if self.dropouts and not next(iter(self.dropouts.values())).shape:
             self.template.eval()(torch.zeros(1, *shape, device=self.device.torch))
-        masks: dict[str, list[Tensor]] = {name: [] for name in self.dropouts}
-        for source in generators:
+        masks = {
+            name: torch.empty(len(generators), batch, *layer.shape, device=self.device.torch)
+            for name, layer in self.dropouts.items()
+        }
+        for row, source in enumerate(generators):
             for name, layer in self.dropouts.items():
-                mask = torch.empty(batch, *layer.shape, device=self.device.torch)
-                masks[name].append(mask.bernoulli_(1 - layer.p, generator=source).div_(1 - layer.p))
-        return {name: torch.stack(rows) for name, rows in masks.items()}
+                masks[name][row].bernoulli_(1 - layer.p, generator=source)
+        for name, layer in self.dropouts.items():
+            masks[name].div_(1 - layer.p)
+        return masks
 
     def generators(self, *key: int) -> list[torch.Generator]:
         """Return one generator per seed, its state a function of (seed, *key)."""
@@ -153,8 +177,10 @@ def fit_many(
     trained = [value for value in values if value.requires_grad]
     state = loop.State(values, loop.optimiser(config, trained), replicas.grid)
 
+    step = _step(replicas, state.optimizer, objective)
+
     def train_epoch(index: int) -> np.ndarray:
-        return _train_epoch(replicas, train, state.optimizer, plan, index, objective)
+        return _train_epoch(replicas, train, step, state.optimizer, plan, index, objective)
 
     def validate() -> dict[str, np.ndarray]:
         return _validate(replicas, val, objective) if val is not None else {}
@@ -162,9 +188,28 @@ def fit_many(
     yield from loop.run(plan, state, train_epoch, validate, checkpoint)
 
 
+def _step(
+    replicas: Replicas, optimizer: torch.optim.Optimizer, objective: Objective
+) -> graphs.Step:
+    """Return a function that takes one step on a batch and returns its losses, (seeds, arms)."""
+
+    def step(batch: graphs.Batch) -> Tensor:
+        masks = {name: batch[name] for name in replicas.dropouts}
+        pixels = batch["pixels"]
+        outputs = replicas(batch.get("inputs", pixels), masks)
+        losses = objective.cost(outputs, pixels[:, None], batch["labels"][:, None]).mean(-1)
+        optimizer.zero_grad()
+        losses.sum().backward()
+        optimizer.step()
+        return losses.detach()
+
+    return graphs.graphed(step, replicas.device.torch)
+
+
 def _train_epoch(
     replicas: Replicas,
     train: Images,
+    step: graphs.Step,
     optimizer: torch.optim.Optimizer,
     plan: loop.Plan,
     index: int,
@@ -172,23 +217,20 @@ def _train_epoch(
 ) -> np.ndarray:
     """Run one pass over the data; return the batch losses, (steps, seeds, arms)."""
     orders = torch.stack([order(len(train), seed, index) for seed in replicas.seeds])
-    drops = replicas.generators(index, loop.MASKS)
+    masks = replicas.masks(index, plan.sizes, train.shape)
     noise = replicas.generators(index, loop.CORRUPTION)
     losses = torch.empty(plan.steps, *replicas.grid, device=replicas.device.torch)
-    for step, (pixels, labels) in enumerate(
+    for k, (pixels, labels) in enumerate(
         train.stream(
             orders.to(train.labels.device).split(plan.batch_size, dim=1),
             replicas.device.torch,
         )
     ):
-        loop.set_rate(optimizer, plan.rate((index - 1) * plan.steps + step))
-        masks = replicas.draw_masks(drops, pixels.shape[1], train.shape)
-        outputs = replicas(_inputs(objective, pixels, noise), masks)
-        batch = objective.cost(outputs, pixels[:, None], labels[:, None]).mean(-1)
-        optimizer.zero_grad()
-        batch.sum().backward()
-        optimizer.step()
-        losses[step] = batch.detach()  # stays on the device: reading it each step would stall
+        loop.set_rate(optimizer, plan.rate((index - 1) * plan.steps + k))
+        batch = {"pixels": pixels, "labels": labels, **next(masks)}
+        if objective.corrupt is not None:
+            batch["inputs"] = _inputs(objective, pixels, noise)
+        losses[k] = step(batch)  # stays on the device: reading it each step would stall
     return losses.cpu().numpy()
 
 

@@ -1,0 +1,280 @@
+"""Speed on an accelerator: what studies are made of, on noise in the sizes of the real sets.
+
+Command:  python -m benchmarks gpu [--write]
+Expected: under six minutes. Without an accelerator it says so and measures nothing.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS begins
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+from torchvision import transforms
+
+from benchmarks import course_loop, results
+from benchmarks.results import Row
+from benchmarks.timing import Times, python, timed
+from core import cli
+from core.config import DeviceConfig, TrainConfig
+from core.data.images import InMemory
+from core.device import Device, pick
+from core.errors import UserError
+from core.models import backbones
+from core.models.autoencoders import NETWORKS
+from core.models.features import compute
+from core.models.initialisation import SCHEMES, initialise
+from core.models.networks import mlp
+from core.training import graphs
+from core.training.objective import CLASSIFICATION, Objective, reconstruction
+from core.training.replicas import Replicas, fit_many
+
+N = 48_000  # training images of Fashion-MNIST and MNIST, less the fifth for validation
+PICTURES, SIDE = 4, 512
+STEADY = ("uniform-rule", "normal-rule", "xavier-uniform", "kaiming-normal")
+"""schemes whose training does not magnify a rounding error"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Measure on the accelerator that torch sees."""
+
+    write: bool = False
+    """keep the figures in benchmarks/results and write docs/speed.md"""
+    repeats: int = 5
+    """runs of what takes seconds"""
+    seconds: float = 360.0
+    """nothing more is begun after that"""
+
+
+def main(config: Config) -> None:
+    """Print each measurement as it is made."""
+    device = pick(DeviceConfig())
+    if device.torch.type == "cpu":
+        raise UserError("gpu: torch sees no accelerator on this machine, one is wanted")
+    print(f"{results.machine()}; {device}", flush=True)
+    start, rows = time.monotonic(), []
+    for work in WORK:
+        if time.monotonic() - start > config.seconds:
+            print(f"  {work.__name__}: left out, {config.seconds:.0f} s are over")
+            continue
+        torch.cuda.reset_peak_memory_stats()
+        for row in work(device, config.repeats):
+            memory = torch.cuda.max_memory_allocated() / 2**30
+            note = f"{row.note}, {memory:.2g} GiB".removeprefix(", ")
+            rows.append(Row(**vars(row) | {"note": note}))
+            print(f"  {rows[-1]}", flush=True)
+    if config.write:
+        print(f"kept in {results.keep(rows)}")
+        results.write_page()
+
+
+def sweep(device: Device, repeats: int) -> Iterator[Row]:
+    """Train 13 schemes x 10 and x 100 seeds; the course's loop trains one, and is scaled."""
+    course = timed(_course, 2)
+    for seeds, n in ((10, repeats), (100, 2)):
+        ours = _timed(_sweep(device, seeds), n)
+        theirs = Times([13 * seeds * each for each in course.seconds])
+        work = f"13 schemes x {seeds} seeds, two epochs of {N:,} images of 28x28"
+        other = f"the course's loop, one of {13 * seeds}"
+        yield Row(work, ours, other, theirs, 13 * seeds, "networks")
+    yield Row("the same x 10 seeds, float32", _timed(_sweep(_float32(device), 10), repeats))
+    with _step_by_step():
+        yield Row("the same x 10 seeds, without CUDA graphs", _timed(_sweep(device, 10), repeats))
+
+
+def autoencoders(device: Device, repeats: int) -> Iterator[Row]:
+    """Train the lesson's networks, 10 seeds as one program, an epoch in batches of 20."""
+    for arm in ("linear", "transposed", "upsampling", "denoising"):
+        run = _autoencoder(device, arm, noise=0.5 if arm == "denoising" else 0.0)
+        work = f"{arm} autoencoder x 10 seeds, an epoch of {N:,} images in batches of 20"
+        yield Row(work, _timed(run, 2), per=10 * N // 20, unit="network steps")
+    yield Row(
+        "transposed x 10 seeds, an eighth of that",
+        _timed(_autoencoder(device, "transposed", 6_000), repeats),
+    )
+    single = _timed(_autoencoder(_float32(device), "transposed", 6_000), repeats)
+    yield Row("the same, float32", single)
+    with _step_by_step():
+        plain = _timed(_autoencoder(device, "transposed", 6_000), repeats)
+    yield Row("the same, without CUDA graphs", plain)
+
+
+def faces(device: Device, repeats: int) -> Iterator[Row]:
+    """Find faces in photographs, one by one and 32 at once."""
+    from benchmarks.face_detectors import pictures
+    from core.detection.mtcnn import MTCNN
+
+    images, here, cpu = pictures(), MTCNN(device.torch), MTCNN()
+    agree = sum(len(a.boxes) == len(b.boxes) and np.allclose(a.boxes, b.boxes, atol=2.0)
+                for a, b in zip(here.detect(images), cpu.detect(images), strict=True))  # fmt: skip
+    note = f"boxes as on the CPU within 2 pixels on {agree} of {len(images)}"
+    ours = _timed(lambda: here.detect(images * 4), repeats)
+    theirs = timed(lambda: cpu.detect(images), 1)
+    yield Row("MTCNN, photographs of 640x480, 128 at once", ours, "this machine's CPU",
+              Times([4 * each for each in theirs.seconds]), 128, "photographs", note)  # fmt: skip
+    single = _timed(lambda: [here.detect([image]) for image in images], repeats)
+    yield Row("MTCNN, one by one", single, per=len(images), unit="photographs")
+
+
+def features(device: Device, repeats: int) -> Iterator[Row]:
+    """Pass images through a frozen MobileNetV2."""
+    trunk = backbones.load("mobilenet_v2", "random").trunk().freeze()
+    images = _noise(4096, 3, 224)
+    ours = _timed(lambda: compute(trunk, images, device), repeats)
+    yield Row("features of MobileNetV2, images of 224x224", ours, per=4096, unit="images")
+
+
+def style(device: Device, repeats: int) -> Iterator[Row]:
+    """Paint with VGG19 at 512 pixels."""
+    from core.style.config import StyleConfig
+    from core.style.losses import TransferLoss, settle
+    from core.style.paint import paint
+
+    network = backbones.load("vgg19", "random").network.get_submodule("features")
+    network = network.eval().requires_grad_(False).to(device.torch)
+    black, white = (torch.full((3, 1, 1), end, device=device.torch) for end in (-3.0, 3.0))
+    content = torch.randn(PICTURES, 3, SIDE, SIDE, device=device.torch)
+    for config in (StyleConfig(optimizer="adam"), StyleConfig(optimizer="lbfgs")):
+        chosen = settle(replace(config, size=SIDE, steps=50, every=50), network)
+        loss = TransferLoss(network, chosen, content, list(content.flip(0)), device)
+        ours = _timed(partial(lambda loss: list(paint(loss, content, (black, white))), loss), 2)
+        work = f"style, {PICTURES} pictures of {SIDE}x{SIDE}, 50 steps, {config.optimizer}"
+        yield Row(work, ours, per=50 * PICTURES, unit="picture steps")
+
+
+def studies(device: Device, repeats: int) -> Iterator[Row]:
+    """Run embedded studies from shell to the last figure, on an empty store."""
+    for name in ("init_schemes", "skin_lesions"):
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                times = timed(partial(python, f"experiments/{name}.py", store=folder))
+            except subprocess.CalledProcessError as error:
+                print(f"  {name}: left out: {error.stderr.decode().strip().splitlines()[-1]}")
+            else:
+                yield Row(f"`{name}`, no option, from shell to the last figure", times)
+
+
+def agreement(device: Device, repeats: int) -> Iterator[Row]:
+    """Compare losses with a CPU's, and two deterministic runs to the bit."""
+    cpu = pick(DeviceConfig(device="cpu", precision="float32"))
+    here, there = _steady(_float32(device)), _steady(cpu)
+    apart = float(np.abs(here / there - 1).max())
+    torch.use_deterministic_algorithms(True)
+    runs = (_sweep(device, 2), _autoencoder(device, "transposed", 6_000))
+    equal = all(run().tobytes() == run().tobytes() for run in runs)
+    torch.use_deterministic_algorithms(False)
+    note = (
+        f"losses of {len(here)} steps differ from the CPU's by {apart:.1e} at most; "
+        f"deterministic runs are {'' if equal else 'NOT '}equal to the bit"
+    )
+    work = f"{len(STEADY)} schemes x 2 seeds, float32"
+    yield Row(work, _timed(lambda: _steady(_float32(device)), repeats), note=note)
+
+
+WORK: tuple[Callable[[Device, int], Iterator[Row]], ...] = (
+    agreement, sweep, autoencoders, faces, features, style, studies,
+)  # fmt: skip
+
+
+def _timed(run: Callable[[], object], repeats: int) -> Times:
+    """Time what a GPU does, after a run that is not counted."""
+
+    def whole() -> None:
+        run()
+        torch.cuda.synchronize()
+
+    whole()
+    return timed(whole, repeats)
+
+
+@contextmanager
+def _step_by_step() -> Iterator[None]:
+    """Launch every kernel of a step by itself."""
+    kept, graphs.WARM_UP = graphs.WARM_UP, sys.maxsize
+    yield
+    graphs.WARM_UP = kept
+
+
+def _float32(device: Device) -> Device:
+    return Device(device.torch, bfloat16=False)
+
+
+def _noise(n: int, channels: int, side: int) -> InMemory:
+    random = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (n, channels, side, side), generator=random, dtype=torch.uint8)
+    return InMemory(pixels, labels=torch.randint(0, 10, (n,), generator=random))
+
+
+def _fit(
+    device: Device,
+    models: Sequence[Sequence[nn.Module]],
+    images: InMemory,
+    config: TrainConfig,
+    objective: Objective = CLASSIFICATION,
+) -> np.ndarray:
+    """Train; return the losses of all steps, (steps, seeds, arms)."""
+    replicas = Replicas(models, range(len(models)), device)
+    epochs = fit_many(replicas, images, None, config, None, objective)
+    return np.concatenate([epoch.step_losses for epoch in epochs])
+
+
+def _sweep(device: Device, seeds: int) -> Callable[[], np.ndarray]:
+    """Return the training of 13 networks a seed, the images being on the device."""
+    models = [[mlp((1, 28, 28), 10) for _ in SCHEMES] for _ in range(seeds)]
+    images = _noise(N, 1, 28).to(device.torch)
+    return lambda: _fit(device, models, images, TrainConfig(epochs=2, batch_size=100))
+
+
+def _steady(device: Device) -> np.ndarray:
+    """Train without dropout, whose masks a GPU draws otherwise than a CPU."""
+    models = [
+        [initialise(mlp((1, 28, 28), 10, dropout=0.0), scheme, seed) for scheme in STEADY]
+        for seed in range(2)
+    ]
+    images = _noise(6_000, 1, 28).to(device.torch)
+    return _fit(device, models, images, TrainConfig(epochs=2, batch_size=100))
+
+
+def _autoencoder(
+    device: Device, arm: str, n: int = N, noise: float = 0.0
+) -> Callable[[], np.ndarray]:
+    """Return the training of an autoencoder, 10 seeds, for an epoch."""
+    models = [[initialise(NETWORKS[arm]((1, 28, 28)), "default", seed)] for seed in range(10)]
+    images, config = _noise(n, 1, 28).to(device.torch), TrainConfig(epochs=1, batch_size=20)
+    return lambda: _fit(device, models, images, config, reconstruction(noise))
+
+
+class _Course(Dataset[tuple[Tensor, int]]):
+    """Noise as the course's loop gets its images: PIL through ToTensor."""
+
+    def __init__(self) -> None:
+        images = _noise(N, 1, 28)
+        self.pixels, self.labels = images.pixels[:, 0].numpy(), images.labels.tolist()
+        self.transform = transforms.ToTensor()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return self.transform(Image.fromarray(self.pixels[index])), self.labels[index]
+
+
+def _course() -> None:
+    data = _Course()
+    course_loop.train(mlp((1, 28, 28), 10), data, list(range(N)))
+
+
+if __name__ == "__main__":
+    cli.run(main, Config, __doc__)

@@ -1,0 +1,122 @@
+"""What was measured, by machine: one CSV a machine, and docs/speed.md made from all of them."""
+
+import csv
+import os
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from benchmarks.timing import ROOT, Times
+
+RESULTS, PAGE = ROOT / "benchmarks" / "results", ROOT / "docs" / "speed.md"
+MARKS = ("<!-- `python -m benchmarks --write` writes what follows -->\n", "<!-- until here -->\n")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A piece of work and how long it took; n runs, whose range holds the median with probability
+    1 - 2 / 2**n.
+    """
+
+    work: str
+    ours: Times
+    other: str = ""
+    """another way to the same result, timed in turn with ours"""
+    theirs: Times | None = None
+    """of the other way, scaled to the same amount of work"""
+    per: int = 1
+    unit: str = ""
+    """what `per` counts: pictures, steps, networks"""
+    note: str = ""
+
+    @property
+    def ratio(self) -> Times | None:
+        """Return how many times faster ours is, run by run or from the other's only run."""
+        if self.theirs is None:
+            return None
+        pairs = zip(self._repeated(), self.ours.seconds, strict=True)
+        return Times([theirs / ours for theirs, ours in pairs])
+
+    def _repeated(self) -> list[float]:
+        seconds = self.theirs.seconds if self.theirs else []
+        n = len(self.ours.seconds)
+        return seconds if len(seconds) == n else [Times(seconds).median] * n
+
+    def __str__(self) -> str:
+        """Print it as a line."""
+        parts = [f"{self.work}: {self.ours}"]
+        if self.unit:
+            parts.append(f"{self.per / self.ours.median:,.0f} {self.unit} a second")
+        if self.theirs and self.ratio:
+            parts.append(f"{self.other}: {self.theirs}, ratio {_spread(self.ratio)}")
+        return "; ".join([*parts, self.note]).removesuffix("; ")
+
+    def as_dict(self) -> dict[str, str]:
+        """Return it as plain texts, a line of the CSV."""
+        rate = f"{self.per / self.ours.median:.4g} {self.unit}" if self.unit else ""
+        return {
+            "work": self.work,
+            "seconds": _spread(self.ours),
+            "n": str(len(self.ours.seconds)),
+            "a second": rate,
+            "against": self.other,
+            "its seconds": _spread(self.theirs) if self.theirs else "",
+            "times faster": _spread(self.ratio) if self.ratio else "",
+            "note": self.note,
+        }
+
+
+def machine() -> str:
+    """Name this machine: its accelerator, or its processor and how many cores there are."""
+    if torch.cuda.is_available():
+        return f"{torch.cuda.get_device_name()}, torch {torch.__version__.partition('+')[0]}"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{platform.machine()}, {cores} cores, torch {torch.__version__.partition('+')[0]}"
+
+
+def keep(rows: Iterable[Row], folder: Path = RESULTS) -> Path:
+    """Write rows into the CSV of this machine, in the place of earlier ones of the same work."""
+    name = "".join(c if c.isalnum() else "-" for c in machine()).replace("--", "-")
+    path = folder / f"{name}.csv"
+    known = {row["work"]: row for row in read(path)} if path.exists() else {}
+    known |= {row.work: row.as_dict() | {"machine": machine()} for row in rows}
+    folder.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(next(iter(known.values()))))
+        writer.writeheader()
+        writer.writerows(known.values())
+    return path
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """Read the CSV of a machine."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write_page(folder: Path = RESULTS, page: Path = PAGE) -> None:
+    """Write the tables of all machines between the marks of the page."""
+    begin, end = MARKS
+    text = page.read_text(encoding="utf-8")
+    before, _, rest = text.partition(begin)
+    tables = "\n".join(_table(read(path)) for path in sorted(folder.glob("*.csv")))
+    page.write_text(before + begin + tables + end + rest.partition(end)[2], encoding="utf-8")
+
+
+def _table(rows: list[dict[str, str]]) -> str:
+    shown = [name for name in rows[0] if name != "machine"]
+    lines = [
+        f"### {rows[0]['machine']}\n",
+        "| " + " | ".join(shown) + " |",
+        "|---" * len(shown) + "|",
+    ]
+    lines += ["| " + " | ".join(row[name] for name in shown) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _spread(times: Times) -> str:
+    low, high = min(times.seconds), max(times.seconds)
+    return f"{times.median:.3g} ({low:.3g} to {high:.3g})"
