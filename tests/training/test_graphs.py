@@ -37,12 +37,12 @@ def test_masks_of_an_epoch_are_those_of_its_steps_drawn_one_by_one():
     grid, shape = replicas(CPU), (1, 8, 8)
     whole = list(grid.masks(3, SIZES, shape))
     sources = grid.generators(3, 1)  # loop.MASKS
-    assert [mask["2.mask"].shape[1] for mask in whole] == SIZES
+    assert [mask["3.mask"].shape[1] for mask in whole] == SIZES
     for size, masks in zip(SIZES, whole, strict=True):
         drawn = grid.draw_masks(sources, size, shape)
-        assert masks.keys() == drawn.keys() == {"2.mask", "5.mask"}
+        assert masks.keys() == drawn.keys() == {"3.mask", "6.mask"}
         assert all(masks[name].equal(drawn[name]) for name in masks)
-    values = torch.cat([masks["2.mask"].flatten() for masks in whole]).unique()
+    values = torch.cat([masks["3.mask"].flatten() for masks in whole]).unique()
     torch.testing.assert_close(values, torch.tensor([0, 1 / 0.6]))
 
 
