@@ -33,8 +33,8 @@ class Entry:
 
     @property
     def as_published(self) -> bool:
-        """Tell whether data and protocol are the published ones."""
-        return self.same_data and not self.departures
+        """Tell whether data and protocol are the published ones, of a claim that names data."""
+        return self.claim.data != NO_DATA and self.same_data and not self.departures
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
