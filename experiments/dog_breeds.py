@@ -60,6 +60,8 @@ class Config:
         sized = self.data.size is None
         check("size", self.data.size, sized, "no size (it belongs to the backbone)")
         check("keep", self.train.keep, self.train.keep == "best", "best (early stopping)")
+        several = not self.drift or self.train.batch_size != 1  # for batch norm
+        check("batch_size", self.train.batch_size, several, "2 or more with --drift")
 
 
 SMOKE = Config(

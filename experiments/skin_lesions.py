@@ -104,6 +104,8 @@ class Config:
         check_names("arms", self.arms, ARMS)
         fits = (self.network == "cnn") == (self.weights == DIGITS) and self.weights != RANDOM
         check("weights", self.weights, fits, "digits for the cnn, imagenet or a file for others")
+        several = self.train.batch_size != 1  # heads begin with batch norm
+        check("batch_size", self.train.batch_size, several, "2 or more")
         photographs = not self.data.data.startswith("lesions")
         check("masks", self.masks, self.masks is None or photographs, "--data of photographs")
 

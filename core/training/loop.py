@@ -55,14 +55,13 @@ class Plan:
 
     @property
     def steps(self) -> int:
-        """Return the steps of one epoch; the last may be a short batch."""
-        return math.ceil(self.n / self.batch_size)
+        """Return the steps of one epoch."""
+        return len(self.sizes)
 
     @property
     def sizes(self) -> list[int]:
         """Return the images of each step of an epoch, the weights of its losses in the mean."""
-        last = self.n - (self.steps - 1) * self.batch_size
-        return [self.batch_size] * (self.steps - 1) + [last]
+        return batch_sizes(self.n, self.batch_size)
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step, 0 the first: pure, so resuming needs no state."""
@@ -73,6 +72,20 @@ class Plan:
             * 0.5
             * (1 + math.cos(math.pi * step / max(1, self.epochs * self.steps - 1)))
         )
+
+
+def batch_sizes(n: int, batch_size: int) -> list[int]:
+    """Return the images of each batch of an epoch; the last may be a short one.
+
+    A last image alone joins the batch before: batch norm cannot train on one.
+    """
+    full, rest = divmod(n, batch_size)
+    sizes = [batch_size] * full
+    if rest == 1 and full:
+        sizes[-1] += 1
+    elif rest:
+        sizes.append(rest)
+    return sizes
 
 
 def run(

@@ -177,7 +177,7 @@ def _train_epoch(
     losses = torch.empty(plan.steps, *replicas.grid, device=replicas.device.torch)
     for step, (pixels, labels) in enumerate(
         train.stream(
-            orders.to(train.labels.device).split(plan.batch_size, dim=1),
+            orders.to(train.labels.device).split(plan.sizes, dim=1),
             replicas.device.torch,
         )
     ):

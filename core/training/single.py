@@ -69,7 +69,7 @@ def _train_epoch(
 ) -> np.ndarray:
     """Run one pass over the data; return the batch losses, (steps,)."""
     model.train()
-    batches = order(len(train), *key).to(train.labels.device).split(plan.batch_size)
+    batches = order(len(train), *key).to(train.labels.device).split(plan.sizes)
     losses = torch.empty(plan.steps, device=device.torch)
     noise = generator(device.torch, *key, loop.CORRUPTION)
     for step, (pixels, labels) in enumerate(train.stream(batches, device.torch)):

@@ -190,6 +190,7 @@ def test_options_that_do_not_fit_are_refused():
         ({"seeds": 1}, "--seeds 1"),
         ({"data": DataConfig(size=64)}, "--size 64"),
         ({"train": replace(SMOKE.train, keep="last")}, "--keep last"),
+        ({"drift": True, "train": replace(SMOKE.train, batch_size=1)}, "--batch-size 1: 2 or more"),
     ):
         with pytest.raises(UserError, match=wanted):
             Config(**bad)

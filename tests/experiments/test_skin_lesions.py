@@ -287,6 +287,7 @@ def test_score_prints_what_the_scorer_found(tmp_path, capsys):
         ({"arms": ("random", "wise")}, "--arms wise: one or more of random,"),
         ({"network": "resnet18"}, "--weights digits: digits for the cnn"),
         ({"prevalence": 0.0}, "--prevalence 0.0: a number above 0 and below 1 is wanted"),
+        ({"train": TrainConfig(batch_size=1)}, "--batch-size 1: 2 or more is wanted"),
         ({"masks": Path("m")}, "--masks m: --data of photographs"),
     ],
 )
