@@ -31,6 +31,8 @@ RECORD, FACTS, STUDY, SHARED = (
     "shared.safetensors",
 )
 DESCRIBED, SENT = ".described", ".sent"
+KEPT = "kept"
+"""folder of a trial's network among its artifacts, and the tag of the trials that have it"""
 FACTS_OF_STUDY = {"name": str, "run_name": str, "tags": dict, "data": list}
 FACTS_OF_TRIAL = {
     **dict.fromkeys(("params", "tags"), dict),
@@ -167,12 +169,15 @@ class StudyFolder:
     ) -> None:
         trial = facts["trial"].replace("'", "''")
         query = f"tags.study_key = '{self.key}' AND tags.role = 'trial' AND tags.trial = '{trial}'"
-        is_sent = False
+        is_sent, network = False, path / "artifacts" / KEPT
         for run in store.runs(query, experiment):
-            if run.tags.get("complete") == "true":
-                is_sent = True
-            else:  # a process was killed while it sent
+            if run.tags.get("complete") != "true":  # a process was killed while it sent
                 store.delete(run.id)
+                continue
+            is_sent = True
+            if network.exists() and KEPT not in run.tags:  # trained again for it alone
+                store.upload(run.id, network, KEPT)
+                store.log(run.id, tags={KEPT: "true"})
         if not is_sent:
             tags = {
                 "role": "trial",
@@ -185,7 +190,8 @@ class StudyFolder:
             store.log(run_id, facts["metrics"], facts["params"])
             store.upload(run_id, path / "artifacts")
             store.end(run_id, "FINISHED", facts["ended"])
-            store.log(run_id, tags={"complete": "true"})
+            has_network = {KEPT: "true"} if network.exists() else {}
+            store.log(run_id, tags={**has_network, "complete": "true"})
 
 
 def write(path: Path, content: bytes) -> None:

@@ -32,7 +32,7 @@ from core.data.card import Card
 from core.errors import UserError, one_line
 from core.job import Job as Job
 from core.job import Train
-from core.outbox import DAMAGE, SHARED, StudyFolder, kept, outbox, read, send_all
+from core.outbox import DAMAGE, KEPT, SHARED, StudyFolder, kept, outbox, read, send_all
 from core.store import Run, Store, StoreError
 from core.trials import SCHEMA, Shared, Trial, programs
 
@@ -149,14 +149,20 @@ class Study:
         train: Train,
         alike: Callable[[Trial], Hashable] = lambda trial: trial.key,
         at_most: int = 1,
+        keeps: Callable[[Trial], bool] = lambda trial: False,
     ) -> None:
         """Train the trials that the store lacks, program by program, and keep their records.
 
-        alike, at_most: which trials train as one program, see `trials.programs`.
+        alike, at_most: which trials train as one program, see `trials.programs`. keeps: tells the
+        trials that are to keep their network: one that is stored without is trained again for it.
         """
         wanted, only = list(trials), ONLY.get()
         runs = kept(self.store, self.key, self.experiment)
         known = {run.tags.get("trial") for run in runs if self._is_whole(run)}
+        having = {run.tags.get("trial") for run in runs if KEPT in run.tags}
+        if without := {t.key for t in wanted if keeps(t)} & (known - having):
+            print(f"trained again, to keep the network: {', '.join(sorted(without))}")
+            known -= without
         missing = [t for t in wanted if t.key not in known and not self.folder.holds(t)]
         groups = [list(only)] if only else list(programs(missing, alike, at_most))
         done = len(wanted) - len(missing)

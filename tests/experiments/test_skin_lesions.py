@@ -26,6 +26,7 @@ from core.errors import UserError
 from core.evaluation.odds import log_odds
 from core.measures import skin
 from core.measures.skin_probes import Probe
+from core.models.kept import load as load_kept
 from core.models.trunks import trunk
 from core.store import Store
 from core.trials import Trial
@@ -273,6 +274,17 @@ def test_frozen_leaves_the_trunk_as_it_was_and_only_where_it_should(monkeypatch,
     assert changed(free)
     assert free.augment is not None
     assert trained(monkeypatch, splits, arm="random", frozen=True).network.frozen is False
+
+
+def test_a_kept_network_is_the_one_that_was_measured(monkeypatch, splits, tmp_path):
+    assert trained(monkeypatch, splits, keep_networks=True, seed=1).record.files == {}
+    record = trained(monkeypatch, splits, keep_networks=True, seed=0).record
+    (tmp_path / "own.safetensors").write_bytes(record.files["kept/network.safetensors"])
+    found = load_kept(tmp_path / "own.safetensors")
+    images = [Image.fromarray(each.permute(1, 2, 0).numpy()) for each in splits.test.tensor()]
+    expected = torch.from_numpy(record.arrays["test_logits"][1]).softmax(-1)
+    assert torch.allclose(found.probabilities(images), expected, atol=1e-5)
+    assert found.classes == splits.card.classes
 
 
 # The command line.
