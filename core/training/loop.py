@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from core.config import TrainConfig
 from core.errors import UserError
+from core.training import parallel
 
 CHECKPOINT_SECONDS = 30.0  # saving more often costs more than a killed run loses
 MASKS, NOISE_AT_TEST, CORRUPTION = 1, 2, 3  # purposes of derived seeds; data order has its own
@@ -101,10 +103,11 @@ def run(
     validation set, (seeds, arms) each, or nothing. Epochs recorded in `checkpoint` are yielded
     again and not run again.
     """
-    if checkpoint:
-        # Asking first would not do: the same command elsewhere may finish in between.
-        with contextlib.suppress(FileNotFoundError):
-            state.restore(load(checkpoint, state.parameters[0].device))
+    if checkpoint and (
+        record := parallel.of_first(partial(_found, checkpoint, state.parameters[0].device))
+    ):
+        state.restore(record)
+    checkpoint = checkpoint if parallel.is_first() else None
     yield from state.epochs
     saved = time.monotonic()
     patience = plan.config.patience
@@ -235,6 +238,13 @@ def save(state: dict[str, Any], path: Path) -> None:
     finally:
         with contextlib.suppress(OSError):
             partial.unlink()
+
+
+def _found(path: Path, device: torch.device) -> dict[str, Any] | None:
+    # Asking first would not do: the same command elsewhere may finish in between.
+    with contextlib.suppress(FileNotFoundError):
+        return load(path, device)
+    return None
 
 
 def load(path: Path, device: torch.device) -> dict[str, Any]:
