@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from core.fleet import Place
     from reports.studies import Study
 
-UNITS = {"s": 1, "m": 60, "h": 3600}
-DURATION = "a duration such as 40s, 30m or 8h"
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+DURATION = "a duration such as 40s, 30m, 8h or 2d"
 Duration = Annotated[str | None, ANYTHING, UNSAID]
 
 Main = Callable[[Any], "Study | None"]
@@ -68,7 +68,7 @@ class Running(Where):
 
 def seconds(duration: str) -> float:
     """Return what `40s`, `30m` or `1.5h` takes; 0 for what is no duration."""
-    match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)([smh])", duration)
+    match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)([smhd])", duration)
     return float(match[1]) * UNITS[match[2]] if match else 0.0
 
 
