@@ -67,7 +67,7 @@ def main(config: Config) -> None:
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as running:
         folder = Path(name)
         if config.store == "sqlite":
-            uri, away = f"sqlite:///{folder}/mlflow.db", functools.partial(_locked, folder)
+            uri, away = f"sqlite:///{folder}/mlflow.db", functools.partial(locked, folder)
         else:
             port = _free_port()
             serve = functools.partial(_server, port, config.database, folder)
@@ -77,7 +77,7 @@ def main(config: Config) -> None:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Keep everybody from reading and writing an SQLite file."""
     with contextlib.closing(sqlite3.connect(folder / "mlflow.db", timeout=60)) as database:
         database.execute("BEGIN EXCLUSIVE")

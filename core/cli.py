@@ -18,7 +18,7 @@ from typing import Never, TypeVar
 
 import tyro
 
-from core import refusals
+from core import refusals, torchrun
 from core.address import hide_password
 from core.errors import UserError, one_line
 
@@ -41,7 +41,12 @@ def run(main: Callable[[Config], object], config: type[Config], description: str
     the output any more. A second signal ends the process at once.
     """
     _open_streams()
+    if torchrun.follows():  # the first process speaks for all
+        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     hide_password()
+    # Before torch is loaded: threads that wait for one another sleep. By default they spin, and on
+    # cores that others use too a training took four times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.unraisablehook = _unraisable
     try:
         try:

@@ -14,7 +14,7 @@ from core.provenance import ROOT
 
 SILENT = (
     *("cli", "code", "dataset", "engines", "errors", "files", "fleet", "job"),
-    *("outbox", "provenance", "store", "study", "views"),
+    *("outbox", "provenance", "store", "study", "torchrun", "views"),
 )
 """modules of core that no number depends on"""
 

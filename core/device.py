@@ -63,6 +63,7 @@ def pick(config: DeviceConfig) -> Device:
         # cuBLAS reads this when its first handle is made; without it deterministic mode raises.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.allow_tf32 = False  # or convolutions in float32 keep ten bits of it
     fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
     return Device(device, config.precision == "bfloat16" or (config.precision == "auto" and fast))
 

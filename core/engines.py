@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core import provenance
+from core import provenance, torchrun
 from core.errors import UserError
 from core.fleet import stay
 
@@ -46,7 +46,13 @@ def start(
 
     folder: workers see it. cuda: each worker needs a GPU. Raises UserError where it cannot start.
     """
-    engines = {"loky": _loky, "dask": _dask, "ray": _ray, "slurm": _slurm}
+    engines = {
+        "loky": _loky,
+        "dask": _dask,
+        "ray": _ray,
+        "slurm": _slurm,
+        "torchrun": _torchrun,
+    }
     return engines[name](argument, folder, cuda)
 
 
@@ -106,10 +112,7 @@ def _loky(argument: str, folder: Path, cuda: bool) -> Iterator[Engine]:
         threads = min(threads, int(os.environ["OMP_NUM_THREADS"]))
     environments = [{"OMP_NUM_THREADS": str(threads)} for _ in range(n)]
     if cuda:
-        import torch
-
-        every = ",".join(map(str, range(torch.cuda.device_count())))
-        gpus = os.environ.get("CUDA_VISIBLE_DEVICES", every).split(",")
+        gpus = torchrun.gpus()
         for index, environment in enumerate(environments):
             environment["CUDA_VISIBLE_DEVICES"] = gpus[index % len(gpus)]
     processes = _Processes(environments)
@@ -195,6 +198,18 @@ def _slurm(argument: str, folder: Path, cuda: bool) -> Iterator[Engine]:
         for job in jobs:
             if not job.done():
                 job.cancel()
+
+
+@contextlib.contextmanager
+def _torchrun(argument: str, folder: Path, cuda: bool) -> Iterator[Engine]:
+    """Let every process that torchrun started take part in each program, this one, too."""
+
+    def submit(*call: Any) -> "Future[Any]":
+        future: Future[Any] = Future()
+        future.set_result(torchrun.together(*call))
+        return future
+
+    yield Engine(submit, ahead=1, tries=1)
 
 
 def _absent(name: str, argument: str, example: str, error: Exception) -> str:

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from core.errors import UserError
+from core import cli
 from core.files import whole
 from core.store import Run, Store, StoreError
 from core.trials import SCHEMA, DamagedError, Record, Trial
@@ -30,7 +30,9 @@ RECORD, FACTS, STUDY, SHARED = (
     "study.json",
     "shared.safetensors",
 )
-DESCRIBED, SENT = ".described", ".sent"
+DESCRIBED, SENT, ENDED, KNOWN = ".described", ".sent", ".ended", ".known"
+KEPT = "kept"
+"""folder of a trial's network among its artifacts, and the tag of the trials that have it"""
 FACTS_OF_STUDY = {"name": str, "run_name": str, "tags": dict, "data": list}
 FACTS_OF_TRIAL = {
     **dict.fromkeys(("params", "tags"), dict),
@@ -61,7 +63,8 @@ class StudyFolder:
     def describe(self, facts: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
         """Write what the study is made of. facts: `name`, `run_name`, `tags`, `data`."""
         with self.lock():  # another process may be sending them
-            (self.path / DESCRIBED).unlink(missing_ok=True)
+            for stale in (DESCRIBED, ENDED):
+                (self.path / stale).unlink(missing_ok=True)
             write(self.path / STUDY, json.dumps(facts).encode())
             for name, content in files.items():
                 write(self.path / "files" / name, content)
@@ -92,7 +95,7 @@ class StudyFolder:
             shutil.rmtree(draft, ignore_errors=True)
 
     def _place(self, trial: Trial) -> Path:
-        return self.path / "trials" / sha256(trial.key.encode()).hexdigest()[:16]
+        return self.path / "trials" / _hash(trial.key)
 
     def holds(self, trial: Trial) -> bool:
         """Tell whether a trial waits here."""
@@ -106,6 +109,23 @@ class StudyFolder:
         """List the folders of trials that are not sent yet."""
         return sorted((self.path / "trials").glob("*/run.json"))
 
+    def note(self, trials: Iterable[str], *, anew: bool = False) -> None:
+        """Note trials, by their keys, that the store has. anew: and no others."""
+        with open(self.path / KNOWN, "w" if anew else "a", encoding="utf-8") as file:
+            file.writelines(f"{_hash(trial)}\n" for trial in trials)
+
+    def noted(self, trials: Iterable[Trial]) -> set[str]:
+        """Return the keys of those trials that the store had when it was last there."""
+        try:
+            known = set((self.path / KNOWN).read_bytes().decode(errors="replace").split())
+        except FileNotFoundError:
+            return set()
+        return {trial.key for trial in trials if _hash(trial.key) in known}
+
+    def end(self, status: str) -> None:
+        """Write how the study ended, to be sent."""
+        write(self.path / ENDED, status.encode())
+
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Keep other processes of this machine from sending the same trials."""
@@ -118,23 +138,33 @@ class StudyFolder:
 
         Raises one of DAMAGE where it is not what `describe` wrote.
         """
-        facts = plain((self.path / STUDY).read_bytes(), FACTS_OF_STUDY)
+        facts = self._facts()
         with store.lock():
             experiment = store.experiment(facts["name"])
             for run in store.runs(
                 f"tags.role = 'study' AND tags.study_key = '{self.key}'", experiment
             ):
                 return experiment, run.id
-            tags = {"role": "study", "study_key": self.key, "schema": str(SCHEMA), **facts["tags"]}
-            run_id = store.create(experiment, facts["run_name"], tags)
+            run_id = store.create(experiment, facts["run_name"], facts["tags"])
         store.log_data(run_id, *facts["data"])
         return experiment, run_id
+
+    def begin(self, store: Store) -> tuple[str, str]:
+        """Return experiment and run as `run` does; the run goes on, with the tags described."""
+        experiment, run_id = self.run(store)
+        store.revive(run_id, self._facts()["tags"])
+        return experiment, run_id
+
+    def _facts(self) -> dict[str, Any]:
+        facts = plain((self.path / STUDY).read_bytes(), FACTS_OF_STUDY)
+        own = {"role": "study", "study_key": self.key, "schema": str(SCHEMA)}
+        return {**facts, "tags": {**facts["tags"], **own}}
 
     def send(self, store: Store) -> int:
         """Send what waits; return how many trials. Raises StoreError where the store is away."""
         with self.lock():
-            waiting = self.waiting()
-            if not waiting and (self.path / DESCRIBED).exists():
+            waiting, ended = self.waiting(), self.path / ENDED
+            if not waiting and (self.path / DESCRIBED).exists() and not ended.exists():
                 return 0
             experiment, study = self.run(store)
             if not (self.path / DESCRIBED).exists():
@@ -150,9 +180,13 @@ class StudyFolder:
                     self._move(path, "damaged")
                     continue
                 self._send(store, experiment, study, path, facts)
+                self.note([facts["trial"]])
                 self._move(path, SENT)
                 sent += 1
             shutil.rmtree(self.path / SENT, ignore_errors=True)
+            if ended.exists():
+                store.end(study, _status(ended), ended.stat().st_mtime)
+                ended.unlink()
             return sent
 
     def _move(self, path: Path, folder: str) -> None:
@@ -167,12 +201,15 @@ class StudyFolder:
     ) -> None:
         trial = facts["trial"].replace("'", "''")
         query = f"tags.study_key = '{self.key}' AND tags.role = 'trial' AND tags.trial = '{trial}'"
-        is_sent = False
+        is_sent, network = False, path / "artifacts" / KEPT
         for run in store.runs(query, experiment):
-            if run.tags.get("complete") == "true":
-                is_sent = True
-            else:  # a process was killed while it sent
+            if run.tags.get("complete") != "true":  # a process was killed while it sent
                 store.delete(run.id)
+                continue
+            is_sent = True
+            if network.exists() and KEPT not in run.tags:  # trained again for it alone
+                store.upload(run.id, network, KEPT)
+                store.log(run.id, tags={KEPT: "true"})
         if not is_sent:
             tags = {
                 "role": "trial",
@@ -185,7 +222,18 @@ class StudyFolder:
             store.log(run_id, facts["metrics"], facts["params"])
             store.upload(run_id, path / "artifacts")
             store.end(run_id, "FINISHED", facts["ended"])
-            store.log(run_id, tags={"complete": "true"})
+            has_network = {KEPT: "true"} if network.exists() else {}
+            store.log(run_id, tags={**has_network, "complete": "true"})
+
+
+def _hash(key: str) -> str:
+    return sha256(key.encode()).hexdigest()[:16]
+
+
+def _status(path: Path) -> str:
+    """Return the status that `end` wrote; a study of which nobody knows how it ended was killed."""
+    status = path.read_bytes().decode(errors="replace")
+    return status if status in ("FINISHED", "FAILED") else "KILLED"
 
 
 def write(path: Path, content: bytes) -> None:
@@ -238,15 +286,18 @@ def kept(store: Store, key: str, experiment: str | None = None) -> list[Run]:
     return list(first.values())
 
 
-def main() -> None:
+@dataclass(frozen=True)
+class Config:
     """Send what waits for the store that MLFLOW_TRACKING_URI names, and say how much."""
+
+
+def main(_: Config) -> None:
+    """Send what waits, and say how much."""
     store = Store()
+    store.sweep()
     sent, waiting = send_all(store)
     print(f"{store.name}: {sent} trials sent, {waiting} still wait in {outbox(store)}")
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        raise SystemExit(str(error)) from None
+    cli.run(main, Config, __doc__ or "")

@@ -34,8 +34,9 @@ from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
+from requests.exceptions import RequestException
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from core import provenance
 from core.address import VARIABLE, check_store_address
@@ -53,6 +54,10 @@ R = TypeVar("R")
 
 class StoreError(UserError):
     """The store cannot be reached, read or written."""
+
+
+class AwayError(StoreError):
+    """The store does not answer, or is locked: it may be back by itself."""
 
 
 @dataclass(frozen=True)
@@ -98,11 +103,19 @@ def _guarded(
                     "its tables are of another release of MLflow, and nothing is changed here: "
                     "copy the file, `mlflow db upgrade sqlite:///COPY`, and give the copy"
                 )
-            raise StoreError(f"MLflow store {self.name}: {wanted}: {reason}") from error
+            kind = AwayError if _is_away(error) else StoreError
+            raise kind(f"MLflow store {self.name}: {wanted}: {reason}") from error
         finally:
             self.seconds += time.monotonic() - start
 
     return guarded
+
+
+def _is_away(error: BaseException | None) -> bool:
+    """Tell whether what MLflow wraps is a server or database that does not answer."""
+    while error and not isinstance(error, RequestException | OperationalError):
+        error = error.__cause__
+    return error is not None
 
 
 def _run(run: mlflow.entities.Run) -> Run:
@@ -196,14 +209,19 @@ class Store:
     seconds: float = 0.0
     """time spent in the store"""
 
-    def __init__(self, uri: str | None = None, *, read_only: bool = False) -> None:
+    def __init__(
+        self, uri: str | None = None, *, read_only: bool = False, later: bool = False
+    ) -> None:
         """Open the store, and make its tables if need be.
 
         uri: an address of MLflow's, or the path of an SQLite file; if not given, the
         environment's or the repo's own. read_only: nothing is made, migrated or written.
+        later: it is opened when first used, as it may be away until then.
         """
         self.read_only = read_only
-        self._open(uri)
+        self._settle(uri)
+        if not later:
+            self._open()
 
     @property
     def name(self) -> str:
@@ -212,26 +230,33 @@ class Store:
         return re.sub(r"//[^/@]*@", "//", self.uri) if server else self.uri
 
     @_guarded
-    def _open(self, uri: str | None) -> None:
-        for chatty in ("alembic", "mlflow.store.db.utils"):
-            logging.getLogger(chatty).setLevel(logging.CRITICAL)  # our one line says it
+    def _settle(self, uri: str | None) -> None:
         self.uri = uri or os.environ.get(VARIABLE) or ""
         self.uri = self.uri or f"sqlite:///{provenance.ROOT}/mlflow.db"
         if Path(self.uri).is_file():
             self.uri = f"sqlite:///{Path(self.uri).absolute()}"
         if "://" in self.uri or not self.read_only:
             check_store_address(self.uri, "--uri" if uri else VARIABLE)
-        self.uri, self.home, database = _place(self.uri)
+        self.uri, self.home, self._database = _place(self.uri)
+
+    @_guarded
+    def _open(self) -> None:
+        _ = self._client
+
+    @functools.cached_property
+    def _client(self) -> MlflowClient:
+        for chatty in ("alembic", "mlflow.store.db.utils"):
+            logging.getLogger(chatty).setLevel(logging.CRITICAL)  # our one line says it
         if self.read_only:
             self._scratch = tempfile.TemporaryDirectory()  # goes when the store does
-            self._client = _reader(self.uri, database, Path(self._scratch.name))
-            return
+            return _reader(self.uri, self._database, Path(self._scratch.name))
         mlflow.set_tracking_uri(self.uri)
         with self.lock():
-            if database:
-                _make(self.uri, database)
-            self._client = MlflowClient()
-            self._client.search_experiments(max_results=1)
+            if self._database:
+                _make(self.uri, self._database)
+            client = MlflowClient()
+            client.search_experiments(max_results=1)
+        return client
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -244,7 +269,7 @@ class Store:
         with contextlib.ExitStack() as held:
             try:
                 place.mkdir(parents=True, exist_ok=True)
-                held.enter_context(FileLock(place / ".lock"))
+                held.enter_context(FileLock(place / ".lock", is_singleton=True))  # may be held
             except OSError as error:
                 if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
                     raise  # what cannot be written can still be read, and needs no lock
@@ -408,9 +433,9 @@ class Store:
 
     @_guarded
     def revive(self, run_id: str, tags: Mapping[str, str]) -> None:
-        """Make a run that ended one that this process owns and that goes on, with these tags."""
+        """Make a run that ended one that goes on, with these tags."""
         self._client.update_run(run_id, status="RUNNING")
-        self.log(run_id, tags={**tags, **provenance.owner()})
+        self.log(run_id, tags=tags)
 
     @_guarded
     def delete(self, run_id: str) -> None:

@@ -32,8 +32,8 @@ from core.data.card import Card
 from core.errors import UserError, one_line
 from core.job import Job as Job
 from core.job import Train
-from core.outbox import DAMAGE, SHARED, StudyFolder, kept, outbox, read, send_all
-from core.store import Run, Store, StoreError
+from core.outbox import DAMAGE, KEPT, SHARED, StudyFolder, kept, outbox, read, send_all
+from core.store import AwayError, Run, Store, StoreError
 from core.trials import SCHEMA, Shared, Trial, programs
 
 ONLY: ContextVar[Sequence[Trial] | None] = ContextVar("ONLY", default=None)
@@ -80,25 +80,31 @@ class Study:
         self.weights = dict(weights or {})
 
     def __enter__(self) -> Self:
-        self._asked = time.monotonic()
-        self.store = Store()
-        self.store.sweep()
-        send_all(self.store)
+        self.store = Store(later=True)
         self.folder = StudyFolder(outbox(self.store) / self.key)
         self._describe()
-        self.experiment, self.run_id = self.folder.run(self.store)
-        self.folder.send(self.store)
-        tags = {"study": self.name, "data": self.card.name, "schema": str(SCHEMA)}
-        self.store.revive(self.run_id, tags)
+        self.experiment = self.run_id = ""
+        self._asked = time.monotonic()
+        try:
+            self._begin()
+        except AwayError as error:
+            self._later(error)
         return self
+
+    def _begin(self) -> None:
+        """Take up the study in the store, and send what waits of all studies."""
+        self.store.sweep()
+        send_all(self.store)
+        self.experiment, self.run_id = self.folder.begin(self.store)
+        self.folder.send(self.store)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         stops = KeyboardInterrupt | Repeated | BrokenPipeError  # `| head` ends
         interrupted = kind is not None and issubclass(kind, stops)
         status = "KILLED" if interrupted else "FAILED" if kind else "FINISHED"
-        with contextlib.suppress(UserError):  # the first error is the one to show
+        with contextlib.suppress(UserError, OSError):  # the first error is the one to show
+            self.folder.end(status)
             self._send(now=True)
-            self.store.end(self.run_id, status)
         if waiting := len(self.folder.waiting()):
             print(
                 f"{waiting} trials wait in {self.folder.path}: the store {self.store.name} is "
@@ -137,7 +143,7 @@ class Study:
             {
                 "name": self.name,
                 "run_name": f"{self.card.name}, {time.strftime('%Y-%m-%d %H:%M')}",
-                "tags": {**tags, **self._made_by},
+                "tags": {**tags, **self._made_by, **provenance.owner()},
                 "data": [self.card.name, self.card.fingerprint, self.card.source],
             },
             {**files, SHARED: self.shared.pack()},
@@ -149,14 +155,15 @@ class Study:
         train: Train,
         alike: Callable[[Trial], Hashable] = lambda trial: trial.key,
         at_most: int = 1,
+        keeps: Callable[[Trial], bool] = lambda trial: False,
     ) -> None:
         """Train the trials that the store lacks, program by program, and keep their records.
 
-        alike, at_most: which trials train as one program, see `trials.programs`.
+        alike, at_most: which trials train as one program, see `trials.programs`. keeps: tells the
+        trials that are to keep their network: one that is stored without is trained again for it.
         """
         wanted, only = list(trials), ONLY.get()
-        runs = kept(self.store, self.key, self.experiment)
-        known = {run.tags.get("trial") for run in runs if self._is_whole(run)}
+        known = self._known(wanted, keeps)
         missing = [t for t in wanted if t.key not in known and not self.folder.holds(t)]
         groups = [list(only)] if only else list(programs(missing, alike, at_most))
         done = len(wanted) - len(missing)
@@ -191,10 +198,33 @@ class Study:
             else:
                 yield trial, {name: self.store.read(known[trial.key], name) for name in names}
 
+    def _known(self, wanted: Sequence[Trial], keeps: Callable[[Trial], bool]) -> set[str]:
+        """Return the keys of the trials that the store has, or had when it was last there.
+
+        Without those that are to keep their network and lack it.
+        """
+        if not self.run_id:
+            return self.folder.noted(wanted)
+        try:
+            runs = kept(self.store, self.key, self.experiment)
+            known = {run.tags.get("trial", "") for run in runs if self._is_whole(run)}
+        except AwayError as error:
+            self._later(error)
+            return self.folder.noted(wanted)
+        self.folder.note(known, anew=True)
+        having = {run.tags.get("trial") for run in runs if KEPT in run.tags}
+        if without := {t.key for t in wanted if keeps(t)} & (known - having):
+            print(f"trained again, to keep the network: {', '.join(sorted(without))}")
+        return known - without
+
     def _is_whole(self, run: Run) -> bool:
         """Read a kept record; one that is damaged is set aside, to be trained again."""
         try:
             read(self.store, run)
+        except AwayError:
+            raise
+        except StoreError as error:  # its files are kept elsewhere
+            print(f"trial {run.tags.get('trial')}: out of reach, and not trained again: {error}")
         except DAMAGE as error:
             print(
                 f"trial {run.tags.get('trial')}: its record in run {run.id} is set aside: {error}"
@@ -249,11 +279,18 @@ class Study:
         if not now and time.monotonic() < self._asked:
             return
         try:
-            self.folder.send(self.store)
+            if self.run_id:
+                self.folder.send(self.store)
+            else:
+                self._begin()
         except StoreError as error:
-            if not now:
-                print(f"{error}; the study goes on, what it finds is kept in {self.folder.path}")
-            self._asked = time.monotonic() + PATIENCE
+            self._later("" if now else error)
+
+    def _later(self, reason: StoreError | str) -> None:
+        """Say that the store is away, and leave it alone for a minute."""
+        if reason:
+            print(f"{reason}; the study goes on, what it finds is kept in {self.folder.path}")
+        self._asked = time.monotonic() + PATIENCE
 
 
 def settings(config: Mapping[str, Any], selection: Collection[str] = ()) -> dict[str, Any]:

@@ -225,7 +225,7 @@ def train(config: Config, splits: "Splits", device: "Device", job: "Job") -> "li
         raise UserError(
             f"--lr {settings.lr}: {first.arm}: {error}; a lower rate is wanted"
         ) from error
-    return [measure(model, splits, noise, denoises=first.arm in DEEP) for model in models]
+    return [measure(model, splits, noise, device, denoises=first.arm in DEEP) for model in models]
 
 
 if __name__ == "__main__":

@@ -48,6 +48,8 @@ class Config:
     """give the heads the mirrored training images too"""
     seeds: Seeds = 5
     """paired repetitions: each seed draws its first weights, its data order and its dropout"""
+    keep_networks: bool = False
+    """keep the trained network of each arm's seed 0 in its run, to be used again"""
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
     data: DataConfig = field(default_factory=lambda: DataConfig(data="oxford-pets"))
     train: TrainConfig = field(
@@ -60,6 +62,12 @@ class Config:
         sized = self.data.size is None
         check("size", self.data.size, sized, "no size (it belongs to the backbone)")
         check("keep", self.train.keep, self.train.keep == "best", "best (early stopping)")
+        several = not self.drift or self.train.batch_size != 1  # for batch norm
+        check("batch_size", self.train.batch_size, several, "2 or more with --drift")
+
+    def keeps(self, trial: "Trial") -> bool:
+        """Tell whether a trial is to keep its network."""
+        return self.keep_networks and trial.seed == 0
 
 
 SMOKE = Config(
@@ -103,12 +111,12 @@ def main(config: Config) -> "studies.Study | None":
         script=__file__,
         device=device.kind,
         arm="network",
-        selection=("seeds", "scratch", "drift", "backbone"),
+        selection=("seeds", "scratch", "drift", "backbone", "keep_networks"),
         shared=shared(first, order, *pictures(first.test)),
         weights={name: fingerprint(weights, name) for name, weights in pairs.items()},
     ) as study:
         job = partial(train, config, loaded, prepared, device)
-        study.run(grid(config), job, alike, at_most=config.seeds)
+        study.run(grid(config), job, alike, config.seeds, config.keeps)
     return publish(study.store, study.key)
 
 
@@ -141,15 +149,18 @@ def train(
     preparation = loaded[trial.arm].preparation if trial.arm in loaded else next(iter(prepared))
     if trial.levels["trunk"] == FROZEN:
         return heads(config, loaded[trial.arm], prepared[preparation], device, job)
-    return [network(config, prepared[preparation], device, job)]
+    return [network(config, prepared[preparation], device, job, preparation)]
 
 
 def heads(
     config: Config, backbone: "Backbone", splits: "Splits", device: "Device", job: "Job"
 ) -> "list[Record]":
     """Train the heads of all seeds, as one program, on the features of a frozen trunk."""
+    from torch import nn
+
     from core.data.images import concatenated
     from core.measures.breeds import record
+    from core.models import kept
     from core.models.backbones import trainable, unchanged
     from core.models.features import features
     from core.models.networks import linear_head
@@ -171,16 +182,29 @@ def heads(
         epochs.append(epoch)
     logits, n = predict_many(replicas, test)[:, 0], sum(sizes.values())
     patience = config.train.patience
-    return [record(row, test.labels, epochs, i, n, patience) for i, row in enumerate(logits)]
+    records = [record(row, test.labels, epochs, i, n, patience) for i, row in enumerate(logits)]
+    if config.keeps(job.trials[0]):
+        models[0][0].load_state_dict(replicas.weights(0))
+        whole = nn.Sequential(trunk, *models[0][0])
+        own = kept.files(whole, "linear", trunk.name, splits.card, backbone.preparation)
+        records[0] = replace(records[0], files=own)
+    return records
 
 
-def network(config: Config, splits: "Splits", device: "Device", job: "Job") -> "Record":
+def network(
+    config: Config,
+    splits: "Splits",
+    device: "Device",
+    job: "Job",
+    preparation: "Preparation | None" = None,
+) -> "Record":
     """Train one network on the images: the scratch CNN, or a head on a backbone that drifts."""
     from torch import nn
 
     from core.data.augment import mirror_and_shift
     from core.device import seeded
     from core.measures.breeds import record
+    from core.models import kept
     from core.models.backbones import load, trainable
     from core.models.features import passing
     from core.models.networks import linear_head, scratch_cnn
@@ -201,7 +225,11 @@ def network(config: Config, splits: "Splits", device: "Device", job: "Job") -> "
         job.epoch(epoch)
         epochs.append(epoch)
     logits = predict(model, splits.test, device, passing(device))
-    return record(logits, splits.test.labels, epochs, 0, sum(trainable(model).values()))
+    found = record(logits, splits.test.labels, epochs, 0, sum(trainable(model).values()))
+    if not config.keeps(trial):
+        return found
+    kind = "scratch" if trial.arm == SCRATCH else "linear"
+    return replace(found, files=kept.files(model, kind, trial.arm, splits.card, preparation))
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from core.device import Device
     from core.measures.skin_probes import Probe
     from core.study import Job
-    from core.trials import Record, Shared
+    from core.trials import Record, Shared, Trial
     from reports import studies
 
 NOT_A_DEVICE = (
@@ -70,6 +70,8 @@ class Config:
     keep the scale of the pretrained layers and none of their features"""
     seeds: Seeds = 5
     """paired repetitions: each seed draws its weights and its data order"""
+    keep_networks: bool = False
+    """keep the trained network of each arm's seed 0 in its run, to be used again"""
     network: str = "cnn"
     """cnn (the course's scratch CNN), or a torchvision classifier: mobilenet_v2, resnet18, ..."""
     weights: str = DIGITS
@@ -104,8 +106,14 @@ class Config:
         check_names("arms", self.arms, ARMS)
         fits = (self.network == "cnn") == (self.weights == DIGITS) and self.weights != RANDOM
         check("weights", self.weights, fits, "digits for the cnn, imagenet or a file for others")
+        several = self.train.batch_size != 1  # heads begin with batch norm
+        check("batch_size", self.train.batch_size, several, "2 or more")
         photographs = not self.data.data.startswith("lesions")
         check("masks", self.masks, self.masks is None or photographs, "--data of photographs")
+
+    def keeps(self, trial: "Trial") -> bool:
+        """Tell whether a trial is to keep its network."""
+        return self.keep_networks and trial.seed == 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,12 +174,13 @@ def main(config: Config) -> "studies.Study | None":
         script=__file__,
         device=device.kind,
         arm="arm",
-        selection=("arms", "seeds", "masks", *JUDGING),
+        selection=("arms", "seeds", "masks", "keep_networks", *JUDGING),
         shared=common(config, splits, probe),
         weights=contents,
     ) as study:
         trials = (Trial(arm, seed) for seed in range(config.seeds) for arm in config.arms)
-        study.run(trials, partial(train, config, base, splits, probe, device))
+        job = partial(train, config, base, splits, probe, device)
+        study.run(trials, job, keeps=config.keeps)
     return publish(study.store, study.key)
 
 
@@ -202,6 +211,7 @@ def train(
     """Train one arm and ask it all that judging may want to know."""
     from core.data.augment import mirror
     from core.measures.skin import Network, measure
+    from core.models import kept
     from core.models.arms import begin
     from core.models.trunks import trunk, with_head
     from core.training.imbalance import balanced, objective
@@ -225,7 +235,11 @@ def train(
         objective=objective(config.imbalance, splits.card.counts["train"]),
     ):
         job.epoch(epoch)
-    return [measure(network, splits, probe, trial.seed, config.explained)]
+    found = measure(network, splits, probe, trial.seed, config.explained)
+    if config.keeps(trial):
+        own = kept.files(network.whole, "standardised", config.network, splits.card)
+        found = replace(found, files=own)
+    return [found]
 
 
 def score(config: Score) -> None:

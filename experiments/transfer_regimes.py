@@ -174,11 +174,12 @@ def prepare(config: Config, device: "Device") -> "tuple[Bench, Tasks]":
 def train(config: Config, bench: "Bench", data: "Tasks", job: "Job") -> "list[Record]":
     """Train strategies of one seed in one cell and score them on its test images."""
     from core.measures.transfer import record
+    from core.training.loop import batch_sizes
 
     first = job.trials[0]
     task, images = data.find(first.levels), data.find(first.levels).train(first.seed)
     batch = min(BATCH, len(images))
-    epochs = math.ceil(config.steps / math.ceil(len(images) / batch))
+    epochs = math.ceil(config.steps / len(batch_sizes(len(images), batch)))
     settings = TrainConfig(epochs=epochs, batch_size=batch, lr=config.lr or LR)
     trained = bench.train(job, images, task, settings)
     seen = bench.look(images, first.seed) if first.arm == "head" else None

@@ -9,8 +9,9 @@ from typing import Any
 import xarray as xr
 
 from core.evaluation.looks import grid_from, over_looks
-from core.evaluation.verdicts import Decision, decide_family, withheld
+from core.evaluation.verdicts import Decision, decide_family
 from reports.lessons import NO_DATA, Claim, Exhibit, NotTestedError, lesson_of, lessons
+from reports.scores import unless_diverged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +34,8 @@ class Entry:
 
     @property
     def as_published(self) -> bool:
-        """Tell whether data and protocol are the published ones."""
-        return self.same_data and not self.departures
+        """Tell whether data and protocol are the published ones, of a claim that names data."""
+        return self.claim.data != NO_DATA and self.same_data and not self.departures
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -45,6 +46,7 @@ class Entry:
             "published": claim.published,
             "source": claim.source,
             "test": claim.decided_by,
+            "shared": claim.shared,
             "unit": claim.unit,
             "images": claim.images,
             "verdict": self.verdict,
@@ -99,24 +101,9 @@ def at_looks(claim: Claim, study: xr.Dataset) -> Decision:
         look: study.sel(seed=[s for s in study["seed"].values if s < look]) for look in reached
     }
     decisions = {
-        look: unless_diverged(claim, part, claim.decide(part)) for look, part in first.items()
+        look: unless_diverged(claim.decide(part), part, claim.arms) for look, part in first.items()
     }
     return over_looks(decisions, grid)
-
-
-def unless_diverged(claim: Claim, study: xr.Dataset, decision: Decision) -> Decision:
-    """Withhold a comparison of arms of which some diverged on seeds on which others did not.
-
-    A network that diverged has no loss, and is wrong on every image.
-    """
-    if "test/loss" not in study or len(claim.arms) < 2:
-        return decision
-    lost = study["trained"] & study["test/loss"].isnull()
-    factors = [dim for dim in lost.dims if dim not in ("arm", "seed")]
-    first, *others = lost.any(factors).transpose("arm", ...).sel(arm=list(claim.arms)).values
-    for other in others:
-        decision = withheld(decision, first, other)
-    return decision
 
 
 def seeds_from_zero(claim: Claim, study: xr.Dataset) -> int:

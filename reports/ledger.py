@@ -4,10 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.judge import Entry
-from reports.lessons import Claim, claims
+from reports.lessons import NO_DATA, Claim, claims
 from reports.studies import Study
 
 VERDICTS = ("supported", "refuted", "undecided", "not tested")
+GROUNDS = (
+    "On the published data, trained as published",
+    "On other data or trained otherwise",
+    "Of claims published without data",
+)
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,14 @@ class Line:
         """Tell whether the verdict is on the published data, trained as published."""
         return bool(self.evidence) and self.evidence[0].entry.as_published
 
+    @property
+    def ground(self) -> str:
+        """Say what the verdict rests on; a claim without data has no published data to be on."""
+        published, other, without = GROUNDS
+        if self.claim.data == NO_DATA:
+            return without
+        return published if self.as_published else other
+
 
 def build(studies: Sequence[Study]) -> list[Line]:
     """Look up every claim in the studies; what was not tested gives way to what was."""
@@ -71,7 +84,21 @@ def build(studies: Sequence[Study]) -> list[Line]:
     return lines
 
 
-def counts(lines: Sequence[Line], *, as_published: bool) -> dict[str, int]:
-    """Count the verdicts on the published data and protocol, or the others, in a fixed order."""
-    counted = [line for line in lines if line.as_published == as_published]
-    return {name: sum(line.verdict == name for line in counted) for name in VERDICTS}
+def counts(lines: Sequence[Line]) -> dict[str, dict[str, int]]:
+    """Count the verdicts in a fixed order, by what they rest on."""
+    found = {ground: dict.fromkeys(VERDICTS, 0) for ground in GROUNDS}
+    for line in lines:
+        found[line.ground][line.verdict] += 1
+    return found
+
+
+def standing(lines: Sequence[Line]) -> str:
+    """Say how the claims stand, by what the verdicts rest on."""
+    found = counts(lines)
+    told = [
+        f"{ground}: {', '.join(f'{n} {verdict}' for verdict, n in tested.items())}."
+        for ground, each in found.items()
+        if any((tested := {v: n for v, n in each.items() if v != "not tested"}).values())
+    ]
+    untested = sum(each["not tested"] for each in found.values())
+    return " ".join([*told, f"Not tested: {untested}."])

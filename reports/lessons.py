@@ -15,7 +15,7 @@ from core.evaluation.verdicts import Decision
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COMMON = ("source", "data", "protocol", "study", "options", "seeds")
+COMMON = ("source", "data", "protocol", "study", "options", "seeds", "shared")
 """what the claims of a lesson share unless they say otherwise"""
 NO_DATA = "none"
 """in place of a data set: the claim was published without numbers from any"""
@@ -70,6 +70,9 @@ class Claim:
     seeds: int
     """seeds of the first look; verdicts are given at 1, 2, 4 and 8 times as many. 0: at any number,
     for what is not trained by seeds"""
+    shared: str
+    """what all seeds have in common, so that no interval covers it; empty where a note of the
+    study says so"""
     test: Test
 
     @property
@@ -136,6 +139,7 @@ class Lesson:
     protocol: Mapping[str, Any] = field(default_factory=dict)
     seeds: int = 0
     """of a claim's first look: what the experiment trains by default"""
+    shared: str = ""
     columns: tuple[str, ...] = ()
     """metrics that the MLflow page shows, the first one sorts"""
     scores: Mapping[str, str] = field(default_factory=dict)

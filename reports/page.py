@@ -13,7 +13,7 @@ import markupsafe
 
 from reports import forest, pictures, words
 from reports.funnel import funnel
-from reports.ledger import Line, counts
+from reports.ledger import Line, standing
 from reports.lessons import Exhibit
 from reports.studies import Shelf, Study
 
@@ -86,8 +86,7 @@ def _render(template: str, shelf: Shelf, ledger: Sequence[Line]) -> str:
             axis=forest.AXIS,
             sections=sections,
             shelf=shelf,
-            published=counts(ledger, as_published=True),
-            elsewhere=counts(ledger, as_published=False),
+            standing=standing(ledger),
             written=_now(),
         )
     )

@@ -48,8 +48,7 @@ def main(config: Config) -> None:
     templates = page.environment(escape=False)
     ledger_text = templates.get_template("ledger.md.j2").render(
         ledger=lines,
-        published=ledger.counts(lines, as_published=True),
-        elsewhere=ledger.counts(lines, as_published=False),
+        standing=ledger.standing(lines),
         commands={portable(s.facts["command"], config.data_root): s.seconds for s in cited},
     )
     summary = templates.get_template("readme.md.j2").render(

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from core import cli
+from core import cli, torchrun
 from core.config import UNSAID, FolderPath, Settled, check
 from core.data.config import default_root
 from core.errors import UserError
@@ -59,6 +59,10 @@ class Config(Where):
         from reports.lessons import claims  # with pandas, which --help does without
 
         super().__post_init__()
+        if torchrun.is_used():
+            raise UserError(
+                "torchrun: replicate starts a process a study; the script of one study is wanted"
+            )
         unknown = " ".join(name for name in self.names if name not in claims())
         if unknown:
             raise UserError(f"claims {unknown}: one or more of {', '.join(claims())} are wanted")

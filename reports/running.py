@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from core import torchrun
 from core.config import ANYTHING, UNSAID, Settled, check, check_options
 
 if TYPE_CHECKING:
     from core.fleet import Place
     from reports.studies import Study
 
-UNITS = {"s": 1, "m": 60, "h": 3600}
-DURATION = "a duration such as 40s, 30m or 8h"
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+DURATION = "a duration such as 40s, 30m, 8h or 2d"
 Duration = Annotated[str | None, ANYTHING, UNSAID]
 
 Main = Callable[[Any], "Study | None"]
@@ -37,6 +38,7 @@ class Where:
 
     def __post_init__(self) -> None:
         check_options(self)
+        check("on", self.on, not (self.on and torchrun.is_used()), "torchrun, or this option,")
         self.place()
 
     def place(self) -> "Place | None":
@@ -66,7 +68,7 @@ class Running(Where):
 
 def seconds(duration: str) -> float:
     """Return what `40s`, `30m` or `1.5h` takes; 0 for what is no duration."""
-    match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)([smh])", duration)
+    match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)([smhd])", duration)
     return float(match[1]) * UNITS[match[2]] if match else 0.0
 
 
@@ -102,16 +104,23 @@ def _options(config: type, running: type) -> type:
 
 
 def _placed(start: Callable[[Any], object]) -> Callable[[Any], None]:
-    """Let the studies that `start` runs train where --on says."""
+    """Let the studies that `start` runs train where --on says, or among torchrun's processes."""
 
     def placed(given: Any) -> None:
-        from core.fleet import ON
+        from core.fleet import ON, Place
 
-        token = ON.set(given.running.place())
+        if torchrun.is_used():
+            torchrun.join()
+        if torchrun.follows():
+            torchrun.follow()
+            return
+        token = ON.set(Place("torchrun") if torchrun.is_used() else given.running.place())
         try:
             start(given)
         finally:
             ON.reset(token)
+        if torchrun.is_used():  # after an error torchrun ends the others
+            torchrun.dismiss()
 
     return placed
 

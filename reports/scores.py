@@ -1,12 +1,14 @@
 """Numbers with intervals from labelled scores: seeds and images are paired by name."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 import xarray as xr
 
 from core import dataset
 from core.evaluation import comparisons, intervals
 from core.evaluation.intervals import Estimate
+from core.evaluation.verdicts import Decision, withheld
 from reports.lessons import NotTestedError
 
 
@@ -40,3 +42,19 @@ def by_arm(values: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
         scores = values.sel(arm=arm)
         if scores["trained"].any():
             yield arm, scores
+
+
+def unless_diverged(decision: Decision, study: xr.Dataset, arms: Sequence[str]) -> Decision:
+    """Withhold what rests on arms of which some diverged on seeds on which others did not.
+
+    Of one arm: where it diverged on some seeds and not on all. A network that diverged has no
+    loss, and is wrong on every image.
+    """
+    if "test/loss" not in study or not arms:
+        return decision
+    lost = study["trained"] & study["test/loss"].isnull()
+    factors = [dim for dim in lost.dims if dim not in ("arm", "seed")]
+    first, *others = lost.any(factors).transpose("arm", ...).sel(arm=list(arms)).values
+    for other in others or [np.full_like(first, first.all())]:
+        decision = withheld(decision, first, other)
+    return decision

@@ -72,6 +72,16 @@ def test_options_of_nested_configs_are_flat(run):
     assert seen == [Config(number=5, device=DeviceConfig(device="cpu"))]
 
 
+@pytest.mark.parametrize(("given", "seen"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_that_wait_sleep_unless_the_user_says_otherwise(run, monkeypatch, given, seen):
+    monkeypatch.setenv("OMP_WAIT_POLICY", "restored after the test")
+    if given:
+        os.environ["OMP_WAIT_POLICY"] = given
+    else:
+        del os.environ["OMP_WAIT_POLICY"]
+    assert run([], lambda _: print(os.environ["OMP_WAIT_POLICY"])) == (0, f"{seen}\n", [])
+
+
 def test_what_the_user_can_put_right_is_one_line(run):
     assert run([], raiser(UserError("--x 3: 1 is wanted"))) == (2, "", ["--x 3: 1 is wanted"])
     status, out, lines = run(["--number", "0"], pytest.fail)

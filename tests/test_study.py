@@ -1,5 +1,6 @@
 """A study in the store: what it writes, how it ends, and that it trains what is missing only."""
 
+import contextlib
 import json
 import math
 from dataclasses import replace
@@ -9,13 +10,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from mlflow import MlflowClient
+from requests.exceptions import RequestException
 
 from core import code, outbox, provenance
 from core import study as module
 from core.data.card import Card
 from core.errors import UserError
 from core.outbox import send_all
-from core.store import Store, StoreError
+from core.store import AwayError, Store, StoreError
 from core.study import Study
 from core.trials import Record, Shared, Trial
 
@@ -363,7 +365,64 @@ def test_a_program_that_returns_too_few_records_is_an_error(store):
         run(trainer=lambda job: [record(job.trials[0])])
 
 
-def test_a_store_that_is_away_at_the_start_is_one_line(tmp_path, monkeypatch):
+@contextlib.contextmanager
+def absent():
+    """Let the store not answer, as if its server were down."""
+
+    def client(_):
+        raise RequestException("nobody answers")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Store, "_client", property(client))
+        yield
+
+
+def test_a_store_that_is_away_at_the_start_costs_nothing(store, capsys):
+    run([Trial("a", 0)])
+    with absent():
+        assert run()[1] == ["b/0", "a/1", "b/1"]  # one is known to be in the store
+        assert "3 trials wait in" in capsys.readouterr().out
+        assert run()[1] == []
+        with pytest.raises(AwayError, match="nobody answers"):
+            outbox.main(outbox.Config())
+    assert sorted(runs("trial")) == ["a/0"]
+    assert run()[1] == []
+    assert sorted(runs("trial")) == ["a/0", "a/1", "b/0", "b/1"]
+
+
+def test_a_store_that_comes_back_has_what_was_trained_meanwhile(store, monkeypatch):
+    monkeypatch.setattr(module, "PATIENCE", 0)
+    trainer, seen = Trainer(), []
+    with contextlib.ExitStack() as absence:
+
+        def train(job):
+            absence.close()
+            seen.extend(found.info.status for found in runs("study").values())
+            return trainer(job)
+
+        run([])
+        absence.enter_context(absent())
+        run(trainer=train)
+    assert seen == ["FINISHED", "RUNNING"]  # at the first of two programs nobody had asked again
+    assert sorted(runs("trial")) == ["a/0", "a/1", "b/0", "b/1"]
+    (parent,) = runs("study").values()
+    assert parent.info.status == "FINISHED"
+    assert provenance.owner().items() <= parent.data.tags.items()
+
+
+@pytest.mark.parametrize(("error", "status"), [(None, "FINISHED"), (KeyboardInterrupt, "KILLED")])
+def test_how_a_study_ended_is_sent_later(store, error, status):
+    with absent(), contextlib.suppress(KeyboardInterrupt), toy() as study:
+        study.run(TRIALS, Trainer())
+        if error:
+            raise error
+    assert send_all(Store()) == (4, 0)
+    (parent,) = runs("study").values()
+    assert parent.info.status == status
+    assert parent.data.tags["study_key"] == study.key
+
+
+def test_a_place_where_no_store_can_be_is_refused(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/file/mlflow.db")
     with pytest.raises(UserError, match=r"sqlite:.* is wanted") as caught, toy():
@@ -380,6 +439,6 @@ def test_what_waits_is_sent_by_a_command(store, monkeypatch, capsys):
 
         run(trainer=leaves)
     capsys.readouterr()
-    outbox.main()
+    outbox.main(outbox.Config())
     assert "4 trials sent, 0 still wait in" in capsys.readouterr().out
     assert len(runs("trial")) == 4

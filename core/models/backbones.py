@@ -6,7 +6,7 @@ whose output is one vector an image.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -47,6 +47,11 @@ class Preparation:
     """bilinear or bicubic"""
     mean: tuple[float, ...]
     std: tuple[float, ...]
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """Read what `asdict` made, after JSON. Raises TypeError, KeyError for other names."""
+        return cls(**{**values, "mean": tuple(values["mean"]), "std": tuple(values["std"])})
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -91,10 +91,7 @@ def load(path: Path) -> Bundle:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if facts.pop("format", None) != FORMAT:
             raise UserError(f"{path}: a trained head is wanted, this is another safetensors file")
-        preparation = facts.pop("preparation")
-        prepared = Preparation(
-            **{**preparation, "mean": tuple(preparation["mean"]), "std": tuple(preparation["std"])}
-        )
+        prepared = Preparation.of(facts.pop("preparation"))
         classes = tuple(facts.pop("classes"))
         return Bundle(classes=classes, preparation=prepared, **facts, **tensors)
     except (OSError, SafetensorError, AttributeError, KeyError, TypeError, ValueError) as error:

@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from core.config import TrainConfig
 from core.errors import UserError
+from core.training import parallel
 
 CHECKPOINT_SECONDS = 30.0  # saving more often costs more than a killed run loses
 MASKS, NOISE_AT_TEST, CORRUPTION = 1, 2, 3  # purposes of derived seeds; data order has its own
@@ -55,14 +57,13 @@ class Plan:
 
     @property
     def steps(self) -> int:
-        """Return the steps of one epoch; the last may be a short batch."""
-        return math.ceil(self.n / self.batch_size)
+        """Return the steps of one epoch."""
+        return len(self.sizes)
 
     @property
     def sizes(self) -> list[int]:
         """Return the images of each step of an epoch, the weights of its losses in the mean."""
-        last = self.n - (self.steps - 1) * self.batch_size
-        return [self.batch_size] * (self.steps - 1) + [last]
+        return batch_sizes(self.n, self.batch_size)
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step, 0 the first: pure, so resuming needs no state."""
@@ -73,6 +74,20 @@ class Plan:
             * 0.5
             * (1 + math.cos(math.pi * step / max(1, self.epochs * self.steps - 1)))
         )
+
+
+def batch_sizes(n: int, batch_size: int) -> list[int]:
+    """Return the images of each batch of an epoch; the last may be a short one.
+
+    A last image alone joins the batch before: batch norm cannot train on one.
+    """
+    full, rest = divmod(n, batch_size)
+    sizes = [batch_size] * full
+    if rest == 1 and full:
+        sizes[-1] += 1
+    elif rest:
+        sizes.append(rest)
+    return sizes
 
 
 def run(
@@ -88,10 +103,11 @@ def run(
     validation set, (seeds, arms) each, or nothing. Epochs recorded in `checkpoint` are yielded
     again and not run again.
     """
-    if checkpoint:
-        # Asking first would not do: the same command elsewhere may finish in between.
-        with contextlib.suppress(FileNotFoundError):
-            state.restore(load(checkpoint, state.parameters[0].device))
+    if checkpoint and (
+        record := parallel.of_first(partial(_found, checkpoint, state.parameters[0].device))
+    ):
+        state.restore(record)
+    checkpoint = checkpoint if parallel.is_first() else None
     yield from state.epochs
     saved = time.monotonic()
     patience = plan.config.patience
@@ -231,6 +247,13 @@ def save(state: dict[str, Any], path: Path) -> None:
     finally:
         with contextlib.suppress(OSError):
             partial.unlink()
+
+
+def _found(path: Path, device: torch.device) -> dict[str, Any] | None:
+    # Asking first would not do: the same command elsewhere may finish in between.
+    with contextlib.suppress(FileNotFoundError):
+        return load(path, device)
+    return None
 
 
 def load(path: Path, device: torch.device) -> dict[str, Any]:

@@ -81,8 +81,13 @@ class Validation:
         for name, measure in self.objective.measures.items():
             self.parts.setdefault(name, []).append(measure(outputs, pixels, labels))
 
-    def means(self) -> dict[str, np.ndarray]:
-        """Return `val/name` -> mean over all images, (...)."""
+    def means(self, total: Callable[[Tensor], Tensor] = torch.Tensor.cpu) -> dict[str, np.ndarray]:
+        """Return `val/name` -> mean over all images, (...).
+
+        total: adds up what several processes measured.
+        """
+        found = {f"val/{name}": torch.cat(rows, -1) for name, rows in self.parts.items()}
         return {
-            f"val/{k}": torch.cat(rows, -1).cpu().mean(-1).numpy() for k, rows in self.parts.items()
+            name: (total(each.sum(-1)) / total(torch.tensor(each.shape[-1]))).numpy()
+            for name, each in found.items()
         }

@@ -220,13 +220,14 @@ def _train_epoch(
     masks = replicas.masks(index, plan.sizes, train.shape)
     noise = replicas.generators(index, loop.CORRUPTION)
     losses = torch.empty(plan.steps, *replicas.grid, device=replicas.device.torch)
+    first = (index - 1) * plan.steps
     for k, (pixels, labels) in enumerate(
         train.stream(
-            orders.to(train.labels.device).split(plan.batch_size, dim=1),
+            orders.to(train.labels.device).split(plan.sizes, dim=1),
             replicas.device.torch,
         )
     ):
-        loop.set_rate(optimizer, plan.rate((index - 1) * plan.steps + k))
+        loop.set_rate(optimizer, plan.rate(first + k))
         batch = {"pixels": pixels, "labels": labels, **next(masks)}
         if objective.corrupt is not None:
             batch["inputs"] = _inputs(objective, pixels, noise)

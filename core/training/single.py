@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from core.config import TrainConfig
 from core.data.images import Images, order, sequential
 from core.device import Device, generator, seeded
-from core.training import loop
+from core.training import loop, parallel
 from core.training.objective import CLASSIFICATION, Objective, Validation
 
 
@@ -30,6 +31,7 @@ def fit(
 
     augment: maps float pixels (batch, C, H, W) to the like; applied to training batches only, its
         randomness from torch's global generator, which follows (seed, epoch) during the epoch.
+    Processes that torchrun started share a batch's images among them.
     checkpoint: saved about every 30 s; a call that finds the file yields the recorded epochs
         again and goes on to bit-equal results.
     Raises FloatingPointError, naming the step, when the loss stops being finite.
@@ -39,11 +41,12 @@ def fit(
     trained = [value for value in model.parameters() if value.requires_grad]
     # Buffers such as batch-norm statistics are part of what is saved and of what is best.
     state = loop.State([*model.parameters(), *model.buffers()], loop.optimiser(config, trained), ())
+    division = parallel.Division(model)
 
     def train_epoch(index: int) -> np.ndarray:
         with seeded(seed, index, loop.MASKS):
             losses = _train_epoch(
-                model, train, state.optimizer, plan, (seed, index), device, augment, objective
+                division, train, state.optimizer, plan, (seed, index), device, augment, objective
             )
         bad = np.flatnonzero(~np.isfinite(losses))
         if len(bad):
@@ -52,13 +55,13 @@ def fit(
         return losses.reshape(-1, 1, 1)
 
     def validate() -> dict[str, np.ndarray]:
-        return _validate(model, val, objective, seed, device) if val is not None else {}
+        return _validate(model, division, val, objective, seed, device) if val is not None else {}
 
     yield from loop.run(plan, state, train_epoch, validate, checkpoint)
 
 
 def _train_epoch(
-    model: nn.Module,
+    division: parallel.Division,
     train: Images,
     optimizer: torch.optim.Optimizer,
     plan: loop.Plan,
@@ -68,21 +71,24 @@ def _train_epoch(
     objective: Objective,
 ) -> np.ndarray:
     """Run one pass over the data; return the batch losses, (steps,)."""
-    model.train()
-    batches = order(len(train), *key).to(train.labels.device).split(plan.batch_size)
+    division.network.train()
+    batches = order(len(train), *key).to(train.labels.device).split(plan.sizes)
     losses = torch.empty(plan.steps, device=device.torch)
-    noise = generator(device.torch, *key, loop.CORRUPTION)
-    for step, (pixels, labels) in enumerate(train.stream(batches, device.torch)):
+    corrupt = partial(objective.inputs, noise=generator(device.torch, *key, loop.CORRUPTION))
+    for step, (pixels, labels) in enumerate(
+        train.stream(map(division.rows, batches), device.torch)
+    ):
         loop.set_rate(optimizer, plan.rate((key[1] - 1) * plan.steps + step))
-        target = augment(pixels) if augment else pixels
+        division.n = len(batches[step])
+        target = division.drawn(augment, pixels) if augment else pixels
         with device.autocast():
-            outputs = model(objective.inputs(target, noise)).float()
-        loss = objective.cost(outputs, target, labels).mean()
+            outputs = division.network(division.drawn(corrupt, target)).float()
+        loss = objective.cost(outputs, target, labels).sum() / division.n
         optimizer.zero_grad()
-        loss.backward()
+        (loss * division.world).backward()  # DDP takes the mean over processes
         optimizer.step()
         losses[step] = loss.detach()  # stays on the device: reading it each step would stall
-    return losses.cpu().numpy()
+    return division.total(losses).cpu().numpy()
 
 
 def predict(
@@ -101,16 +107,25 @@ def predict(
 
 
 def _validate(
-    model: nn.Module, val: Images, objective: Objective, seed: int, device: Device
+    model: nn.Module,
+    division: parallel.Division,
+    val: Images,
+    objective: Objective,
+    seed: int,
+    device: Device,
 ) -> dict[str, np.ndarray]:
     """Return the objective's measures, (1, 1) each; the corruption is the same in every epoch."""
     noise, seen = generator(device.torch, seed, 0, loop.CORRUPTION), Validation(objective)
+    corrupt, batches = partial(objective.inputs, noise=noise), sequential(len(val), loop.VAL_BATCH)
     with evaluating(model):
-        for pixels, labels in val.stream(sequential(len(val), loop.VAL_BATCH), device.torch):
+        for batch, (pixels, labels) in zip(
+            batches, val.stream(map(division.rows, batches), device.torch), strict=True
+        ):
+            division.n = len(batch)
             with device.autocast():
-                outputs = model(objective.inputs(pixels, noise)).float()
+                outputs = model(division.drawn(corrupt, pixels)).float()
             seen.add(outputs[None, None], pixels, labels)
-    return seen.means()
+    return seen.means(division.total)
 
 
 @contextlib.contextmanager

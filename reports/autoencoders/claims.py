@@ -27,6 +27,7 @@ lesson = Lesson(
     options="--data mnist",
     protocol={"epochs": 30, "batch_size": 20, "lr": 1e-3},
     seeds=5,
+    shared="All seeds share the training images.",
     source="DLv2 notebooks on autoencoders, recorded outputs",
     columns=("test/mse", "test/psnr", "test/ssim", "test/checkerboard", "train/loss"),
     scores={

@@ -21,6 +21,7 @@ lesson = Lesson(
     protocol={"network": "mlp", "epochs": 2, "batch_size": 100, "lr": 1e-3, "dropout": 0.2},
     source="DLv2 notebook weight-initialization, outputs of 2018-11",
     seeds=10,
+    shared="All seeds share the training images.",
     columns=("test/accuracy", "test/loss"),
     scores={"test/accuracy": "correct", "test/accuracy_dropout": "correct_dropout"},
 )

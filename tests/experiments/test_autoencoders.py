@@ -132,7 +132,7 @@ def test_a_trial_is_what_fit_alone_trains(smoke):
         objective = reconstruction(noise)
         for epoch in fit(model, splits.train, splits.val, config, 1, device, None, None, objective):
             loss = float(epoch.metrics["train/loss"][0, 0])
-        record = measure(model, splits, noise, denoises=True)
+        record = measure(model, splits, noise, device, denoises=True)
         seen = study.sel(arm="denoising", seed=1, variant=variant)
         assert float(seen["train/loss"][0]) == pytest.approx(loss, rel=1e-4)
         assert seen["mse"].values == pytest.approx(record.arrays["mse"][1], abs=1e-4)

@@ -191,6 +191,17 @@ def test_a_store_that_is_away_loses_no_value(store, capsys, place):
     assert "300 values of 60 trials arrived once" in capsys.readouterr().out
 
 
+@pytest.mark.slow
+def test_a_study_runs_while_its_store_is_locked(store, capsys):
+    small = replace(SMOKE, schemes=("zeros", "default"), width=8, larger=False)
+    with writers.locked(store):
+        main(small)
+    assert "4 trials wait in" in capsys.readouterr().out
+    main(small)
+    assert "4 of 4 trials are in the store: 0 to train" in capsys.readouterr().out
+    assert len(runs("trial")) == 4
+
+
 def test_a_replica_that_diverges_is_a_result(store, tmp_path):
     train = TrainConfig(epochs=1, lr=1e30, optimizer="sgd")
     main(replace(SMOKE, schemes=("zeros", "uniform-0-1"), larger=False, train=train))

@@ -1,6 +1,7 @@
 """The breeds study end to end: which networks it trains, and what of each it keeps."""
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,12 +13,13 @@ from PIL import Image
 import reports
 from core.data.augment import mirror_and_shift
 from core.data.config import DataConfig
+from core.data.decode import decode
 from core.data.images import concatenated
 from core.data.sources import load
 from core.device import pick
 from core.errors import UserError
 from core.evaluation.metrics import correct
-from core.models import backbones, features
+from core.models import backbones, features, kept
 from core.models.config import DRIFTING, FROZEN, SCRATCH, TRAINED, BackboneConfig
 from core.models.networks import linear_head
 from core.store import Store
@@ -94,6 +96,32 @@ def test_scratch_frozen_and_drifting_networks_from_folder_to_dataset(store, conf
         ("resnet18", DRIFTING),
         (SCRATCH, TRAINED),
     }
+
+
+def test_networks_of_seed_0_are_kept_where_asked_for_and_name_the_test_images(
+    store, config, tmp_path, capsys
+):
+    config = replace(config, scratch=True, drift=True)
+    main(config)
+    ids = {run.tags["trial"]: run.id for run in Store().runs("tags.role = 'trial'")}
+    capsys.readouterr()
+    main(replace(config, keep_networks=True))
+    assert "trained again, to keep the network: resnet18/0/" in capsys.readouterr().out
+    runs = Store().runs("tags.role = 'trial'")
+    assert {run.tags["trial"]: run.id for run in runs} == ids  # numbers and runs stay
+    having = {run.tags["trial"]: run for run in runs if run.tags.get("kept") == "true"}
+    assert {key.split("/")[1] for key in having} == {"0"}
+    assert len(having) == 3
+    study = reports.load("dog_breeds")
+    pictures = sorted((tmp_path / "set").rglob("*.png"))
+    for key, run in having.items():
+        found = kept.load(Path(run.artifacts.removeprefix("file://"), kept.FILE))
+        own = study.sel(arm=key.split("/")[0], trunk=key.split("=")[1], seed=0)
+        shown = [next(p for p in pictures if str(p).endswith(n)) for n in own["image"].values]
+        answers = found.probabilities([decode(path) for path in shown]).argmax(-1)
+        assert answers.tolist() == own["prediction"].astype(int).values.tolist()
+    main(replace(config, keep_networks=True))
+    assert "trained again" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("mirror", [True, False])
@@ -190,6 +218,7 @@ def test_options_that_do_not_fit_are_refused():
         ({"seeds": 1}, "--seeds 1"),
         ({"data": DataConfig(size=64)}, "--size 64"),
         ({"train": replace(SMOKE.train, keep="last")}, "--keep last"),
+        ({"drift": True, "train": replace(SMOKE.train, batch_size=1)}, "--batch-size 1: 2 or more"),
     ):
         with pytest.raises(UserError, match=wanted):
             Config(**bad)

@@ -1,6 +1,7 @@
 """The study of skin lesions, from the command line to what is kept and judged."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from sklearn.metrics import roc_auc_score
 
 import reports
 from core.config import DeviceConfig, TrainConfig
@@ -21,14 +23,17 @@ from core.data.config import DataConfig
 from core.data.sources import load
 from core.device import pick
 from core.errors import UserError
+from core.evaluation.odds import log_odds
 from core.measures import skin
 from core.measures.skin_probes import Probe
+from core.models.kept import load as load_kept
 from core.models.trunks import trunk
 from core.store import Store
 from core.trials import Trial
 from experiments import skin_lesions
 from experiments.skin_lesions import DRAWN, NOT_A_DEVICE, SMOKE, Config, Score, main, score, train
 from reports.judge import judge
+from reports.skin.claims import TEST_IMAGES
 
 SCRIPT = Path(skin_lesions.__file__)
 IMAGES = {"val_image": 159, "image": 159, "class": 3}
@@ -100,6 +105,34 @@ def test_a_study_of_drawn_lesions_says_so_and_judges_what_it_can(smoke):
     assert not (folder / "doctors.csv").exists()
     points = pd.read_csv(folder / "operating-points.csv")
     assert points["TP of"].str.endswith("of 39").sum() == 2
+
+
+def test_with_the_boards_600_test_images_in_a_folder_the_study_asks_the_board(tmp_path, store):
+    """One is a copy of a training image, which leaves training: the board's images stay whole."""
+    random, root = np.random.default_rng(0), tmp_path / "isic2017"
+    for side, counts in {"train": dict.fromkeys(TEST_IMAGES, 20), "test": TEST_IMAGES}.items():
+        for name, n in counts.items():
+            folder = root / side / name
+            folder.mkdir(parents=True)
+            for i in range(n):
+                pixels = random.integers(0, 256, (16, 16, 3), np.uint8)
+                Image.fromarray(pixels).save(folder / f"{i}.png")
+    copied = (root / side / name / "0.png" for side in ("train", "test"))
+    shutil.copy(*copied)
+    data = DataConfig(data="isic2017", data_root=tmp_path, size=16)
+    main(replace(SMOKE, seeds=3, arms=("random",), explained=0, data=data))
+    study = reports.load("skin_lesions")
+    assert study.attrs["card"]["counts"]["test"] == list(TEST_IMAGES.values())
+    assert sum(study.attrs["card"]["counts"]["train"]) < 60
+    entry = judge(study)["M2"]
+    assert entry.same_data
+    areas = {name: each.estimate.value for name, each in entry.decision.parts.items()}
+    truth = study["label"].values == study["class"].values.tolist().index("melanoma")
+    scores = log_odds(study["test_logits"].sel(arm="random").values, 0)
+    wanted = np.mean([roc_auc_score(truth, each) for each in scores])
+    assert areas["melanoma"] == pytest.approx(wanted, abs=1e-9)
+    assert list(areas) == ["melanoma", "keratosis", "mean"]
+    assert "Among the 23 entries: melanoma rank" in entry.decision.comment
 
 
 def test_other_thresholds_train_nothing_and_judge_anew(smoke):
@@ -243,6 +276,17 @@ def test_frozen_leaves_the_trunk_as_it_was_and_only_where_it_should(monkeypatch,
     assert trained(monkeypatch, splits, arm="random", frozen=True).network.frozen is False
 
 
+def test_a_kept_network_is_the_one_that_was_measured(monkeypatch, splits, tmp_path):
+    assert trained(monkeypatch, splits, keep_networks=True, seed=1).record.files == {}
+    record = trained(monkeypatch, splits, keep_networks=True, seed=0).record
+    (tmp_path / "own.safetensors").write_bytes(record.files["kept/network.safetensors"])
+    found = load_kept(tmp_path / "own.safetensors")
+    images = [Image.fromarray(each.permute(1, 2, 0).numpy()) for each in splits.test.tensor()]
+    expected = torch.from_numpy(record.arrays["test_logits"][1]).softmax(-1)
+    assert torch.allclose(found.probabilities(images), expected, atol=1e-5)
+    assert found.classes == splits.card.classes
+
+
 # The command line.
 
 
@@ -287,6 +331,7 @@ def test_score_prints_what_the_scorer_found(tmp_path, capsys):
         ({"arms": ("random", "wise")}, "--arms wise: one or more of random,"),
         ({"network": "resnet18"}, "--weights digits: digits for the cnn"),
         ({"prevalence": 0.0}, "--prevalence 0.0: a number above 0 and below 1 is wanted"),
+        ({"train": TrainConfig(batch_size=1)}, "--batch-size 1: 2 or more is wanted"),
         ({"masks": Path("m")}, "--masks m: --data of photographs"),
     ],
 )

@@ -9,10 +9,12 @@ from torch import nn
 
 from core.data.card import Card
 from core.data.images import InMemory, Splits
+from core.device import Device
 from core.measures.autoencoders import measure
 from core.measures.reconstructions import LEVELS, noisy, unit
 from core.models.autoencoders import Autoencoder
 
+CPU = Device(torch.device("cpu"), bfloat16=False)
 CARD = Card(
     name="invented", source="", fingerprint="", classes=("a", "b"), shape=(1, 6, 6), counts={},
     split="",
@@ -40,7 +42,7 @@ def identity():
 
 
 def test_a_network_that_gives_the_image_back(identity, splits):
-    record = measure(identity, splits, 0.0, denoises=False)
+    record = measure(identity, splits, 0.0, CPU, denoises=False)
     assert record.metrics["test/mse"] == 0
     assert (record.metrics["code/size"], record.metrics["parameters"]) == (36, 0)
     assert record.metrics["code/dead"] == pytest.approx(1 / 36)  # the pixel that is always black
@@ -57,7 +59,7 @@ def test_a_network_that_gives_the_image_back(identity, splits):
 
 
 def test_the_probe_learns_on_training_images_and_is_scored_on_test_images(identity, splits):
-    record = measure(identity, splits, 0.0, denoises=False)
+    record = measure(identity, splits, 0.0, CPU, denoises=False)
     train, test = (unit(part).flatten(1).double().numpy() for part in (splits.train, splits.test))
     scale = StandardScaler().fit(train)
     probe = RidgeClassifier(alpha=1.0).fit(scale.transform(train), splits.train.labels.numpy())
@@ -69,8 +71,8 @@ def test_the_probe_learns_on_training_images_and_is_scored_on_test_images(identi
 
 
 def test_a_denoiser_is_given_noise_and_its_codes_are_those_of_clean_images(identity, splits):
-    plain = measure(identity, splits, 0.0, denoises=False)
-    record = measure(identity, splits, 0.5, denoises=True)
+    plain = measure(identity, splits, 0.0, CPU, denoises=False)
+    record = measure(identity, splits, 0.5, CPU, denoises=True)
     test = unit(splits.test)
     wanted = (noisy(test, 0.5) - test).square().mean((1, 2, 3)).numpy()
     assert record.arrays["mse"][1] == pytest.approx(wanted)
@@ -89,6 +91,6 @@ def test_a_dead_code_has_a_plane(splits):
         nn.Sequential(nn.Linear(4, 36), nn.Sigmoid(), nn.Unflatten(1, (1, 6, 6))),
     )
     nn.init.constant_(silent.encoder[1].bias, -100.0)
-    record = measure(silent, splits, 0.0, denoises=False)
+    record = measure(silent, splits, 0.0, CPU, denoises=False)
     assert record.metrics["code/dead"] == 1
     assert not record.arrays["plane"][1].any()

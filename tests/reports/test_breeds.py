@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from core.models.config import DRIFTING, FROZEN, SCRATCH, TRAINED
 from core.trials import Record, Shared, Trial
@@ -167,6 +168,30 @@ def test_a_study_that_broke_off_is_not_tested(world):
     assert judge(alone.assign_attrs(made.attrs))["T1"].lacking == (
         "1 seeds are in both arms, 2 are needed."
     )
+
+
+def losing(study, arm, seeds):
+    """Return the study with an arm that diverged on some seeds."""
+    losses = xr.where((study["arm"] == arm) & study["seed"].isin(seeds), np.nan, 1.0)
+    return study.assign({"test/loss": losses.broadcast_like(study["trained"])})
+
+
+@pytest.mark.parametrize(
+    ("arm", "seeds", "held"),
+    [
+        (SCRATCH, [3], {"T1", "D5"}),
+        ("resnet18", [3], {"T1", "D6"}),
+        (SCRATCH, range(SEEDS), {"T1"}),
+        (SCRATCH, [], set()),
+    ],
+    ids=["scratch", "pretrained", "always", "never"],
+)
+def test_a_claim_waits_for_the_arms_that_it_is_about(world, arm, seeds, held):
+    """T1 compares an arm that it picks; one that always diverges prints what it always prints."""
+    entries = judge(losing(world(COURSE), arm, seeds))
+    found = {name for name, entry in entries.items() if entry.decision}
+    assert {name for name in found if entries[name].decision.withheld == "diverged"} == held
+    assert {name for name in found if entries[name].verdict == "undecided"} == held
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from core.evaluation.verdicts import superior
 from core.store import Run
 from reports import ledger
 from reports.judge import Entry
-from reports.lessons import claims, lessons
+from reports.lessons import NO_DATA, claims, lessons
 from reports.studies import Study
 
 DECISION = superior(mean(np.array([[0.5], [0.6], [0.7]])))
@@ -87,12 +87,24 @@ def test_published_data_and_protocol_come_first_then_photographs_and_drawings_la
 
 
 def test_the_headline_counts_what_was_trained_as_published_apart():
-    found = list(lines(study("a", "fashion-mnist"), study("b", "digits", claim="W4")).values())
-    published, elsewhere = (ledger.counts(found, as_published=side) for side in (True, False))
+    made = (("a", "fashion-mnist", "W3"), ("b", "digits", "W4"), ("c", "none", "T2a"))
+    found = list(lines(*(study(name, data, claim=claim) for name, data, claim in made)).values())
+    published, elsewhere, without = ledger.counts(found).values()
     assert sum(published.values()) == 1
-    assert published[DECISION.verdict] == 1
-    assert elsewhere[DECISION.verdict] == 1
-    assert elsewhere["not tested"] == len(claims()) - 2
+    assert [each[DECISION.verdict] for each in (published, elsewhere, without)] == [1, 1, 1]
+    n_without = sum(claim.data == NO_DATA for claim in claims().values())
+    assert n_without == 5  # T2a to T2d, T5
+    assert without["not tested"] == n_without - 1
+    assert elsewhere["not tested"] == len(claims()) - n_without - 2
+
+
+def test_the_headline_says_what_the_verdicts_rest_on():
+    found = list(lines(study("toys", "none", claim="T2a")).values())
+    counted = ", ".join(
+        f"{int(name == DECISION.verdict)} {name}" for name in ledger.VERDICTS if "not" not in name
+    )
+    rest = f"Not tested: {len(claims()) - 1}."
+    assert ledger.standing(found) == f"Of claims published without data: {counted}. {rest}"
 
 
 def test_claims_are_complete():

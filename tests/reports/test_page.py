@@ -75,6 +75,7 @@ def test_the_page_has_every_claim_and_its_provenance(text):
     assert "2 seeds" in text
     assert "Run it again" in text
     assert "load_digits" in text
+    assert "depth 2 to 5. All seeds share the training images. <small>" in text
 
 
 def test_json_is_the_study_unrounded(study_store, tmp_path):

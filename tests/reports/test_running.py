@@ -146,7 +146,16 @@ def test_more_seeds_have_more_chance():
 
 @pytest.mark.parametrize(
     ("text", "wanted"),
-    [("40s", 40), ("30m", 1800), ("1.5h", 5400), ("8", 0), ("h", 0), ("-3s", 0), ("1 h", 0)],
+    [
+        ("40s", 40),
+        ("30m", 1800),
+        ("2d", 172_800),
+        ("1.5h", 5400),
+        ("8", 0),
+        ("h", 0),
+        ("-3s", 0),
+        ("1 h", 0),
+    ],
 )
 def test_a_duration_is_read(text, wanted):
     assert running.seconds(text) == wanted
@@ -162,7 +171,7 @@ def test_a_time_is_said_in_its_unit(seconds, said):
 def test_bad_options_are_one_line():
     with pytest.raises(UserError, match="--budget 40s: --until decided is wanted"):
         running.Running(budget="40s")
-    with pytest.raises(UserError, match="--budget 40: a duration such as 40s, 30m or 8h is wanted"):
+    with pytest.raises(UserError, match="--budget 40: a duration such as 40s, 30m, 8h or 2d is"):
         running.Running(until="decided", budget="40")
 
 

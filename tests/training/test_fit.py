@@ -122,6 +122,12 @@ def test_training_moves_batch_norm_and_only_training(parts, cpu):
     assert int(model[1].num_batches_tracked) == 3 * 6  # not one more for validation
 
 
+def test_batch_norm_trains_where_one_image_would_be_left_over(parts, cpu):
+    model = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(64), nn.Linear(64, 10))
+    (epoch,) = fit(model, *parts, TrainConfig(epochs=1, batch_size=51), 0, cpu)
+    assert epoch.step_losses.shape == (2, 1, 1)  # of 51 and 52 images
+
+
 def test_frozen_parameters_are_not_trained(parts, cpu, build):
     model = build(0)
     model[1].requires_grad_(False)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.config import TrainConfig
 from core.errors import UserError
-from core.training.loop import Plan, State
+from core.training.loop import Plan, State, batch_sizes
 from core.training.single import fit
 
 
@@ -18,9 +18,17 @@ from core.training.single import fit
 def test_the_sizes_of_the_batches_add_up(n, batch_size):
     plan = Plan.of(TrainConfig(batch_size=batch_size), n)
     assert sum(plan.sizes) == n
-    assert len(plan.sizes) == plan.steps == math.ceil(n / plan.batch_size)
+    assert len(plan.sizes) == plan.steps
     assert all(size == plan.batch_size for size in plan.sizes[:-1])
-    assert 1 <= plan.sizes[-1] <= plan.batch_size
+    assert min(2, plan.batch_size) <= plan.sizes[-1] <= plan.batch_size + 1
+
+
+@pytest.mark.parametrize(
+    ("n", "batch_size", "sizes"),
+    [(64, 32, [32, 32]), (66, 32, [32, 32, 2]), (65, 32, [32, 33]), (3, 1, [1, 1, 1]), (1, 9, [1])],
+)
+def test_a_last_image_is_never_alone(n, batch_size, sizes):
+    assert batch_sizes(n, batch_size) == sizes
 
 
 def test_the_rate_is_constant_or_a_half_cosine():

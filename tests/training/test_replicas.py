@@ -29,7 +29,7 @@ def flat(replicas, index):
     "config",
     [
         BRIEF,
-        TrainConfig(epochs=2, batch_size=50, lr=0.1, optimizer="sgd", schedule="cosine"),
+        TrainConfig(epochs=2, batch_size=51, lr=0.1, optimizer="sgd", schedule="cosine"),
         TrainConfig(epochs=4, batch_size=20, lr=0.2, keep="best"),
     ],
 )
