@@ -47,5 +47,5 @@ clean: ## remove what is made here, not the runs
 	@touch $@
 
 .venv/dev: .venv/bin/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev,dask,explain,ray,slurm]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev,dask,explain,hf,ray,slurm]'
 	@touch $@ .venv/installed
