@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test slow check replicate bench constraints clean
+.PHONY: help demo test slow check docs replicate bench constraints clean
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /: /'
 
@@ -22,6 +22,9 @@ check: .venv/dev ## format, lint and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+docs: .venv/dev ## the pages of docs/ as a site, site/index.html; a link that leads nowhere is an error
+	$(BIN)/zensical build --clean --strict
+
 # A study that fails is named at the end and stops no other; the page then shows what there is.
 replicate: .venv/installed ## a verdict on every claim; DATA_ROOT=folder WEIGHTS=file for real data (an hour), BUDGET=8h for more seeds
 	@status=0; $(BIN)/python -m reports replicate $(if $(BUDGET),--budget '$(BUDGET)',--all) \
@@ -35,7 +38,7 @@ constraints: .venv/dev ## pin what is installed now, by name and version
 	$(BIN)/python -m pip freeze --exclude-editable > constraints.txt
 
 clean: ## remove what is made here, not the runs
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis reports/out
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis reports/out site
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
@@ -47,5 +50,5 @@ clean: ## remove what is made here, not the runs
 	@touch $@
 
 .venv/dev: .venv/bin/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev,dask,explain,ray,slurm]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev,dask,explain,hf,ray,slurm]'
 	@touch $@ .venv/installed

@@ -26,13 +26,14 @@ class DataConfig:
     data: str = "digits"
     """digits or lfw-patches (embedded); lesions (drawn; lesions:ink+ruler+hair puts these on some);
     mnist, fashion-mnist or cifar10 (torchvision's, taken from DATA_ROOT or downloaded to it);
-    isic2017 (in DATA_ROOT); oxford-pets (torchvision's); or folder:PATH, one sub-folder per class,
-    with train/, valid/ (or val/) and test/ above them if you have them"""
+    isic2017 (in DATA_ROOT); oxford-pets (torchvision's); hf:NAME or hf:PATH, a set of the library
+    datasets; or folder:PATH, one sub-folder per class, with train/, valid/ (or val/) and test/
+    above them if you have them"""
     data_root: FolderPath = field(default_factory=default_root)
     """where real data sets lie; the default is the environment's DATA_ROOT, else ./data"""
     size: Settled[Annotated[int, Interval(ge=1, le=4096)]] = None
-    """side in pixels to which folder:PATH is scaled and centre-cropped (default: the images' own
-    size if all agree on at most 224, else 64)"""
+    """side in pixels to which folder:PATH and hf:NAME are scaled and centre-cropped (default: the
+    images' own size if all agree on at most 224, else 64)"""
     split_seed: Seed = 0
     """seed of the split, where the source brings none"""
     memory: Annotated[float, Interval(ge=0, le=1_000_000)] = 2.0
@@ -43,8 +44,8 @@ class DataConfig:
         kind, _, path = self.data.partition(":")
         named = (*EMBEDDED, *TORCHVISION, "isic2017", "oxford-pets")
         drawn = kind == "lesions" and set(path.split("+")) <= set(ARTEFACTS)
-        known = self.data in named or (kind == "folder" and bool(path)) or drawn
-        wanted = f"one of {', '.join(named)}, lesions:{'+'.join(ARTEFACTS)} or folder:PATH"
+        known = self.data in named or (kind in ("folder", "hf") and bool(path)) or drawn
+        wanted = f"one of {', '.join(named)}, lesions:{'+'.join(ARTEFACTS)}, hf:NAME or folder:PATH"
         check("data", self.data, known, wanted)
 
     @property

@@ -57,7 +57,7 @@ def read(
     root: Path,
     config: DataConfig,
     prepare: Prepare | None = None,
-    listed: Sequence[Entry] | None = None,
+    listed: Layout | None = None,
 ) -> Folder:
     """Decode every file below `root`; those that give no image are named with their reason.
 
@@ -67,7 +67,7 @@ def read(
     missing, empty or has one class, and for a table beside the images that does not fit them.
     """
     table = metadata.read(root)
-    layout = Layout([*listed]) if listed else read_layout(root, labelled=table.is_labelled)
+    layout = listed or read_layout(root, labelled=table.is_labelled)
     names = [readable(entry.path.relative_to(root)) for entry in layout.entries]
     rows = table.find(names)
     looks = look_at([entry.path for entry in layout.entries], "looking at the images")

@@ -1,4 +1,4 @@
-"""Data sets by name: embedded ones, torchvision's, and folders."""
+"""Data sets by name: embedded ones, torchvision's, the hub's, and folders."""
 
 from collections.abc import Sequence
 from hashlib import sha256
@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.data import folders, pets
+from core.data import folders, hub, pets
 from core.data.card import Card, Quarantined
 from core.data.config import DataConfig
 from core.data.download import attempt
 from core.data.duplicates import groups_of, thumbnails
 from core.data.images import Images, InMemory, Splits, numbered
-from core.data.layout import Entry
+from core.data.layout import Layout
 from core.data.splits import NAMES, conflicts, divide
 from core.errors import UserError
 
@@ -45,10 +45,14 @@ def load(config: DataConfig, prepare: folders.Prepare | None = None) -> Splits:
     """
     if config.data.startswith("folder:"):
         return _folder(config, Path(config.data.removeprefix("folder:")).expanduser(), prepare)
+    if config.data.startswith("hf:"):
+        source = f"the set {config.name[3:]}, read through the library datasets"
+        root, listed = hub.unpacked(config)
+        return _folder(config, root, prepare, listed, source)
     if config.data == "isic2017":
         return _folder(config, _present(config.data_root / "isic2017"), prepare)
     if config.data == "oxford-pets":
-        listed = pets.entries(config.data_root)
+        listed = Layout(pets.entries(config.data_root))
         return _folder(config, config.data_root / pets.FOLDER, prepare, listed, pets.SOURCE)
     if config.data.startswith("lesions"):
         return _lesions(config)
@@ -145,7 +149,7 @@ def _folder(
     config: DataConfig,
     root: Path,
     prepare: folders.Prepare | None,
-    listed: Sequence[Entry] | None = None,
+    listed: Layout | None = None,
     source: str = "",
 ) -> Splits:
     found = folders.read(root, config, prepare, listed)

@@ -4,6 +4,7 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 
 from core.data.config import DataConfig
+from core.data.hub import unpacked
 from core.data.listing import below
 from core.data.pets import FOLDER
 from core.data.sources import TORCHVISION
@@ -20,9 +21,12 @@ def stamp(config: DataConfig) -> str | None:
     kind, _, path = config.data.partition(":")
     places = {"isic2017": "isic2017", "oxford-pets": FOLDER}
     places |= {name: folder for name, (_, folder) in TORCHVISION.items()}
-    if kind != "folder" and kind not in places:
+    if kind not in ("folder", "hf", *places):
         return config.data
-    root = Path(path).expanduser() if kind == "folder" else config.data_root / places[kind]
+    if kind == "hf":
+        root, _ = unpacked(config)
+    else:
+        root = Path(path).expanduser() if kind == "folder" else config.data_root / places[kind]
     if not root.is_dir():
         return None
     files = below(root).files
