@@ -59,13 +59,18 @@ def pick(config: DeviceConfig) -> Device:
             else "cpu only"
         )
         raise UserError(f"--device {config.device}: not on this machine, which has {found}")
-    if config.deterministic:
+    choose_kernels(deterministic=config.deterministic)
+    fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    return Device(device, config.precision == "bfloat16" or (config.precision == "auto" and fast))
+
+
+def choose_kernels(*, deterministic: bool) -> None:
+    """Choose what this process computes with; `Device.kind` says it, and workers do as told."""
+    torch.backends.cudnn.allow_tf32 = False  # or convolutions in float32 keep ten bits of it
+    if deterministic:
         # cuBLAS reads this when its first handle is made; without it deterministic mode raises.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
-    torch.backends.cudnn.allow_tf32 = False  # or convolutions in float32 keep ten bits of it
-    fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    return Device(device, config.precision == "bfloat16" or (config.precision == "auto" and fast))
 
 
 def derive(*key: int) -> int:

@@ -153,11 +153,10 @@ def read(folder: Path) -> Train:
 @functools.lru_cache(maxsize=1)
 def _ready(order: Order) -> Train:
     order.check()
-    if "deterministic" in order.device:
-        import torch
+    if "deterministic" in order.device or order.device.startswith("cuda"):
+        from core.device import choose_kernels  # imports torch
 
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True)
+        choose_kernels(deterministic="deterministic" in order.device)
     try:
         return read(order.folder)
     except FileNotFoundError as error:
