@@ -113,8 +113,11 @@ class InMemory(Images):
     ) -> Iterator[tuple[Tensor, Tensor]]:
         for batch in batches:
             index = batch.to(self.labels.device)
-            pixels = self.pixels[index].to(device, non_blocking=True)
-            yield _unit(pixels), self.labels[index].to(device, non_blocking=True)
+            pixels = _rows(self.pixels, index, pin=device.type == "cuda")
+            yield (
+                _unit(pixels.to(device, non_blocking=True)),
+                self.labels[index].to(device, non_blocking=True),
+            )
 
 
 @dataclass(frozen=True)
@@ -191,6 +194,15 @@ class OnDisk(Images):
             pixels = _unit(decoded.to(device, non_blocking=True))
             labels = self.labels[batch.to(self.labels.device)].to(device)
             yield pixels[inverse.to(device)], labels
+
+
+def _rows(values: Tensor, index: Tensor, *, pin: bool) -> Tensor:
+    """Return rows of values; from the CPU's memory to where a GPU fetches while others go on."""
+    if not pin or values.device.type != "cpu":
+        return values[index]
+    rows = torch.empty((*index.shape, *values.shape[1:]), dtype=values.dtype, pin_memory=True)
+    torch.index_select(values, 0, index.flatten(), out=rows.flatten(0, index.dim() - 1))
+    return rows
 
 
 def _unit(pixels: Tensor) -> Tensor:

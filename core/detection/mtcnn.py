@@ -64,7 +64,7 @@ class MTCNN:
         # stays in its cache, a GPU as much as it can hold (12 bytes a pixel of an image).
         cpu = self.device.type == "cpu"
         self._together, self._pixels, self._windows = (
-            (2**20, 2**17, 64) if cpu else (2**23, 2**25, 8192)
+            (2**20, 2**17, 64) if cpu else (2**25, 2**25, 8192)
         )
 
     @torch.inference_mode()

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import pad
 
 from core.data.pictures import Pixels
 
@@ -23,8 +24,16 @@ def integrate(images: Sequence[Pixels], device: torch.device) -> Tensor:
     images: uint8 (height, width, 3). Returns int32 (n, height + 1, width + 1, 3). Beyond 8 million
     pixels the sums wrap around, which their differences, the sums of rectangles, do not notice.
     """
+    if device.type != "cpu":
+        return summed(torch.from_numpy(np.stack(images)).to(device))
     sums = [torch.from_numpy(cv2.integral(image, sdepth=cv2.CV_32S)) for image in images]
-    return (torch.stack(sums) if len(sums) > 1 else sums[0][None]).to(device)
+    return torch.stack(sums) if len(sums) > 1 else sums[0][None]
+
+
+def summed(images: Tensor) -> Tensor:
+    """Do the same to images, uint8 (n, height, width, 3), on the device where they are."""
+    down = images.cumsum(1, dtype=torch.int32)
+    return pad(down.cumsum(2, dtype=torch.int32), (0, 0, 1, 0, 1, 0))
 
 
 def resample(integral: Tensor, height: int, width: int) -> Tensor:

@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from core.detection.windows import adjust, crop, inside, integrate, resample, square, without_nested
+from core.detection.windows import (
+    adjust,
+    crop,
+    inside,
+    integrate,
+    resample,
+    square,
+    summed,
+    without_nested,
+)
 
 CPU = torch.device("cpu")
 
@@ -71,3 +80,10 @@ def test_nested_boxes_go_and_neighbours_stay():
     assert without_nested(boxes, scores).tolist() == [1, 2]
     assert without_nested(boxes[:0], scores[:0]).tolist() == []
     assert without_nested(boxes, scores, most=1.0) == pytest.approx([1, 0, 2])
+
+
+def test_sums_are_the_same_wherever_they_are_made():
+    random = np.random.default_rng(0)
+    images = [random.integers(0, 256, (9, 14, 3), np.uint8) for _ in range(3)]
+    assert summed(torch.from_numpy(np.stack(images))).equal(integrate(images, CPU))
+    assert summed(torch.zeros(1, 2, 5, 3, dtype=torch.uint8)).dtype == torch.int32

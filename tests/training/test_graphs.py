@@ -80,3 +80,15 @@ def test_what_a_seed_draws_on_a_gpu_does_not_depend_on_the_seeds_beside_it():
         both.masks(1, SIZES, (1, 8, 8)), alone.masks(1, SIZES, (1, 8, 8)), strict=True
     ):
         assert all(two[name][1].equal(one[name][0]) for name in one)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA: no NVIDIA GPU here")
+def test_batches_reach_a_gpu_from_memory_as_they_are_on_the_cpu():
+    held, device = images(), torch.device("cuda", 0)
+    batches = [torch.tensor([[3, 1], [0, 206]]), torch.tensor([5]), torch.tensor([2, 2, 9])]
+    moved = list(held.stream(batches, device))
+    for (pixels, labels), (wanted, truth) in zip(
+        moved, held.stream(batches, CPU.torch), strict=True
+    ):
+        assert pixels.cpu().equal(wanted)
+        assert labels.cpu().equal(truth)
