@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Annotated
 
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS begins
 
 import numpy as np
 import torch
+import tyro
 from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import Dataset
@@ -27,7 +29,7 @@ from benchmarks import course_loop, results
 from benchmarks.results import Row
 from benchmarks.timing import Times, python, timed
 from core import cli
-from core.config import DeviceConfig, TrainConfig
+from core.config import DeviceConfig, TrainConfig, check_names
 from core.data.images import InMemory
 from core.device import Device, pick
 from core.errors import UserError
@@ -44,40 +46,6 @@ N = 48_000  # training images of Fashion-MNIST and MNIST, less the fifth for val
 PICTURES, SIDE = 4, 512
 STEADY = ("uniform-rule", "normal-rule", "xavier-uniform", "kaiming-normal")
 """schemes whose training does not magnify a rounding error"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    """Measure on the accelerator that torch sees."""
-
-    write: bool = False
-    """keep the figures in benchmarks/results and write docs/speed.md"""
-    repeats: int = 5
-    """runs of what takes seconds"""
-    seconds: float = 360.0
-    """nothing more is begun after that"""
-
-
-def main(config: Config) -> None:
-    """Print each measurement as it is made."""
-    device = pick(DeviceConfig())
-    if device.torch.type == "cpu":
-        raise UserError("gpu: torch sees no accelerator on this machine, one is wanted")
-    print(f"{results.machine()}; {device}", flush=True)
-    start, rows = time.monotonic(), []
-    for work in WORK:
-        if time.monotonic() - start > config.seconds:
-            print(f"  {work.__name__}: left out, {config.seconds:.0f} s are over")
-            continue
-        torch.cuda.reset_peak_memory_stats()
-        for row in work(device, config.repeats):
-            memory = torch.cuda.max_memory_allocated() / 2**30
-            note = f"{row.note}, {memory:.2g} GiB".removeprefix(", ")
-            rows.append(Row(**vars(row) | {"note": note}))
-            print(f"  {rows[-1]}", flush=True)
-    if config.write:
-        print(f"kept in {results.keep(rows)}")
-        results.write_page()
 
 
 def sweep(device: Device, repeats: int) -> Iterator[Row]:
@@ -183,9 +151,49 @@ def agreement(device: Device, repeats: int) -> Iterator[Row]:
     yield Row(work, _timed(lambda: _steady(_float32(device)), repeats), note=note)
 
 
-WORK: tuple[Callable[[Device, int], Iterator[Row]], ...] = (
-    agreement, sweep, autoencoders, faces, features, style, studies,
-)  # fmt: skip
+WORK: dict[str, Callable[[Device, int], Iterator[Row]]] = {
+    work.__name__: work
+    for work in (agreement, sweep, autoencoders, faces, features, style, studies)
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Measure on the accelerator that torch sees."""
+
+    names: Annotated[tuple[str, ...], tyro.conf.Positional] = tuple(WORK)
+    """what to measure"""
+    write: bool = False
+    """keep the figures in benchmarks/results and write docs/speed.md"""
+    repeats: int = 5
+    """runs of what takes seconds"""
+    seconds: float = 360.0
+    """nothing more is begun after that"""
+
+    def __post_init__(self) -> None:
+        check_names("NAMES", self.names, WORK)
+
+
+def main(config: Config) -> None:
+    """Print each measurement as it is made."""
+    device = pick(DeviceConfig())
+    if device.torch.type == "cpu":
+        raise UserError("gpu: torch sees no accelerator on this machine, one is wanted")
+    print(f"{results.machine()}; {device}", flush=True)
+    start, rows = time.monotonic(), []
+    for name in config.names:
+        if time.monotonic() - start > config.seconds:
+            print(f"  {name}: left out, {config.seconds:.0f} s are over")
+            continue
+        torch.cuda.reset_peak_memory_stats()
+        for row in WORK[name](device, config.repeats):
+            memory = torch.cuda.max_memory_allocated() / 2**30
+            note = f"{row.note}, {memory:.2g} GiB".removeprefix(", ")
+            rows.append(Row(**vars(row) | {"note": note}))
+            print(f"  {rows[-1]}", flush=True)
+    if config.write:
+        print(f"kept in {results.keep(rows)}")
+        results.write_page()
 
 
 def _timed(run: Callable[[], object], repeats: int) -> Times:
