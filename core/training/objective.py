@@ -81,13 +81,15 @@ class Validation:
         for name, measure in self.objective.measures.items():
             self.parts.setdefault(name, []).append(measure(outputs, pixels, labels))
 
-    def means(self, total: Callable[[Tensor], Tensor] = torch.Tensor.cpu) -> dict[str, np.ndarray]:
+    def means(self, total: Callable[[Tensor], Tensor] = torch.clone) -> dict[str, np.ndarray]:
         """Return `val/name` -> mean over all images, (...).
 
-        total: adds up what several processes measured.
+        total: adds up what several processes measured, each on its device.
         """
         found = {f"val/{name}": torch.cat(rows, -1) for name, rows in self.parts.items()}
         return {
-            name: (total(each.sum(-1)) / total(torch.tensor(each.shape[-1]))).numpy()
+            name: (total(each.sum(-1)) / total(torch.full((), each.shape[-1], device=each.device)))
+            .cpu()
+            .numpy()
             for name, each in found.items()
         }
