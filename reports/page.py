@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 import markupsafe
 
-from reports import forest, pictures, words
+from reports import forest, pictures, running, words
 from reports.funnel import funnel
 from reports.ledger import Line, standing
 from reports.lessons import Exhibit
@@ -108,7 +108,7 @@ def environment(escape: bool) -> jinja2.Environment:
         "forest": forest.forest,
         "funnel": funnel,
         "deciding": words.deciding,
-        "duration": words.duration,
+        "span": running.span,
         "chance": words.chance,
         "code": code,
         "cell": cell,

@@ -73,10 +73,11 @@ def seconds(duration: str) -> float:
 
 
 def span(duration: float) -> str:
-    """Say a time in the unit that suits it: `40 s`, `12 min`, `3.4 h`."""
-    if duration < 100:
+    """Say a time, in seconds, as words: `40 s`, `12 min`, `1 h 40 min`."""
+    if duration < 90:
         return f"{max(duration, 0):.0f} s"
-    return f"{duration / 60:.0f} min" if duration < 5400 else f"{duration / 3600:.1f} h"
+    hours, minutes = divmod(round(duration / 60), 60)
+    return " ".join(f"{n} {unit}" for n, unit in ((hours, "h"), (minutes, "min")) if n)
 
 
 def by_looks(main: Main, config: type) -> tuple[Callable[[Any], None], type]:

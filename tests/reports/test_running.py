@@ -162,7 +162,15 @@ def test_a_duration_is_read(text, wanted):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(40, "40 s"), (-1, "0 s"), (720, "12 min"), (12_240, "3.4 h")]
+    ("seconds", "said"),
+    [
+        (40.2, "40 s"),
+        (-1, "0 s"),
+        (96, "2 min"),
+        (719, "12 min"),
+        (7200, "2 h"),
+        (6000, "1 h 40 min"),
+    ],
 )
 def test_a_time_is_said_in_its_unit(seconds, said):
     assert running.span(seconds) == said
