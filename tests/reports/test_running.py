@@ -1,12 +1,13 @@
 """Evidence until decided: what is chased, what a look costs, and where it stops."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from core import cli, fleet
+from core.config import DeviceConfig
 from core.errors import UserError
 from core.evaluation.intervals import mean
 from core.evaluation.looks import grid_from, over_looks
@@ -30,6 +31,7 @@ SMALL = 0.15 + np.resize([1.0, -1.0], (80, 1))
 @dataclass(frozen=True)
 class Config:
     seeds: int = 10
+    device: DeviceConfig = field(default_factory=DeviceConfig)
 
 
 def decision(scores, n):
