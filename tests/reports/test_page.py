@@ -212,6 +212,8 @@ def test_two_studies_on_one_data_set_both_have_a_section(studied, tmp_path, monk
     twice = studies.Shelf([*shelf.studies, *shelf.studies], [])
     text = page.html(twice, ledger.build(twice.studies))
     assert text.count('class="study"') == 2
+    assert text.count("<b>Weight initialisation</b>: 2 studies") == 1
+    assert 'id="beside"' not in page.html(shelf, ledger.build(shelf.studies))
 
 
 def test_filters_and_bad_options(study_store, tmp_path):
