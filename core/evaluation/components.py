@@ -146,11 +146,12 @@ def skew(values: NDArray[np.float64]) -> Floats:
 
     values: (..., seeds, images) float64. 0 for fewer than 3 images, or without variance.
     """
-    means = values.mean(-2)
-    n, centred = means.shape[-1], means - means.mean(-1, keepdims=True)
-    variance = _variance(means, (ROUNDING * np.abs(values).max((-2, -1))) ** 2)
+    n = values.shape[-1]
     if n < 3:
-        return np.zeros_like(variance)[()]
+        return np.zeros(values.shape[:-2])[()]
+    means = values.mean(-2)
+    centred = means - means.mean(-1, keepdims=True)
+    variance = _variance(means, (ROUNDING * np.abs(values).max((-2, -1))) ** 2)
     third = (centred**3).mean(-1) * n**2 / ((n - 1) * (n - 2))
     return np.where(variance > 0, third / np.where(variance > 0, n * variance, 1.0), 0.0)[()]
 
