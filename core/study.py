@@ -282,7 +282,7 @@ class Study:
             return
         try:
             if self.run_id:
-                self.folder.send(self.store)
+                self.folder.send(self.store, (self.experiment, self.run_id))
             else:
                 self._begin()
         except StoreError as error:
