@@ -1,9 +1,11 @@
 """Measure speed, side by side: python -m benchmarks [NAME ...] [--full].
 
-Five more commands, each with --help:
+More commands, each with --help:
   python -m benchmarks fleet       10,000 trials that cost nothing; one worker against two
   python -m benchmarks gpu         what studies are made of, on an accelerator
   python -m benchmarks kills       kill studies at random moments until they end, compare every bit
+  python -m benchmarks options     start every script with random options: one line, or it runs
+  python -m benchmarks stores      damage stores at random: what is damaged is named, the rest shown
   python -m benchmarks writers     let 8 processes write while the store is away for a minute
   python -m benchmarks verdicts    judge simulated studies whose truth is known, promise by promise
 """
@@ -21,7 +23,7 @@ import benchmarks
 from core import cli
 from core.config import check_names
 
-COMMANDS = ("fleet", "gpu", "kills", "verdicts", "writers")
+COMMANDS = ("fleet", "gpu", "kills", "options", "stores", "verdicts", "writers")
 NAMES = sorted(
     module.name
     for module in pkgutil.iter_modules(benchmarks.__path__)

@@ -1,16 +1,20 @@
 """`reports compare` on simulated experiments whose truth is known: false verdicts and coverage.
 
 Runs are made as the store gives them and go the whole way: arms and pairs are found by params, the
-best arm is picked by looking, Holm. A small version is tests/reports/test_compare.py.
+best arm is picked by looking, Holm. The last line's are written by MLflow, and read from its store.
+A small version is tests/reports/test_compare.py.
 """
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from unittest import mock
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.store import Run
+from core.store import Run, Store
 from reports.compare import Config, runs
 from reports.compare.comparison import Comparison, Difference, compare
 
@@ -74,9 +78,9 @@ def _draw(random: np.random.Generator, n: int, correlation: float) -> NDArray[np
     return common + random.normal(size=n) * np.sqrt(1 - correlation)
 
 
-def compared(random: np.random.Generator, layout: Layout) -> Comparison:
-    """Draw an experiment and compare its arms, without the advice, which changes no verdict."""
-    table = runs.table(experiment(random, layout), Config(experiment="x"), lambda ids, name: {})
+def compared(found: Sequence[Run], layout: Layout) -> Comparison:
+    """Compare the arms of an experiment, without the advice, which changes no verdict."""
+    table = runs.table(found, Config(experiment="x"), lambda ids, name: {})
     with mock.patch("core.evaluation.decisions._needed", return_value=None):
         return compare(
             table,
@@ -100,24 +104,47 @@ def _truth(arm: str, layout: Layout) -> float:
     return layout.means[int(arm[1:])]
 
 
-def rates(layout: Layout, repeats: int) -> tuple[float, float, float]:
+def drawn(layout: Layout, repeats: int) -> Iterator[list[Run]]:
+    """Draw experiments."""
+    random = np.random.default_rng(0)
+    return (experiment(random, layout) for _ in range(repeats))
+
+
+def logged(experiments: Iterable[Sequence[Run]], folder: Path) -> Iterator[list[Run]]:
+    """Write experiments with MLflow's own calls to a store in a folder, and read them there."""
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric, Param
+
+    uri = f"sqlite:///{folder}/mlflow.db"
+    client, places = MlflowClient(uri), []
+    for index, found in enumerate(experiments):
+        places.append(client.create_experiment(str(index)))
+        for run in found:
+            name = client.create_run(places[-1], start_time=int(run.started)).info.run_id
+            points = [Metric(key, value, 0, step) for key, (step, value) in run.metrics.items()]
+            client.log_batch(name, points, [Param(*pair) for pair in run.params.items()])
+            client.set_terminated(name)
+    store = Store(uri, read_only=True)
+    return (store.runs("", place) for place in places)
+
+
+def rates(layout: Layout, experiments: Iterable[Sequence[Run]]) -> tuple[float, float, float]:
     """Return how often any verdict is false, and how often 95 % intervals hold the truth.
 
     The latter of means and of differences to a baseline; NaN to the best, which is selected.
     """
-    random = np.random.default_rng(0)
-    false, means, gaps = 0, list[bool](), list[bool]()
-    for _ in range(repeats):
-        found = compared(random, layout)
-        false += any(is_false(each, layout) for each in found.differences)
+    wrong, means, gaps = list[bool](), list[bool](), list[bool]()
+    for runs_ in experiments:
+        found = compared(runs_, layout)
+        wrong.append(any(is_false(each, layout) for each in found.differences))
         known = [(arm.estimate, _truth(arm.name, layout)) for arm in found.arms]
         means += [e.low <= truth <= e.high for e, truth in known if e]
         for each in found.differences if layout.baseline else []:
             gap = _truth(each.arm, layout) - _truth(each.reference, layout)
             estimate = each.superior.estimate.at(0.95)
             gaps.append(estimate.low <= gap <= estimate.high)
-    shares = [float(np.mean(held)) if held else np.nan for held in (means, gaps)]
-    return false / repeats, shares[0], shares[1]
+    shares = [float(np.mean(each)) if each else np.nan for each in (wrong, means, gaps)]
+    return shares[0], shares[1], shares[2]
 
 
 def main(full: bool) -> None:
@@ -126,6 +153,14 @@ def main(full: bool) -> None:
     print(f"  {repeats:,} experiments a line; promised: any false verdict in at most 5 %, coverage")
     print("  95 %; of unpaired differences, at least that")
     for name, layout in LAYOUTS.items():
-        false, means, gaps = rates(layout, repeats)
-        shown = "" if np.isnan(gaps) else f", of differences {gaps:.1%}"
-        print(f"  {name}: any false {false:.1%}; coverage of means {means:.1%}{shown}", flush=True)
+        _tell(name, rates(layout, drawn(layout, repeats)))
+    layout = LAYOUTS["2 arms"]
+    with TemporaryDirectory() as folder:
+        written = logged(drawn(layout, 1_000), Path(folder))
+        _tell("2 arms, 1,000 experiments through MLflow", rates(layout, written))
+
+
+def _tell(name: str, found: tuple[float, float, float]) -> None:
+    false, means, gaps = found
+    shown = "" if np.isnan(gaps) else f", of differences {gaps:.1%}"
+    print(f"  {name}: any false {false:.1%}; coverage of means {means:.1%}{shown}", flush=True)

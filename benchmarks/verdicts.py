@@ -15,7 +15,7 @@ import numpy as np
 import tyro
 from annotated_types import Interval
 
-from benchmarks.simulated import advice, areas, verdicts
+from benchmarks.simulated import advice, area_methods, areas, outcomes, verdicts
 from benchmarks.simulated.draws import Cell
 from core.config import FilePath, check_options
 
@@ -23,6 +23,10 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "verdicts.md"
 MARKS = (
     "<!-- `python -m benchmarks verdicts --write` writes what follows -->\n",
     "<!-- until here -->\n",
+)
+METHODS = (
+    "<!-- `python -m benchmarks verdicts --methods --write` writes what follows -->\n",
+    "<!-- the methods end here -->\n",
 )
 FEWEST = 20
 """studies of a cell"""
@@ -36,8 +40,10 @@ class Config:
     """studies of a cell, fewer where a study is dear"""
     write: bool = False
     """put the table into the page"""
+    methods: bool = False
+    """set intervals of areas side by side instead"""
     page: FilePath = PAGE
-    """text with the two marks"""
+    """text with the marks"""
     only: tyro.conf.Positional[tuple[str, ...]] = ()
     """words of which a cell's name has one; all cells if none is given"""
 
@@ -76,22 +82,30 @@ class Outcome:
 def main(config: Config) -> None:
     """Simulate, print the rows as they come, and write them if asked to."""
     start, found = monotonic(), []
+    if config.methods:
+        print(methods := area_methods.table(config.draws))
+        if config.write:
+            _put(config, methods, METHODS)
+        return
     for cell in cells(config.only):
         found.append(observe(cell, config.draws))
         print(found[-1].row(), flush=True)
     broken = sum(not outcome.is_kept for outcome in found)
     print(f"{len(found)} cells, {broken} broken, {monotonic() - start:.0f} s")
     if config.write:
-        from core.outbox import write
-        from reports.readme import between
+        _put(config, table(found, config.draws), MARKS)
 
-        text = between(config.page.read_text("utf-8"), table(found, config.draws), "page", MARKS)
-        write(config.page, text.encode())
+
+def _put(config: Config, text: str, marks: tuple[str, str]) -> None:
+    from core.outbox import write
+    from reports.readme import between
+
+    write(config.page, between(config.page.read_text("utf-8"), text, "page", marks).encode())
 
 
 def cells(only: tuple[str, ...] = ()) -> Iterator[Cell]:
     """Yield all cells, or those with one of the words in their names."""
-    for module in (verdicts, areas, advice):
+    for module in (verdicts, outcomes, areas, advice):
         for cell in module.cells():
             if not only or any(word in f"{cell.group}: {cell.name}" for word in only):
                 yield cell

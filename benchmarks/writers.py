@@ -69,8 +69,8 @@ def main(config: Config) -> None:
         if config.store == "sqlite":
             uri, away = f"sqlite:///{folder}/mlflow.db", functools.partial(locked, folder)
         else:
-            port = _free_port()
-            serve = functools.partial(_server, port, config.database, folder)
+            port = free_port()
+            serve = functools.partial(server, port, config.database, folder)
             uri, away = f"http://127.0.0.1:{port}", functools.partial(_stopped, running, serve)
             running.enter_context(serve())
         print(f"  {config.store}: {_write(config, uri, away)}", flush=True)
@@ -93,7 +93,7 @@ def _stopped(running: contextlib.ExitStack, serve: Serve) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _server(port: int, database: str, folder: Path) -> Iterator[None]:
+def server(port: int, database: str, folder: Path) -> Iterator[None]:
     """Run an MLflow server until the block ends."""
     database = database or f"sqlite:///{folder}/server.db"
     command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "2"]
@@ -116,7 +116,7 @@ def _server(port: int, database: str, folder: Path) -> Iterator[None]:
         process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from core import outbox
 from core.errors import UserError
 from core.outbox import DAMAGE, SHARED, kept, plain
-from core.store import Run, Store
+from core.store import AwayError, Run, Store, StoreError
 from core.trials import Array, Record, Shared, Trial
 
 CARD = {
@@ -180,12 +180,16 @@ def read(store: Store, study: Run) -> xr.Dataset:
         shared = Shared.unpack(store.read(study, f"study/{SHARED}"))
         card = plain(store.read(study, "study/data.json"), CARD)
         facts = plain(store.read(study, "study/facts.json"), MADE_BY)
-    except DAMAGE as error:
+    except AwayError:
+        raise
+    except (*DAMAGE, StoreError) as error:
         raise UserError(f"study {study.id}: cannot be read: {error}") from error
     for run in kept(store, study.tags["study_key"]):
         try:
             trial, record, group = outbox.read(store, run)
-        except DAMAGE as error:
+        except AwayError as error:  # as all others may be: each would wait for it
+            raise AwayError(f"trial {run.tags.get('trial')}, run {run.id}: {error}") from error
+        except (*DAMAGE, StoreError) as error:
             left_out.append(f"trial {run.tags.get('trial')}, run {run.id}: {error}")
             continue
         records.append((trial, record))

@@ -40,11 +40,11 @@ class Engine:
 
 
 def start(
-    name: str, argument: str, folder: Path, cuda: bool
+    name: str, argument: str, folder: Path, gpus: float
 ) -> contextlib.AbstractContextManager[Engine]:
     """Start an engine; its workers, where they are its own, are gone after the block.
 
-    folder: workers see it. cuda: each worker needs a GPU. Raises UserError where it cannot start.
+    folder: workers see it. gpus: for each program. Raises UserError where it cannot start.
     """
     engines = {
         "loky": _loky,
@@ -53,7 +53,7 @@ def start(
         "slurm": _slurm,
         "torchrun": _torchrun,
     }
-    return engines[name](argument, folder, cuda)
+    return engines[name](argument, folder, gpus)
 
 
 class _Processes:
@@ -102,7 +102,7 @@ class _Processes:
 
 
 @contextlib.contextmanager
-def _loky(argument: str, folder: Path, cuda: bool) -> Iterator[Engine]:
+def _loky(argument: str, folder: Path, gpus: float) -> Iterator[Engine]:
     """Start processes; cores and GPUs are shared out among them."""
     import joblib
 
@@ -111,10 +111,10 @@ def _loky(argument: str, folder: Path, cuda: bool) -> Iterator[Engine]:
     with contextlib.suppress(KeyError, ValueError):
         threads = min(threads, int(os.environ["OMP_NUM_THREADS"]))
     environments = [{"OMP_NUM_THREADS": str(threads)} for _ in range(n)]
-    if cuda:
-        gpus = torchrun.gpus()
+    if gpus:
+        there = torchrun.gpus()
         for index, environment in enumerate(environments):
-            environment["CUDA_VISIBLE_DEVICES"] = gpus[index % len(gpus)]
+            environment["CUDA_VISIBLE_DEVICES"] = there[index % len(there)]
     processes = _Processes(environments)
     try:
         yield Engine(processes.submit, 2 * n)
@@ -123,8 +123,8 @@ def _loky(argument: str, folder: Path, cuda: bool) -> Iterator[Engine]:
 
 
 @contextlib.contextmanager
-def _dask(argument: str, folder: Path, cuda: bool) -> Iterator[Engine]:
-    """Connect to a scheduler; workers that announce a resource GPU are given one program a GPU."""
+def _dask(argument: str, folder: Path, gpus: float) -> Iterator[Engine]:
+    """Connect to a scheduler; workers that announce a resource GPU are given what fits on it."""
     from distributed import Client
 
     try:
@@ -133,8 +133,9 @@ def _dask(argument: str, folder: Path, cuda: bool) -> Iterator[Engine]:
         raise UserError(_absent("dask", argument, "tcp://HOST:8786", error)) from error
     with client:
         workers = client.scheduler_info(n_workers=-1)["workers"].values()
-        announced = cuda and any("GPU" in worker["resources"] for worker in workers)
-        pool = client.get_executor(pure=False, **({"resources": {"GPU": 1}} if announced else {}))
+        announced = gpus and any("GPU" in worker["resources"] for worker in workers)
+        wanted = {"resources": {"GPU": gpus}} if announced else {}
+        pool = client.get_executor(pure=False, **wanted)
         try:
             yield Engine(pool.submit, AHEAD, tries=1)
         finally:
@@ -142,7 +143,7 @@ def _dask(argument: str, folder: Path, cuda: bool) -> Iterator[Engine]:
 
 
 @contextlib.contextmanager
-def _ray(argument: str, folder: Path, cuda: bool) -> Iterator[Engine]:
+def _ray(argument: str, folder: Path, gpus: float) -> Iterator[Engine]:
     """Connect to a cluster, or start Ray on this machine."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
@@ -159,7 +160,7 @@ def _ray(argument: str, folder: Path, cuda: bool) -> Iterator[Engine]:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, ended)  # Ray sets its own, which would keep nothing
 
-    @ray.remote(num_cpus=1, num_gpus=int(cuda), max_retries=TRIES - 1)
+    @ray.remote(num_cpus=1, num_gpus=gpus, max_retries=TRIES - 1)
     def task(function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments)
 
@@ -170,7 +171,7 @@ def _ray(argument: str, folder: Path, cuda: bool) -> Iterator[Engine]:
 
 
 @contextlib.contextmanager
-def _slurm(argument: str, folder: Path, cuda: bool) -> Iterator[Engine]:
+def _slurm(argument: str, folder: Path, gpus: float) -> Iterator[Engine]:
     """Give each program to a job of its own. argument: options of sbatch, KEY=VALUE,..."""
     import submitit
 
@@ -178,7 +179,8 @@ def _slurm(argument: str, folder: Path, cuda: bool) -> Iterator[Engine]:
     options = {key: int(value) if value.isdigit() else value for key, _, value in pairs}
     there = [str(provenance.ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(there)  # jobs inherit it, and find this repo by it
-    options = {"time": HOUR, **({"gpus_per_node": 1} if cuda else {}), **options}
+    asked = not gpus or any(key.startswith("gpu") or key == "gres" for key in options)
+    options = {"time": HOUR, **({} if asked else {"gpus_per_node": 1}), **options}
     try:
         executor = submitit.AutoExecutor(folder / "slurm", cluster=CLUSTER)
         executor.update_parameters(**{f"slurm_{key}": value for key, value in options.items()})
@@ -201,7 +203,7 @@ def _slurm(argument: str, folder: Path, cuda: bool) -> Iterator[Engine]:
 
 
 @contextlib.contextmanager
-def _torchrun(argument: str, folder: Path, cuda: bool) -> Iterator[Engine]:
+def _torchrun(argument: str, folder: Path, gpus: float) -> Iterator[Engine]:
     """Let every process that torchrun started take part in each program, this one, too."""
 
     def submit(*call: Any) -> "Future[Any]":

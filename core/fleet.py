@@ -50,6 +50,8 @@ class Place:
 
     engine: str
     argument: str = ""
+    gpus: float | None = None
+    """for each program, of a study on CUDA; None: one"""
 
     @classmethod
     def of(cls, text: str) -> "Place":
@@ -194,7 +196,10 @@ def train(
     from core import engines
 
     cuda = order.device.startswith("cuda")
-    with engines.start(place.engine, place.argument, order.folder, cuda) as engine:
+    fits = cuda or place.gpus is None
+    check("gpus_per_group", place.gpus, fits, "a study on cuda, and this one is not,")
+    gpus = (place.gpus or 1) if cuda else 0
+    with engines.start(place.engine, place.argument, order.folder, gpus) as engine:
         waiting, deaths = deque(groups), Counter[Path]()
         under_way: dict[Future[Done | Exception], tuple[Sequence[Trial], Path]] = {}
         back: queue.SimpleQueue[Future[Done | Exception]] = queue.SimpleQueue()

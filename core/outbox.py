@@ -160,13 +160,16 @@ class StudyFolder:
         own = {"role": "study", "study_key": self.key, "schema": str(SCHEMA)}
         return {**facts, "tags": {**facts["tags"], **own}}
 
-    def send(self, store: Store) -> int:
-        """Send what waits; return how many trials. Raises StoreError where the store is away."""
+    def send(self, store: Store, known: tuple[str, str] | None = None) -> int:
+        """Send what waits; return how many trials. Raises StoreError where the store is away.
+
+        known: what `run` returned, where it has been asked.
+        """
         with self.lock():
             waiting, ended = self.waiting(), self.path / ENDED
             if not waiting and (self.path / DESCRIBED).exists() and not ended.exists():
                 return 0
-            experiment, study = self.run(store)
+            experiment, study = known or self.run(store)
             if not (self.path / DESCRIBED).exists():
                 store.upload(study, self.path / "files", "study")
                 write(self.path / DESCRIBED, b"")

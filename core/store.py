@@ -35,6 +35,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from requests.exceptions import RequestException
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
@@ -45,7 +46,11 @@ from core.errors import UserError
 BATCH = 1000  # MLflow's limit of metrics in one log_batch
 RUNS = 100  # a call for histories: SQLite takes 999 in an older release
 FAILURES = (MlflowException, SQLAlchemyError, OSError, ImportError, UnicodeDecodeError)
+AWAY = (RequestException, OperationalError)
 NO_FILE = (errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ELOOP)
+NO_START, HAS_START = "start_time cannot be None", "attributes.start_time < 9000000000000000000"
+ELSEWHERE = ("read", "upload")
+"""methods that may use the library of an artifact store, which raises what it likes"""
 LARGEST = 1e308  # MLflow keeps infinity as 1.797e308
 
 P = ParamSpec("P")
@@ -92,7 +97,9 @@ def _guarded(
         start = time.monotonic()
         try:
             return method(self, *args, **kwargs)
-        except FAILURES as error:
+        except Exception as error:
+            if not isinstance(error, FAILURES) and method.__name__ not in ELSEWHERE:
+                raise
             if method.__name__ == "read" and getattr(error, "errno", None) in NO_FILE:
                 raise
             reason = " ".join(str(error).split())[:300]
@@ -103,7 +110,8 @@ def _guarded(
                     "its tables are of another release of MLflow, and nothing is changed here: "
                     "copy the file, `mlflow db upgrade sqlite:///COPY`, and give the copy"
                 )
-            kind = AwayError if _is_away(error) else StoreError
+            is_away = _is_away(error) or not isinstance(error, FAILURES)
+            kind = AwayError if is_away else StoreError
             raise kind(f"MLflow store {self.name}: {wanted}: {reason}") from error
         finally:
             self.seconds += time.monotonic() - start
@@ -112,8 +120,8 @@ def _guarded(
 
 
 def _is_away(error: BaseException | None) -> bool:
-    """Tell whether what MLflow wraps is a server or database that does not answer."""
-    while error and not isinstance(error, RequestException | OperationalError):
+    """Tell whether it is of a server or database that does not answer, however MLflow wraps it."""
+    while error and not isinstance(error, AWAY):
         error = error.__cause__
     return error is not None
 
@@ -208,6 +216,8 @@ class Store:
     """folder that holds mlruns, unless a server keeps it"""
     seconds: float = 0.0
     """time spent in the store"""
+    left_out: Sequence[str] = ()
+    """a line for each run that cannot be read at all"""
 
     def __init__(
         self, uri: str | None = None, *, read_only: bool = False, later: bool = False
@@ -317,8 +327,32 @@ class Store:
 
     @_guarded
     def runs(self, query: str, experiment: str | None = None) -> list[Run]:
-        """Return the runs that match an MLflow filter, the latest first."""
+        """Return the runs that match an MLflow filter, the latest first.
+
+        Those without a start are named in `left_out`: one of them keeps MLflow from reading any.
+        """
         places = [experiment] if experiment else [e.experiment_id for e in self._experiments()]
+        try:
+            return self._search(places, query)
+        except MlflowException as error:
+            if NO_START not in str(error):
+                raise
+            self.left_out = self._without_start()
+            return self._search(places, " AND ".join(filter(None, (query, HAS_START))))
+
+    def _without_start(self) -> list[str]:
+        """Name the runs that MLflow cannot read, as their database does; a server hides them."""
+        service = getattr(self._client, "_tracking_client", None)
+        engine = getattr(getattr(service, "store", None), "engine", None)
+        if engine is None:
+            return [f"some runs of {self.name}: {NO_START}"]
+        with engine.connect() as database:
+            rows = database.execute(
+                text("SELECT run_uuid, name FROM runs WHERE start_time IS NULL")
+            )
+            return [f"run {run_id} ({name}): {NO_START}" for run_id, name in rows]
+
+    def _search(self, places: list[str], query: str) -> list[Run]:
         found, token = [], None
         while token != "":
             page = self._client.search_runs(

@@ -211,6 +211,8 @@ class Study:
         except AwayError as error:
             self._later(error)
             return self.folder.noted(wanted)
+        for line in self.store.left_out:
+            print(f"left out: {line}")
         self.folder.note(known, anew=True)
         having = {run.tags.get("trial") for run in runs if KEPT in run.tags}
         if without := {t.key for t in wanted if keeps(t)} & (known - having):
@@ -280,7 +282,7 @@ class Study:
             return
         try:
             if self.run_id:
-                self.folder.send(self.store)
+                self.folder.send(self.store, (self.experiment, self.run_id))
             else:
                 self._begin()
         except StoreError as error:

@@ -11,7 +11,8 @@ from typing import Any
 import jinja2
 import markupsafe
 
-from reports import forest, pictures, words
+from reports import forest, pictures, running, words
+from reports.beside import beside
 from reports.funnel import funnel
 from reports.ledger import Line, standing
 from reports.lessons import Exhibit
@@ -87,6 +88,7 @@ def _render(template: str, shelf: Shelf, ledger: Sequence[Line]) -> str:
             sections=sections,
             shelf=shelf,
             standing=standing(ledger),
+            besides=beside(shelf.studies) if drawn else [],
             written=_now(),
         )
     )
@@ -108,7 +110,7 @@ def environment(escape: bool) -> jinja2.Environment:
         "forest": forest.forest,
         "funnel": funnel,
         "deciding": words.deciding,
-        "duration": words.duration,
+        "span": running.span,
         "chance": words.chance,
         "code": code,
         "cell": cell,

@@ -15,12 +15,10 @@ from core.evaluation.intervals import Estimate
 from core.outbox import kept
 from core.store import Store, StoreError
 from core.study import scalars
-from core.trials import Trial
 from reports import ledger, page, pictures, words
-from reports.lessons import Lesson, NotTestedError, lesson_of
-from reports.scores import mean
+from reports.arms import arms, board, number
+from reports.lessons import Lesson, lesson_of
 from reports.studies import Shelf, Study, address
-from reports.tables import finite_mean
 
 BAR = 24
 """characters of the longest bar in the terminal"""
@@ -92,42 +90,15 @@ def _tell(store: Store, experiment: str, study: Study) -> None:
 
 def _scoreboard(study: Study) -> Iterator[str]:
     """Yield a line an arm: its first metric with the interval over seeds, n, and a small bar."""
-    lesson = lesson_of(study.name)
-    metric = next((name for name in lesson.columns if name in study.trials), None)
-    if metric is None:
+    found = board(study)
+    if not found:
         return
-    numbers = [
-        (
-            name,
-            int(study.trials["trained"].sel(levels).sum()),
-            _number(study.trials.sel(levels), lesson, metric),
-        )
-        for name, levels, _ in arms(study.trials)
-    ]
-    known = [(name, n, found) for name, n, found in numbers if found is not None]
-    if not known:
-        return
-    longest = max(len(name) for name, _, _ in known)
-    most = max(abs(found.value) for _, _, found in known)
-    hits = lesson.scores.get(metric, metric) not in (metric, *lesson.bounds)
-    unit = "percent" if hits else ""
-    yield f"{metric}, mean over seeds (95 % interval)"
-    for name, n, found in known:
-        bar = "\u2588" * round(BAR * abs(found.value) / most) if most else ""
-        shown = words.interval(found.value, found.low, found.high, unit)
-        yield f"  {name:{longest}}  {shown:28} n = {n:<4} {bar}".rstrip()
-
-
-def _number(arm: xr.Dataset, lesson: Lesson, metric: str) -> Estimate | None:
-    """Estimate a metric from an arm's trials; None where no number is known."""
-    if metric in lesson.estimates:
-        return lesson.estimates[metric](arm)
-    scores = lesson.scores.get(metric)
-    bounds = lesson.bounds.get(scores or "")
-    try:
-        return mean(arm[scores], bounds) if scores else finite_mean(arm[metric])
-    except NotTestedError:
-        return None
+    longest = max(map(len, found.rows))
+    most = max(abs(row.estimate.value) for row in found.rows.values())
+    yield f"{found.metric}, mean over seeds (95 % interval)"
+    for name, row in found.rows.items():
+        bar = "\u2588" * round(BAR * abs(row.estimate.value) / most) if most else ""
+        yield f"  {name:{longest}}  {found.shown(name):28} n = {row.n:<4} {bar}".rstrip()
 
 
 def _arms(store: Store, experiment: str, study: Study) -> None:
@@ -159,19 +130,6 @@ def _arms(store: Store, experiment: str, study: Study) -> None:
             store.delete(run.id)
 
 
-def arms(trials: xr.Dataset) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
-    """Yield every arm, at each level of the factors: its name, its levels, its trials' keys."""
-    trained = trials["trained"].stack(group=[d for d in trials["trained"].dims if d != "seed"])
-    for column in range(trained.sizes["group"]):
-        part = trained.isel(group=column)
-        seeds = part["seed"].values[part.values].tolist()
-        if seeds:
-            levels = {str(d): part[d].item() for d in trials["trained"].dims if d != "seed"}
-            factors = tuple((k, v) for k, v in levels.items() if k != "arm")
-            keys = [Trial(levels["arm"], seed, factors).key for seed in seeds]
-            yield ", ".join(map(str, levels.values())), levels, keys
-
-
 def _numbers(
     trials: xr.Dataset, levels: dict[str, Any], lesson: Lesson
 ) -> Iterator[tuple[str, float, int]]:
@@ -179,7 +137,7 @@ def _numbers(
     arm = trials.sel(levels)
     for name, values in arm.data_vars.items():
         if values.dims == ("seed",) and np.isfinite(values).any():
-            found = _number(arm, lesson, str(name))
+            found = number(arm, lesson, str(name))
             yield from _summary(str(name), found, float(values.mean()))
         elif values.dims == ("seed", "epoch"):
             for epoch, value in enumerate(values.mean("seed").values, 1):

@@ -105,8 +105,9 @@ class Step:
 class Runs:
     """Runs commands one after the other until a time; remembers which failed."""
 
-    def __init__(self, data_root: Path, until: float, on: str | None = None) -> None:
-        self.data_root, self.until, self.on = data_root, until, on
+    def __init__(self, data_root: Path, until: float, where: str = "") -> None:
+        """Begin. where: options of all commands, see `Where.options`."""
+        self.data_root, self.until, self.where = data_root, until, where
         self.done: list[str] = []
         self.failed: list[str] = []
 
@@ -119,9 +120,7 @@ class Runs:
         """Run a command; an interrupt of it ends this process too."""
         print(f"[{title}] {command}", flush=True)
         start = time.monotonic()
-        status = run(
-            f"{command} --on {shlex.quote(self.on)}" if self.on else command, self.data_root
-        )
+        status = run(command + self.where, self.data_root)
         if status in INTERRUPTED:
             sys.exit(status)
         print(f"  {'failed after' if status else 'took'} {time.monotonic() - start:.0f} s")
@@ -139,7 +138,7 @@ def main(config: Config) -> None:
 
     budget = seconds(config.budget) if config.budget else inf
     steps = planned(config, budget) if config.has_plan else asked(config.names)
-    runs = Runs(config.root, time.monotonic() + budget, config.on)
+    runs = Runs(config.root, time.monotonic() + budget, config.options)
     if config.budget:
         tell(steps, budget)
     for index, step in enumerate(steps, 1):

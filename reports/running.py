@@ -5,6 +5,7 @@ cli.run(*running.anywhere(main, Config), __doc__)   # --on; a study without seed
 """
 
 import re
+import shlex
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, make_dataclass, replace
@@ -12,6 +13,7 @@ from math import inf
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
+from annotated_types import Interval
 
 from core import torchrun
 from core.config import ANYTHING, UNSAID, Settled, check, check_options
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from reports.studies import Study
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+SHARING = ("ray", "dask")
+"""engines that can put several groups on one GPU"""
 DURATION = "a duration such as 40s, 30m, 8h or 2d"
 Duration = Annotated[str | None, ANYTHING, UNSAID]
 
@@ -35,11 +39,15 @@ class Where:
     on: Annotated[str | None, ANYTHING, UNSAID] = None
     """who trains: loky:N, which is N processes of this machine, dask:ADDRESS, ray, ray:ADDRESS,
     slurm or slurm:KEY=VALUE,...; the numbers are the same (default: this process)"""
+    gpus_per_group: Settled[Annotated[float, Interval(gt=0, le=1)]] = None
+    """share of a GPU for each group of trials with --on ray or dask; 0.5: two a GPU (default: 1)"""
 
     def __post_init__(self) -> None:
         check_options(self)
         check("on", self.on, not (self.on and torchrun.is_used()), "torchrun, or this option,")
-        self.place()
+        place, share = self.place(), self.gpus_per_group
+        shares = share is None or (place is not None and place.engine in SHARING)
+        check("gpus_per_group", share, shares, f"--on {' or '.join(SHARING)}")
 
     def place(self) -> "Place | None":
         """Return what --on names. Raises UserError where it names nothing that is here."""
@@ -47,7 +55,13 @@ class Where:
             return None
         from core.fleet import Place
 
-        return Place.of(self.on)
+        return replace(Place.of(self.on), gpus=self.gpus_per_group)
+
+    @property
+    def options(self) -> str:
+        """Return the options as a command has them."""
+        given = {"--on": self.on, "--gpus-per-group": self.gpus_per_group}
+        return "".join(f" {name} {shlex.quote(f'{x}')}" for name, x in given.items() if x)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,10 +87,11 @@ def seconds(duration: str) -> float:
 
 
 def span(duration: float) -> str:
-    """Say a time in the unit that suits it: `40 s`, `12 min`, `3.4 h`."""
-    if duration < 100:
+    """Say a time, in seconds, as words: `40 s`, `12 min`, `1 h 40 min`."""
+    if duration < 90:
         return f"{max(duration, 0):.0f} s"
-    return f"{duration / 60:.0f} min" if duration < 5400 else f"{duration / 3600:.1f} h"
+    hours, minutes = divmod(round(duration / 60), 60)
+    return " ".join(f"{n} {unit}" for n, unit in ((hours, "h"), (minutes, "min")) if n)
 
 
 def by_looks(main: Main, config: type) -> tuple[Callable[[Any], None], type]:
@@ -114,7 +129,11 @@ def _placed(start: Callable[[Any], object]) -> Callable[[Any], None]:
         if torchrun.follows():
             torchrun.follow()
             return
-        token = ON.set(Place("torchrun") if torchrun.is_used() else given.running.place())
+        place = Place("torchrun") if torchrun.is_used() else given.running.place()
+        device = given.study.device.device
+        own = "cuda, without a number, as each process is given a GPU,"
+        check("device", device, not (place and ":" in device), own)
+        token = ON.set(place)
         try:
             start(given)
         finally:

@@ -153,7 +153,7 @@ def collect(store: Store, names: Collection[str] = (), since: datetime | None = 
             continue
         studies.append(study)
         left_out += study.trials.attrs["left_out"]
-    return Shelf(studies, left_out, views.start_server(store.name))
+    return Shelf(studies, [*left_out, *store.left_out], views.start_server(store.name))
 
 
 def _read(store: Store, run: Run, known: Collection[str]) -> Study:

@@ -87,14 +87,6 @@ def deciding(entry: "Entry") -> str:
     return f"{name}: {estimate(decision.estimate, claim.unit, claim.images)}".removeprefix(": ")
 
 
-def duration(seconds: float) -> str:
-    """Print how long something took: `36 s`, `12 min`, `1 h 40 min`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
-
-
 def advice(entry: "Entry") -> str:
     """Say what would decide a claim, or what its test lacks; nothing if it is decided."""
     decision, claim = entry.decision, entry.claim

@@ -47,16 +47,19 @@ def cells() -> Iterator[Cell]:
 
 
 def scores(
-    random: Random, m: int, area: float, n_seeds: int, arms: int = 1
+    random: Random, m: int, area: float, n_seeds: int, arms: int = 1, spread: float = 1.0
 ) -> tuple[list[NDArray[np.float64]], NDArray[np.bool_]]:
-    """Draw binormal scores of a true area that arms share. Returns (seeds, images) each, labels."""
+    """Draw binormal scores of a true area that arms share. Returns (seeds, images) each, labels.
+
+    spread: standard deviation of positives over that of negatives.
+    """
     labels = np.arange(m + min(4 * m, 1000)) < m
     image = random.normal(size=labels.size)
     found = []
     for _ in range(arms):
         noise = random.normal(size=(n_seeds, labels.size))
-        gap = stats.norm.ppf(area) * np.sqrt(2 * 1.5)
-        found.append(image + 0.5**0.5 * noise + gap * labels)
+        gap = stats.norm.ppf(area) * np.sqrt((1 + spread**2) * 1.5)
+        found.append(np.where(labels, spread, 1.0) * (image + 0.5**0.5 * noise) + gap * labels)
     return found, labels
 
 
@@ -85,14 +88,18 @@ def _gaps(m: int, area: float, random: Random, draws: int) -> NDArray[Any]:
     return missed(found, 0.0)
 
 
+def true_specificity(area: float, sensitivity: float) -> float:
+    """Return the true specificity of binormal scores."""
+    gap = stats.norm.ppf(area) * np.sqrt(2)
+    return float(stats.norm.cdf(stats.norm.ppf(1 - sensitivity) + gap))
+
+
 def _points(m: int, sensitivity: float, random: Random, draws: int) -> NDArray[Any]:
-    gap = stats.norm.ppf(0.9) * np.sqrt(2 * 1.5)
-    truth = stats.norm.cdf(stats.norm.ppf(1 - sensitivity) + gap / 1.5**0.5)
     found = []
     for _ in range(draws):
         (one,), labels = scores(random, m, 0.9, SEEDS)
         found.append(specificity_at(one, labels, sensitivity))
-    return missed(found, float(truth))
+    return missed(found, true_specificity(0.9, sensitivity))
 
 
 def _regrets(

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from benchmarks.simulated.draws import Cell, Hits, Random, Scores, in_chunks, student, wrong
 from core.evaluation.comparisons import holm, paired
-from core.evaluation.components import crossed
+from core.evaluation.components import crossed, skew
 from core.evaluation.intervals import lead_law, share_law
 from core.evaluation.laws import Floats, Law, Student, tail
 from core.evaluation.looks import grid_from
 from core.evaluation.power import ALPHA
-from core.evaluation.prediction import predicted
 from core.evaluation.spending import shares
 from core.evaluation.verdicts import decide_family, superior
 
@@ -45,7 +44,7 @@ def level(hits: Any) -> Law:
 
 def student_law(tables: NDArray[np.float64]) -> Law:
     """Return the law of means of scores, as `mean` has it."""
-    return Student(tables.mean((-2, -1)), crossed(tables).parts)
+    return Student(tables.mean((-2, -1)), crossed(tables).parts, skew(tables))
 
 
 def quietly(judge: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
@@ -81,11 +80,6 @@ def cells() -> Iterator[Cell]:
         if n_seeds < 10:
             on_images = partial(_looks_on_images, n_seeds, claims)
             yield Cell("looks", f"{size}, 200 images", on_images, share=0.1)
-    for n_seeds, same in product((3, 5, 10), (False, True)):
-        size = (
-            f"{n_seeds} seeds, 500 images, the published run on {'the same' if same else 'others'}"
-        )
-        yield Cell("one run denied", size, partial(_one_run, n_seeds, same), share=0.25)
 
 
 def _sizes() -> Iterator[tuple[str, int, int, float]]:
@@ -205,18 +199,3 @@ def _looks_on_images(n_seeds: int, claims: int, random: Random, draws: int) -> N
         return _over_looks(laws, grid, claims)
 
     return in_chunks(study, draws, claims * grid[-1] * 200)
-
-
-def _one_run(n_seeds: int, same: bool, random: Random, draws: int) -> NDArray[Any]:
-    """Tell where a published run that is one more of ours is denied to be."""
-    hits, n_images = POPULATIONS["seeds differ"], 500
-    skill, verdicts = hits.skill(0.75), []
-    for _ in range(draws):
-        (ours,) = hits.draw(random, (1, n_seeds + 1, n_images), skill)
-        (other,) = hits.draw(random, (1, 1, n_images), skill)
-        published = ours[0, -1] if same else other[0, 0]
-        decision = quietly(
-            predicted, ours[0, :-1], int(published.sum()), n_images, same_images=same
-        )
-        verdicts.append(decision.verdict == "refuted")
-    return np.array(verdicts)

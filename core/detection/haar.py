@@ -1,7 +1,8 @@
 """Viola and Jones' detector: the cascades that OpenCV ships."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -26,11 +27,15 @@ class Haar:
         mirrored: search the mirrored image too, for the cascade of profiles, which knows faces
         that look to one side.
         """
-        self.mirrored = mirrored
+        self.name, self.mirrored = cascade, mirrored
         path = Path(cv2.__file__).with_name("data") / f"haarcascade_{cascade}.xml"
         self._cascade = cv2.CascadeClassifier(str(path))
         if self._cascade.empty():
             raise FileNotFoundError(f"{path}: wanted a cascade, as opencv-python below 5 has it")
+
+    def __reduce__(self) -> tuple[Callable[[], "Haar"], tuple[()]]:
+        """Load the cascade anew where this travels to: OpenCV's own object cannot."""
+        return partial(Haar, self.name, mirrored=self.mirrored), ()
 
     def detect(self, images: Sequence[Pixels]) -> list[Faces]:
         """Find the faces in every image, uint8 (height, width, 3) RGB."""

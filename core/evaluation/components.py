@@ -141,6 +141,21 @@ def crossed(values: NDArray[np.float64]) -> Components:
     return Components(seeds[()], images[()], residual[()], n_seeds, n_images)
 
 
+def skew(values: NDArray[np.float64]) -> Floats:
+    """Return the third moment of the images' means over their variance and number.
+
+    values: (..., seeds, images) float64. 0 for fewer than 3 images, or without variance.
+    """
+    n = values.shape[-1]
+    if n < 3:
+        return np.zeros(values.shape[:-2])[()]
+    means = values.mean(-2)
+    centred = means - means.mean(-1, keepdims=True)
+    variance = _variance(means, (ROUNDING * np.abs(values).max((-2, -1))) ** 2)
+    third = (centred**3).mean(-1) * n**2 / ((n - 1) * (n - 2))
+    return np.where(variance > 0, third / np.where(variance > 0, n * variance, 1.0), 0.0)[()]
+
+
 def _variance(means: NDArray[np.float64], least: NDArray[np.float64]) -> Floats:
     variance = means.var(-1, ddof=1)
     return np.where(variance > least, variance, 0.0)[()]

@@ -11,9 +11,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from core.evaluation.components import Components, as_table, crossed
+from core.evaluation.components import Components, as_table, crossed, skew
 from core.evaluation.laws import Constant, Exact, Floats, Law, Side, Student, tail
-from core.evaluation.shares import Discordant, Lead, Score, Share, one_seed
+from core.evaluation.shares import Area, Discordant, Lead, Score, Share, one_seed
 
 Bounds = tuple[float, float]
 ANYWHERE: Bounds = (-inf, inf)
@@ -81,11 +81,11 @@ class Estimate:
     def strict(self) -> Self:
         """Return what verdicts rest on: each side errs with alpha at most.
 
-        The score test's interval keeps its promise for both sides together only.
+        Those of the score test and of areas keep their promise for both sides together only.
         """
-        if not isinstance(self.law, Score):
+        if not isinstance(self.law, Score | Area):
             return self
-        method = self.method.replace("Wilson", "Clopper-Pearson").replace("score test", "strict")
+        method = self.method.replace("Wilson", "Clopper-Pearson").replace("logit", "strict")
         return replace(self, law=self.law.strict, method=method).at(self.confidence)
 
     @property
@@ -155,7 +155,7 @@ def mean(values: ArrayLike, confidence: float = 0.95, bounds: Bounds | None = No
     table = as_table(values, "values")
     parts, value = crossed(table), float(table.mean())
     if not are_hits(table):
-        return symmetric(value, parts, confidence, bounds or ANYWHERE)
+        return symmetric(value, parts, confidence, bounds or ANYWHERE, skew(table))
     law = share_law(value, parts)
     name = "Clopper-Pearson" if parts.n_seeds == 1 else "Korn-Graubard"
     over = f"{name} over {parts.units}"
@@ -183,7 +183,7 @@ def difference(
     gaps = a - b
     parts, value = crossed(gaps), float(gaps.mean())
     if not (are_hits(a) and are_hits(b)):
-        return symmetric(value, parts, confidence, bounds)
+        return symmetric(value, parts, confidence, bounds, skew(gaps))
     law: Law
     if parts.n_seeds == 1:
         law = Discordant(int((gaps > 0).sum()), int((gaps < 0).sum()), parts.n_images)
@@ -202,10 +202,14 @@ def lead_law(value: Floats, discordance: Floats, parts: Components) -> Lead:
 
 
 def symmetric(
-    value: float, parts: Components, confidence: float = 0.95, bounds: Bounds = ANYWHERE
+    value: float,
+    parts: Components,
+    confidence: float = 0.95,
+    bounds: Bounds = ANYWHERE,
+    skew: float = 0.0,
 ) -> Estimate:
     """Estimate a mean by Student's law; without any variance, by how many scores were equal."""
-    law: Law = Student(value, parts.parts)
+    law: Law = Student(value, parts.parts, skew)
     method = f"t over {parts.units}"
     if parts.se == 0:
         n = parts.n_seeds if parts.n_seeds > 1 else parts.n_images

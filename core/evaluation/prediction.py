@@ -4,8 +4,6 @@ A published number is most often one run's, on one set of test images. Setting a
 seeds beside it asks the wrong question; what a single run prints spreads much wider.
 """
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
@@ -33,9 +31,9 @@ def predicted(
     hits: (seeds, images) bool, ours; successes of n test images: the published run's. same_images:
     the published run saw the very images that ours did. Refuted if the published share lies
     outside the prediction interval for one run (one seed, n images) around our mean. Supported if
-    it lies in the middle 95 % of single runs even where our mean is only known so well: two
-    one-sided tests, the margin 1.96 standard deviations of one run. Raises ValueError as `mean`,
-    and unless 0 <= successes <= n.
+    it lies in the middle 95 % of single runs, 1.96 standard deviations, even where our mean and
+    that deviation are only known so well: a test by the noncentral t, exact where one source of
+    chance is all. Raises ValueError as `mean`, and unless 0 <= successes <= n.
     """
     if not 0 <= successes <= n or n < 1:
         raise ValueError(f"successes, n: {successes}, {n}, wanted 0 <= successes <= n, n >= 1")
@@ -43,7 +41,6 @@ def predicted(
     ours = mean(table)
     run = one_run(ours.components, n, same_images=same_images)
     around = mean_parts(ours.components, same_images=same_images)
-    margin = WITHIN * float(np.sqrt(sum(part.variance for part in run)))
     spread = tuple(
         Part(one.variance + ours_.variance, one.df) for one, ours_ in zip(run, around, strict=True)
     )
@@ -54,16 +51,31 @@ def predicted(
         f"prediction of one run on {n} images, t over {ours.components.units}",
         bounds=(0.0, 1.0),
     )
-    known = replace(prediction, law=Student(ours.value, around))
     decision = Decision(
         estimate=prediction,
-        margin=margin,
+        margin=WITHIN * _deviation(run),
         target=share,
-        p_supported=max(known.p(share - margin, "greater"), known.p(share + margin, "less")),
+        p_supported=_as_near(abs(share - ours.value), run, around),
         p_refuted=2 * min(prediction.p(share, "greater"), prediction.p(share, "less")),
         test="predicted",
     )
     return judge(decision, alpha)
+
+
+def _deviation(parts: tuple[Part, ...]) -> float:
+    return float(np.sqrt(sum(part.variance for part in parts)))
+
+
+def _as_near(gap: float, run: tuple[Part, ...], around: tuple[Part, ...]) -> float:
+    """Return the chance of a gap as small, were the truth WITHIN deviations of one run off.
+
+    1 where nothing is known of these.
+    """
+    spread, se = _deviation(run), _deviation(around)
+    if not spread or not se:
+        return 1.0
+    df = spread**4 / sum(part.variance**2 / part.df for part in run)
+    return float(stats.nct.cdf(gap / se, df, WITHIN * spread / se))
 
 
 def one_run(parts: Components, n_images: int, *, same_images: bool = False) -> tuple[Part, ...]:

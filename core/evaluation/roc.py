@@ -21,10 +21,13 @@ from core.evaluation.comparisons import paired
 from core.evaluation.components import ROUNDING, crossed
 from core.evaluation.intervals import Estimate
 from core.evaluation.laws import Part, Student
-from core.evaluation.shares import Score, Share
+from core.evaluation.shares import Area, Share
 
 Floats = NDArray[np.float64]
 
+MISPLACED = 0.03
+"""images placed as badly as can be, as evidence of how they scatter until as many are seen: less
+for intervals, whose coverage is simulated, than for verdicts on scores of any shape"""
 UNSEEN = 0.25
 """of an image of the smaller class: on it two arms may differ, though none was seen (simulated)"""
 
@@ -98,7 +101,7 @@ def auc(scores: ArrayLike, labels: ArrayLike, confidence: float = 0.95) -> Estim
     """Estimate the area under the ROC curve over new seeds and new images.
 
     The standard error is DeLong's, with the seeds' variance added if there are several. Limits are
-    a share's (`shares.Score`): positives and negatives are known apart, and few that are misplaced
+    the logit's (`shares.Area`): positives and negatives are known apart, and few that are misplaced
     say little of how they scatter. Verdicts take the strict ones, which keep their promise for
     scores of any shape. A perfect ranking is not certain. Raises ValueError as `auc_table`.
     """
@@ -107,30 +110,32 @@ def auc(scores: ArrayLike, labels: ArrayLike, confidence: float = 0.95) -> Estim
     value = round(value) if min(value, 1 - value) < ROUNDING else value
     seeds = Part(parts.seeds / parts.n_seeds / (value * (1 - value) or 1), parts.n_seeds - 1)
     known = (seeds,) if parts.n_seeds > 1 else ()
-    usual = (*known, *(_side(side, value, 0.5, 0.5, np.inf) for side in placed))
-    worst = (*known, *(_side(side, value, 1.0, 1.0, side.shape[1] - 1) for side in placed))
-    law = Score(value, usual, Share(value, worst, seeds if known else None))
+    usual = (*known, *(_side(side, value, MISPLACED, np.inf) for side in placed))
+    worst = (*known, *(_side(side, value, 1.0, side.shape[1] - 1) for side in placed))
+    fewest = min(side.shape[1] for side in placed)
+    law = Area(value, usual, fewest, Share(value, worst, seeds if known else None))
     return Estimate.of(
         value,
         parts,
         law,
-        f"DeLong's variance over {parts.units}, score test",
+        f"DeLong's variance over {parts.units}, logit",
         confidence=confidence,
         bounds=(0.0, 1.0),
-        fewest=min(side.shape[1] for side in placed),
+        fewest=fewest,
     )
 
 
-def _side(placed: Floats, area: float, doubt: float, prior: float, df: float) -> Part:
+def _side(placed: Floats, area: float, doubt: float, df: float) -> Part:
     """Return the variance that one class's images give the area, in units of area (1 - area).
 
-    placed: (seeds, images). Placements of 0 and 1 alone would have 1. doubt: misplaced images that
-    the prior stands for, until as many are seen; it never lowers what is observed.
+    placed: (seeds, images). Placements of 0 and 1 alone would have 1. doubt: misplaced images of
+    such placements, until as many are seen; it never lowers what is observed. Of placements that
+    are all equal, such as those of equal scores, none is seen to scatter.
     """
     n, unit = placed.shape[1], area * (1 - area)
     share = float(crossed(placed).images) / unit if unit else 0.0
-    seen = n * min(area, 1 - area)
-    return Part(max(share, (seen * share + doubt * prior) / (seen + doubt)) / n, df)
+    seen = n * min(area, 1 - area) if share else 0.0
+    return Part(max(share, (seen * share + doubt) / (seen + doubt)) / n, df)
 
 
 def auc_difference(

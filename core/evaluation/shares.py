@@ -11,6 +11,8 @@ from scipy import special
 
 from core.evaluation.laws import Floats, Law, Part, stretched
 
+APART = 0.1
+"""images told wrong, and as many told right, that an area's centre is moved by (simulated)"""
 SKEW = 1.5
 """of the second-order term for seeds whose accuracies have a long tail towards 1/2 (simulated)"""
 
@@ -55,8 +57,7 @@ def _beta(a: Floats, b: Floats, alpha: Floats) -> Floats:
 class Score:
     """A share whose limits keep both sides together: the score test's, symmetric in its null.
 
-    Source: Wilson, JASA 22 (1927) 209-212; for areas under ROC curves in the manner of Newcombe,
-    Statistics in Medicine 25 (2006) 559-573.
+    Source: Wilson, JASA 22 (1927) 209-212.
     """
 
     value: Floats
@@ -72,6 +73,36 @@ class Score:
         half = np.sqrt(self.value * (1 - self.value) * reach + reach**2 / 4) / (1 + reach)
         low = np.where(self.value > 0, centre - half, 0.0)[()]
         return low, np.where(self.value < 1, centre + half, 1.0)[()]
+
+
+@dataclass(frozen=True)
+class Area:
+    """An area under a ROC curve: symmetric on the logit scale, both sides kept together.
+
+    Its centre is moved by APART of an image, or areas near 1 would lie below their limits. Of n
+    images that are all told right, a share f of the like that were not met has a chance of
+    (1 - f)^n; told by coin, they would take f / 2 from the area.
+
+    Source: the logit, Pepe, The Statistical Evaluation of Medical Tests (2003), section 5.2.4.
+    """
+
+    value: Floats
+    parts: tuple[Part, ...]
+    """variances in units of value (1 - value)"""
+    fewest: int
+    """images of the smaller class"""
+    strict: "Share"
+    """what verdicts take in its place"""
+
+    def limits(self, alpha: Floats) -> tuple[Floats, Floats]:
+        """Return the areas within the half-width of the centre, on the logit scale."""
+        centre = (self.fewest * self.value + APART) / (self.fewest + 2 * APART)
+        se = np.sqrt(self.value * (1 - self.value)) / (centre * (1 - centre))
+        half, middle = stretched(self.parts, alpha) * se, special.logit(centre)
+        low, high = special.expit(middle - half), special.expit(middle + half)
+        unmet = (1 - alpha ** (1 / self.fewest)) / 2
+        low = np.where(self.value < 1, low, 1 - unmet) * (self.value > 0)
+        return low, np.where(self.value > 0, np.where(self.value < 1, high, 1.0), unmet)
 
 
 @dataclass(frozen=True)

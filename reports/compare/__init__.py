@@ -7,6 +7,7 @@ Command: python -m reports compare EXPERIMENT --metric val_acc --arm model --pai
 Expected: docs/compare.md has an example to paste.
 """
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -79,6 +80,8 @@ def main(config: Config) -> None:
     place = store.find(config.experiment)
     matching = {run.id for run in store.runs(config.where, place)} if config.where else None
     table = runs.table(store.runs("", place), config, store.histories, matching)
+    for line in store.left_out:
+        print(f"left out: {line}", file=sys.stderr)
     found = comparison.compare(
         table,
         baseline=config.baseline,

@@ -3,6 +3,7 @@
 import json
 import shlex
 import sys
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -69,11 +70,19 @@ def screen(found: Comparison, source: Source) -> str:
 
 
 def _grid(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
     return [
-        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
+        "  ".join(
+            cell + " " * (w - _width(cell)) for cell, w in zip(row, widths, strict=True)
+        ).rstrip()
         for row in rows
     ]
+
+
+def _width(text: str) -> int:
+    """Count the columns of a terminal that a text takes: wide letters two, accents none."""
+    letters = (each for each in text if not unicodedata.combining(each))
+    return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in letters)
 
 
 def _arms(found: Comparison) -> list[list[str]]:

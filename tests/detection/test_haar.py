@@ -1,5 +1,7 @@
 """The Haar detector is OpenCV's, in RGB, with boxes as corners; the register opens all."""
 
+import pickle
+
 import cv2
 import numpy as np
 import pytest
@@ -65,3 +67,12 @@ def test_blank_images_give_no_face(name, shape):
     (faces,) = detector.detect([np.zeros((*shape, 3), np.uint8)])
     assert len(faces) == 0
     assert faces.boxes.shape == (0, 4)
+
+
+def test_a_detector_travels_to_workers(photos):
+    for sent in (Haar("profileface", mirrored=True), Haar("frontalface_alt2")):
+        came = pickle.loads(pickle.dumps(sent))
+        image = photos["camera" if sent.mirrored else "astronaut"]
+        (expected,), (found,) = sent.detect([image]), came.detect([image])
+        assert len(expected) >= 1
+        assert found.boxes.tolist() == expected.boxes.tolist()

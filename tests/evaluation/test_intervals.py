@@ -9,6 +9,7 @@ from scipy import stats
 from core.evaluation.comparisons import paired
 from core.evaluation.components import Components, bootstrap, crossed
 from core.evaluation.intervals import mean, wilson
+from core.evaluation.laws import Student
 from core.evaluation.verdicts import superior
 
 PROMISED = (0.93, 0.99)  # on the safe side where seeds and images share the variance
@@ -90,15 +91,33 @@ def test_one_number_a_seed_is_the_t_interval():
 
 
 def test_one_seed_of_floats_is_the_t_interval_over_images():
-    values = np.random.default_rng(4).normal(size=(1, 30))
+    half = np.random.default_rng(4).normal(size=(1, 15))
+    values = np.hstack([half, 1 - half])  # without a longer tail
     expected = stats.ttest_1samp(values[0], 0).confidence_interval()
     estimate = mean(values)
     assert (estimate.low, estimate.high) == pytest.approx(tuple(expected))
     assert "one seed" in estimate.method
 
 
+def test_a_long_tail_moves_the_limit_on_its_side():
+    scores = np.random.default_rng(6).exponential(size=(3, 40))
+    estimate, turned = mean(scores), mean(-scores)
+    n, columns = 40, scores.mean(0)
+    third = stats.skew(columns, bias=False) * columns.std(ddof=1) / n
+    t = stats.t.ppf(0.975, n - 1)
+    plain = Student(estimate.value, estimate.components.parts).limits(0.025)
+    assert estimate.low == pytest.approx(plain[0])
+    assert estimate.high == pytest.approx(plain[1] + third * (1 + t**2) / 2)
+    assert (turned.low, turned.high) == pytest.approx((-estimate.high, -estimate.low))
+    gap = paired(scores, np.zeros_like(scores))
+    assert (gap.low, gap.high) == pytest.approx((estimate.low, estimate.high))
+    two = mean(np.array([[0.5, 9.5]] * 2))
+    assert two.high - two.value == pytest.approx(two.value - two.low)  # two have no tail
+
+
 def test_identical_seeds_leave_the_image_effect():
-    values = np.tile(np.random.default_rng(5).normal(size=60), (4, 1))
+    half = np.random.default_rng(5).normal(size=30)
+    values = np.tile(np.append(half, 1 - half), (4, 1))
     estimate = mean(values)
     assert estimate.se == pytest.approx(stats.sem(values[0]))
     assert estimate.components.seeds == pytest.approx(0, abs=1e-20)

@@ -36,6 +36,31 @@ def test_the_very_same_images_leave_only_the_seeds():
     assert same.margin == pytest.approx(1.959964 * means.std(ddof=1))
 
 
+@pytest.mark.parametrize(("n_seeds", "off"), [(3, 0.7127), (5, 0.9232), (10, 1.1632)])
+def test_what_is_granted_is_exact_for_seeds_alone(n_seeds, off):
+    """Of a mean so many deviations off, seen on so few seeds; 1.96 in the end.
+
+    The published number is moved and not the mean, as both are known in whole images only.
+    """
+    image = np.arange(1000)
+    spread = np.linspace(-1, 1, n_seeds)
+    counts = np.round(500 + 100 * spread / spread.std(ddof=1)).astype(int)
+    ours = image < counts[:, None]
+    deviation, middle = counts.std(ddof=1), counts.mean()
+    for way in (-1, 1):
+        near, beyond = (
+            predicted(ours, round(middle + way * (off * deviation + more)), 1000, same_images=True)
+            for more in (-1.5, 1.5)
+        )
+        assert near.verdict == "supported"
+        assert beyond.verdict == "undecided"
+
+
+def test_equal_runs_know_no_spread():
+    same = predicted(np.tile([[True, False]], (3, 50)), 50, 100, same_images=True)
+    assert same.p_supported == 1
+
+
 def test_one_run_shows_a_large_effect_and_tosses_a_coin_on_none():
     random = np.random.default_rng(2)
     a, b = random.normal(0, 1, (2, 200, 1))

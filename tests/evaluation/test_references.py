@@ -7,7 +7,7 @@ from statsmodels.stats.multitest import multipletests
 
 from core.evaluation.comparisons import holm, mcnemar, paired
 from core.evaluation.intervals import wilson
-from core.evaluation.verdicts import equivalent
+from core.evaluation.verdicts import equivalent, more_often
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 20), (7, 20), (20, 20), (104, 836)])
@@ -31,6 +31,15 @@ def test_two_networks_on_the_same_images_are_mcnemars(only_b):
     )
     table = [[50, 9], [only_b, 0]]
     assert mcnemar(a, b) == pytest.approx(contingency_tables.mcnemar(table, exact=True).pvalue)
+
+
+def test_pairs_tell_what_220_items_by_themselves_do_not():
+    """Of 220 shared items, 205 are right in both and 8 in one alone: .008, unpaired .08."""
+    one, other = (np.arange(220) < n for n in (213, 205))
+    assert mcnemar(one, other) == pytest.approx(0.0078, abs=5e-5)
+    assert proportion.proportions_ztest([213, 205], [220, 220])[1] == pytest.approx(0.080, abs=5e-4)
+    assert more_often(one, other).verdict == "supported"
+    assert more_often(one, np.roll(other, 15)).verdict == "undecided"  # the same, paired wrongly
 
 
 def test_equivalence_is_two_one_sided_t_tests():

@@ -119,8 +119,10 @@ def test_a_perfect_ranking_is_not_certain():
     labels = np.arange(40) < 10
     perfect = auc(labels.astype(float), labels)
     assert perfect.value == perfect.high == 1
-    # A placement is taken to vary half as much as one of 0 or 1 would, until some are misplaced.
-    assert perfect.low == pytest.approx(1 / (1 + 1.959964**2 * (0.5 / 10 + 0.5 / 30)))
+    # Of a share f of positives that are told by coin, 10 of 10 show none with a chance of 2.5 %.
+    assert perfect.low == pytest.approx(1 - (1 - 0.025**0.1) / 2)
+    worst = auc(1.0 - labels, labels)
+    assert (worst.low, worst.high) == pytest.approx((0, 1 - perfect.low))
     strict = superior(perfect, 0.5).estimate
     assert strict.low == pytest.approx(0.535, abs=0.001)
     assert superior(perfect, strict.low + 0.001).verdict == "undecided"

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from core.evaluation.comparisons import holm, paired
-from core.evaluation.components import Components, crossed
+from core.evaluation.components import Components, crossed, skew
 from core.evaluation.intervals import mean, symmetric, wilson
 from core.evaluation.laws import Student, tail
 from core.evaluation.power import ALPHA, Needed, images_needed, power, seeds_needed
@@ -36,7 +36,7 @@ def known(value, seed, image, residual, n_seeds, n_images):
 
 def p_values(tables, margin=0.0):
     """Both one-sided p values of many studies at once. tables: (studies, seeds, images)."""
-    law = Student(tables.mean((1, 2)), crossed(tables).parts)
+    law = Student(tables.mean((1, 2)), crossed(tables).parts, skew(tables))
     return tail(law, margin, "greater"), tail(law, margin, "less")
 
 

@@ -1,6 +1,7 @@
 """Comparisons of invented runs: which arms, which pairs, what is named and what refused."""
 
 import math
+import shutil
 import uuid
 
 import numpy as np
@@ -250,7 +251,8 @@ def test_a_margin_can_find_arms_the_same():
 def test_false_verdicts_are_as_rare_as_promised(name):
     """A small version of benchmarks/comparisons.py: 5 % at most, within three standard errors."""
     n = 150
-    false, means, gaps = comparisons.rates(comparisons.LAYOUTS[name], n)
+    layout = comparisons.LAYOUTS[name]
+    false, means, gaps = comparisons.rates(layout, comparisons.drawn(layout, n))
     assert false <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / n)
     assert means >= 0.95 - 3 * np.sqrt(0.05 * 0.95 / n)
     assert math.isnan(gaps) or gaps >= 0.95 - 3 * np.sqrt(0.05 * 0.95 / n)
@@ -270,3 +272,39 @@ def test_the_screen_says_of_each_undecided_arm_what_would_decide():
     told = [line for line in lines if "would" in line and ": " in line[:4]]
     assert [line[0] for line in told] == undecided[:3]
     assert "and 2 more undecided, on the page" in lines
+
+
+def test_wide_letters_and_accents_shift_no_column():
+    names = {"a": "ab", "b": "\u6a21\u578b", "c": "e\u0301te"}
+    found = [
+        logged(seed + ord(arm) * 0.1 * seed, model=name, seed=seed)
+        for arm, name in names.items()
+        for seed in range(3)
+    ]
+    config = cli.parse(compare.Config, "", ["x"])
+    result = comparison.compare(tabled(found))
+    text = page.screen(result, page.Source(config, "", "1", lambda ids, metric: {}))
+    header, *rows = text.splitlines()[2:6]
+    column = header.index("mean")
+    for row, letters in zip(rows, ("e\u0301te", "\u6a21\u578b", "ab"), strict=True):
+        taken = {"e\u0301te": 3, "\u6a21\u578b": 4, "ab": 2}[letters]
+        value = row.removeprefix(letters)
+        assert len(value) - len(value.lstrip()) == column - taken
+
+
+def test_experiments_through_mlflow_come_back_as_they_were(tmp_path, empty_store):
+    """The benchmark's last line, small."""
+    shutil.copy(empty_store, tmp_path / "mlflow.db")
+    layout = comparisons.LAYOUTS["2 arms"]
+    drawn = list(comparisons.drawn(layout, 2))
+    for before, after in zip(drawn, comparisons.logged(drawn, tmp_path), strict=True):
+        values = [
+            {(run.params["model"], run.params["seed"]): run.metrics["accuracy"] for run in each}
+            for each in (before, after)
+        ]
+        assert values[0] == values[1]
+        one, other = (comparisons.compared(each, layout).differences[0] for each in (before, after))
+        assert one.superior.estimate.value == pytest.approx(
+            other.superior.estimate.value, abs=1e-12
+        )
+        assert one.superior.verdict == other.superior.verdict

@@ -85,10 +85,3 @@ def test_without_a_study_every_lesson_is_one_line():
     first = groups[0]
     assert first.tally == f"{len(first.lesson.claims)} not tested"
     assert first.commands == ["python experiments/init_schemes.py --data fashion-mnist"]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(35.6, "36 s"), (96, "2 min"), (719, "12 min"), (6000, "1 h 40 min")]
-)
-def test_durations(seconds, text):
-    assert words.duration(seconds) == text

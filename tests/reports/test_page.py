@@ -1,10 +1,12 @@
 """The report of a real study: what it holds, and how it behaves in a browser."""
 
 import base64
+import contextlib
 import io
 import json
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 from functools import partial
@@ -146,6 +148,48 @@ def test_a_damaged_trial_is_named_and_left_out(studied, tmp_path, monkeypatch):
     assert [run.id in line for line in shelf.left_out] == [True]
 
 
+def test_a_trial_out_of_reach_is_named(studied, tmp_path, monkeypatch):
+    """Its files are in a bucket, and the bucket's library raises what it likes."""
+    shutil.copytree(studied, tmp_path / "store")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/store/mlflow.db")
+    one = Store()
+    run = one.runs("tags.role = 'trial'")[0]
+    _sql(tmp_path, "UPDATE runs SET artifact_uri = 's3://bucket/x' WHERE run_uuid = ?", run.id)
+    trial = f"trial {run.tags['trial']}, run {run.id}: "
+    (study,) = studies.collect(one).studies  # without the library, which is a reason of its own
+    assert int(study.trials["trained"].sum()) == 9
+    assert [line.startswith(trial) for line in study.trials.attrs["left_out"]] == [True]
+
+    def endpoint(*_):
+        raise ZeroDivisionError("no endpoint")
+
+    monkeypatch.setattr(one._client, "download_artifacts", endpoint)
+    (line,) = studies.collect(one).left_out  # all of the study's may be
+    assert line.startswith(trial)
+    assert line.endswith("is wanted: no endpoint")
+
+
+def test_a_run_without_a_start_is_named(studied, tmp_path, monkeypatch):
+    """MLflow could read none of the experiment's."""
+    shutil.copytree(studied, tmp_path / "store")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/store/mlflow.db")
+    run = Store().runs("tags.role = 'trial'")[0]
+    _sql(tmp_path, "UPDATE runs SET start_time = NULL WHERE run_uuid = ?", run.id)
+    shelf = studies.collect(Store())
+    assert int(shelf.studies[0].trials["trained"].sum()) == 9
+    named = f"run {run.id} ({run.tags['trial']}): start_time cannot be None"
+    assert shelf.left_out == [named]
+    reader = Store(f"sqlite:///{tmp_path}/store/mlflow.db", read_only=True)
+    assert len(reader.runs("", reader.find("init_schemes"))) == len(Store().runs(""))
+    assert reader.left_out == [named]
+
+
+def _sql(folder, statement, *values):
+    path = folder / "store" / "mlflow.db"
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        database.execute(statement, values)
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"settings": 3}', b"\xff"])
 @pytest.mark.parametrize("name", ["facts", "data"])
 def test_a_study_without_what_made_it_is_named(study_store, monkeypatch, name, content):
@@ -168,6 +212,8 @@ def test_two_studies_on_one_data_set_both_have_a_section(studied, tmp_path, monk
     twice = studies.Shelf([*shelf.studies, *shelf.studies], [])
     text = page.html(twice, ledger.build(twice.studies))
     assert text.count('class="study"') == 2
+    assert text.count("<b>Weight initialisation</b>: 2 studies") == 1
+    assert 'id="beside"' not in page.html(shelf, ledger.build(shelf.studies))
 
 
 def test_filters_and_bad_options(study_store, tmp_path):

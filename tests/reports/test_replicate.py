@@ -180,7 +180,7 @@ def test_the_plan_is_printed_first_and_looks_come_after_it(
     assert status_of(replicate.Config(budget="2h")) == 0
     assert seen == asked == COMMANDS["embedded"]
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("plan for 2.0 h")
+    assert lines[0].startswith("plan for 2 h")
     assert lines[1] == "     1 min  python experiments/init_schemes.py"
     minutes = 120 - sum(entry["minutes"] for entry in PLAN["embedded"])
     assert f"  {replicate.span(60 * minutes)} are left for more seeds" in lines[7]

@@ -1,12 +1,13 @@
 """Evidence until decided: what is chased, what a look costs, and where it stops."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from core import cli, fleet
+from core.config import DeviceConfig
 from core.errors import UserError
 from core.evaluation.intervals import mean
 from core.evaluation.looks import grid_from, over_looks
@@ -30,6 +31,7 @@ SMALL = 0.15 + np.resize([1.0, -1.0], (80, 1))
 @dataclass(frozen=True)
 class Config:
     seeds: int = 10
+    device: DeviceConfig = field(default_factory=DeviceConfig)
 
 
 def decision(scores, n):
@@ -162,7 +164,15 @@ def test_a_duration_is_read(text, wanted):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(40, "40 s"), (-1, "0 s"), (720, "12 min"), (12_240, "3.4 h")]
+    ("seconds", "said"),
+    [
+        (40.2, "40 s"),
+        (-1, "0 s"),
+        (96, "2 min"),
+        (719, "12 min"),
+        (7200, "2 h"),
+        (6000, "1 h 40 min"),
+    ],
 )
 def test_a_time_is_said_in_its_unit(seconds, said):
     assert running.span(seconds) == said

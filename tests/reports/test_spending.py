@@ -61,7 +61,7 @@ def test_most_verdicts_a_second_come_first(ahead, capsys):
     spending.on_looks(None, runs)
     assert runs.seen == [f"{SCHEMES} --seeds 20", f"{BREEDS} --seeds 10"]
     out = capsys.readouterr().out
-    shown = "next look: init_schemes: 20 seeds, 5 more trials, about 90 s; 0.5 verdicts expected"
+    shown = "next look: init_schemes: 20 seeds, 5 more trials, about 2 min; 0.5 verdicts expected"
     assert f"{shown} on W3" in out
 
 

@@ -4,11 +4,14 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
 from core.errors import UserError
 from core.evaluation.intervals import wilson
+from reports.skin import scoring
+from reports.skin.claims import EXPECTED
 from reports.skin.scoring import leaderboard, lines, ranks, read, score
 
 HEADER = "Id,task_1,task_2"
@@ -124,3 +127,33 @@ def test_the_courses_own_submission_scores_as_published():
         # DeLong's own limits, as pROC prints them; ours are a score test's of the same variance.
         assert found.areas["melanoma"].low == pytest.approx(0.501, abs=1.5e-3)
         assert found.areas["keratosis"].high == pytest.approx(0.654, abs=1.5e-3)
+
+
+@pytest.mark.real_data
+def test_the_courses_own_submission_is_stored_as_published(real_data):
+    dims, areas = scoring.course(real_data("isic2017/scoring"))["submission"]
+    assert dims == ("rows", "category")
+    assert areas == pytest.approx(np.array([EXPECTED, EXPECTED]), abs=1e-6)
+
+
+def test_the_submission_is_scored_in_order_and_shuffled(tmp_path, monkeypatch):
+    rows = [f"x/ISIC_{i}.jpg,{i % 2},{int(i % 3 == 0)}" for i in range(12)]
+    for name in ("ground_truth.csv", "sample_predictions.csv"):
+        (tmp_path / name).write_text("\n".join(["Id,task_1,task_2", *rows]))
+    seen, real = [], scoring.score
+
+    def watched(predictions, *rest):
+        seen.append(predictions.index.tolist())
+        return real(predictions, *rest)
+
+    monkeypatch.setattr("reports.skin.scoring.score", watched)
+    assert scoring.course(tmp_path)["submission"][1].tolist() == [[1.0, 1.0, 1.0]] * 2
+    assert seen[0] == [f"x/ISIC_{i}.jpg" for i in range(12)]  # an id is a string
+    assert seen[1] != seen[0]
+    assert sorted(seen[1]) == sorted(seen[0])
+
+
+def test_without_the_courses_files_nothing_is_scored(tmp_path):
+    assert scoring.course(tmp_path) == {}
+    pd.DataFrame({"Id": ["a"]}).to_csv(tmp_path / "ground_truth.csv")
+    assert scoring.course(tmp_path) == {}

@@ -1,0 +1,79 @@
+"""The arms of a stored study: which there are, and the first metric of each with its interval."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import xarray as xr
+
+from core.evaluation.intervals import Estimate
+from core.trials import Trial
+from reports import words
+from reports.lessons import Lesson, NotTestedError, lesson_of
+from reports.scores import mean
+from reports.studies import Study
+from reports.tables import finite_mean
+
+
+def arms(trials: xr.Dataset) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
+    """Yield every arm, at each level of the factors: its name, its levels, its trials' keys."""
+    trained = trials["trained"].stack(group=[d for d in trials["trained"].dims if d != "seed"])
+    for column in range(trained.sizes["group"]):
+        part = trained.isel(group=column)
+        seeds = part["seed"].values[part.values].tolist()
+        if seeds:
+            levels = {str(d): part[d].item() for d in trials["trained"].dims if d != "seed"}
+            factors = tuple((k, v) for k, v in levels.items() if k != "arm")
+            keys = [Trial(levels["arm"], seed, factors).key for seed in seeds]
+            yield ", ".join(map(str, levels.values())), levels, keys
+
+
+def number(arm: xr.Dataset, lesson: Lesson, metric: str) -> Estimate | None:
+    """Estimate a metric from an arm's trials; None where no number is known."""
+    if metric in lesson.estimates:
+        return lesson.estimates[metric](arm)
+    scores = lesson.scores.get(metric)
+    bounds = lesson.bounds.get(scores or "")
+    try:
+        return mean(arm[scores], bounds) if scores else finite_mean(arm[metric])
+    except NotTestedError:
+        return None
+
+
+@dataclass(frozen=True)
+class Row:
+    """An arm on a board."""
+
+    n: int
+    """trials"""
+    estimate: Estimate
+
+
+@dataclass(frozen=True)
+class Board:
+    """All arms of a study by its first metric."""
+
+    metric: str
+    unit: str
+    rows: dict[str, Row]
+
+    def shown(self, name: str) -> str:
+        """Print an arm's number with its interval; nothing without the arm."""
+        if name not in self.rows:
+            return ""
+        found = self.rows[name].estimate
+        return words.interval(found.value, found.low, found.high, self.unit)
+
+
+def board(study: Study) -> Board | None:
+    """Estimate the first of the lesson's metrics for every arm; None where no number is known."""
+    lesson, rows = lesson_of(study.name), {}
+    metric = next((name for name in lesson.columns if name in study.trials), None)
+    if metric is None:
+        return None
+    for name, levels, _ in arms(study.trials):
+        part = study.trials.sel(levels)
+        if found := number(part, lesson, metric):
+            rows[name] = Row(int(part["trained"].sum()), found)
+    is_share = lesson.scores.get(metric, metric) not in (metric, *lesson.bounds)
+    return Board(metric, "percent" if is_share else "", rows) if rows else None
