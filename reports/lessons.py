@@ -89,7 +89,9 @@ class Claim:
         """Test the claim on a study. Raises NotTestedError where something is missing."""
         lacking = [arm for arm in self.arms if arm not in study["arm"].values]
         if lacking:
-            raise NotTestedError(f"This study has no arm {', '.join(lacking)}.")
+            raise NotTestedError(
+                f"This study lacks the arm{'s' * (len(lacking) > 1)} {', '.join(lacking)}."
+            )
         return self.test(study, self.margin)
 
 

@@ -133,5 +133,5 @@ def _reason(item: tuple[str, str]) -> str:
 
 
 def _odds(name: str, looks: Mapping[int, float]) -> str:
-    chances = ", ".join(f"{chance:.0%} at {n}" for n, chance in looks.items())
+    chances = ", ".join(f"{100 * chance:.0f} % at {n}" for n, chance in looks.items())
     return f"{name} (chance of a verdict {chances} seeds)"

@@ -136,12 +136,12 @@ def _needed(decision: Decision, images: str, seeds: str) -> str:
     if needed.together is not None:
         n_seeds, n_images = needed.together
         options.append(f"{n_seeds:,} {seeds} and {n_images:,} {images}s")
-    which = f", for {needed.part}" if needed.parts > 1 else ""
+    which = needed.part if needed.parts > 1 else "it"
     if not options:
         what = seeds if found.n_images == 1 else f"{seeds} or {images}s"
-        return f"More than {BEYOND:,} {what} would be needed{which}: a near tie."
+        return f"A near tie: to decide {which} would take more than {BEYOND:,} {what}."
     plan = " or ".join(options)
-    return f"About {plan} would decide it{which}, if the truth is as observed."
+    return f"About {plan} would decide {which}, if the truth is as observed."
 
 
 def one_run(entry: "Entry") -> str:
@@ -149,8 +149,9 @@ def one_run(entry: "Entry") -> str:
     decision = entry.decision
     if decision is None or decision.test != "superior" or decision.estimate.n_seeds < 2:
         return ""
-    chance_ = shown_by_one_run(decision.estimate, null=decision.margin)
-    return f"A single run would show it with a chance of {chance_:.0%}."
+    share = shown_by_one_run(decision.estimate, null=decision.margin)
+    often = f"in {100 * share:.0f} of 100 cases" if share < 0.995 else "nearly always"
+    return f"A single run of each would fall on the same side {often}."
 
 
 def table(frame: pd.DataFrame, units: Mapping[str, str]) -> tuple[list[str], list[list[str]]]:

@@ -1,11 +1,9 @@
-"""How a script ends: one line and a status, after an error, an interrupt, and a second one."""
+"""How a script ends: one line and a status, after a refusal, an error and an interrupt."""
 
 import io
 import os
 import signal
-import subprocess
 import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -13,7 +11,7 @@ from typing import Literal
 import pytest
 import tyro
 
-from core import cli, provenance
+from core import cli
 from core.config import DeviceConfig, check
 from core.errors import UserError
 
@@ -116,199 +114,6 @@ def test_an_interrupt_is_one_line_and_the_signals_status(run, sign):
     status, _, lines = run([], lambda _: os.kill(os.getpid(), sign))
     assert status == 128 + sign
     assert lines == ["interrupted: what is finished is kept; the same command goes on from there"]
-
-
-SLOW_TO_STOP = """
-import time
-from dataclasses import dataclass
-from core import cli
-
-@dataclass
-class Config:
-    '''Sleep.'''
-
-def main(_):
-    try:
-        print("ready", flush=True)
-        time.sleep(60)
-    finally:
-        print("stopping", flush=True)
-        time.sleep({seconds})
-
-cli.run(main, Config, "Sleep.")
-"""
-
-
-def start(source, **options):
-    command = [sys.executable, "-c", source]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, cwd=provenance.ROOT, **{**pipes, **options})
-
-
-@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGQUIT])
-def test_a_second_ctrl_c_leaves_at_once(second):
-    with start(SLOW_TO_STOP.format(seconds=60)) as process:
-        assert process.stdout.readline() == "ready\n"
-        process.send_signal(signal.SIGINT)
-        assert process.stdout.readline() == "stopping\n"
-        time.sleep(2 * cli.ONE_PRESS)
-        before = time.monotonic()
-        process.send_signal(second)
-        _, errors = process.communicate(timeout=30)
-    assert time.monotonic() - before < 20
-    assert process.returncode == 128 + second
-    assert errors.strip() == "interrupted twice: left at once; the same command goes on"
-
-
-def test_a_signal_sent_twice_by_timeout_or_a_closing_terminal_is_one():
-    with start(SLOW_TO_STOP.format(seconds=1)) as process:
-        assert process.stdout.readline() == "ready\n"
-        for sign in (signal.SIGTERM, signal.SIGTERM):
-            process.send_signal(sign)
-        assert process.stdout.readline() == "stopping\n"
-        time.sleep(2 * cli.ONE_PRESS)
-        process.send_signal(signal.SIGHUP)
-        _, errors = process.communicate(timeout=30)
-    assert process.returncode == 143
-    assert errors.strip().startswith("interrupted: what is finished is kept")
-
-
-UNBUFFERED = {**os.environ, "PYTHONUNBUFFERED": "1"}
-BREAKS = """
-import sys
-from pathlib import Path
-from dataclasses import dataclass
-from core import cli
-
-sys.path.insert(0, {folder!r})
-
-@dataclass
-class Config:
-    pass
-
-def main(_):
-    import slow
-    while True:
-        pass
-
-cli.run(main, Config, "Break off.")
-"""
-
-
-def test_an_import_is_not_broken_off(tmp_path):
-    lines = ("import time", "print('ready')", "time.sleep(0.5)", "print('imported')")
-    (tmp_path / "slow.py").write_text("\n".join(lines))
-    with start(BREAKS.format(folder=str(tmp_path)), env=UNBUFFERED) as process:
-        assert process.stdout.readline() == "ready\n"
-        process.send_signal(signal.SIGTERM)
-        out, errors = process.communicate(timeout=30)
-    assert process.returncode == 143
-    assert out == "imported\n"
-    assert (
-        errors.strip()
-        == "interrupted: what is finished is kept; the same command goes on from there"
-    )
-
-
-FINALIZES = """
-import os, signal, time
-from dataclasses import dataclass
-from core import cli
-
-class Dies:
-    def __del__(self):
-        os.kill(os.getpid(), signal.SIGTERM)
-        print("finalized", flush=True)
-
-@dataclass
-class Config:
-    pass
-
-def main(_):
-    Dies()
-    time.sleep(5)
-
-cli.run(main, Config, "Die.")
-"""
-
-
-def test_an_interrupt_within_a_finalizer_is_not_lost():
-    """Python prints and drops it: one study in fifteen went on as if nobody had asked it to end."""
-    with start(FINALIZES) as process:
-        out, errors = process.communicate(timeout=60)
-    assert (process.returncode, out) == (143, "")
-    assert (
-        errors.strip()
-        == "interrupted: what is finished is kept; the same command goes on from there"
-    )
-
-
-def test_nohup_holds():
-    source = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)" + SLOW_TO_STOP
-    with start(source.format(seconds=0)) as process:
-        assert process.stdout.readline() == "ready\n"
-        process.send_signal(signal.SIGHUP)
-        time.sleep(0.3)
-        assert process.poll() is None
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
-    assert process.returncode == 143
-
-
-PRINTS = """
-import os, sys
-from dataclasses import dataclass
-from core import cli
-
-@dataclass
-class Config:
-    '''Print.'''
-
-def main(_):
-    {body}
-
-cli.run(main, Config, "Print.")
-"""
-
-
-def shell(body, redirection):
-    """Run a script whose main is `body`; returns bash's status, stdout and stderr."""
-    command = ["bash", "-o", "pipefail", "-c", f'"$0" -c "$1" {redirection}', sys.executable]
-    command.append(PRINTS.format(body=body))
-    ended = subprocess.run(
-        command, cwd=provenance.ROOT, capture_output=True, text=True, timeout=60, check=False
-    )
-    return ended.returncode, ended.stdout, ended.stderr
-
-
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
-def test_closed_streams_are_no_error_and_their_numbers_are_taken(closed):
-    body = "print(1); print(2, file=sys.stderr); os.write(2, str(os.open('/', 0)).encode())"
-    status, out, err = shell(body, closed)
-    assert status == 0
-    assert out == ("" if ">&- " in closed or closed == ">&-" else "1\n")
-    assert err in ("", "2\n3")  # the first number that a file gets
-    assert bool(err) == ("2>" not in closed)
-
-
-def test_nobody_reads_on():
-    endless = "[print(number) for number in range(10**7)]"
-    assert shell(endless, "| head -1") == (141, "0\n", "")
-    assert shell("print(1, file=sys.stderr)", "2>&1 >/dev/null | head -1") == (0, "1\n", "")
-    assert shell("print('a' * 9000)", "> /dev/full")[0] == 2
-    status, _, err = shell("print('few')", "> /dev/full")
-    assert (status, err) == (2, "writing to disk: No space left on device\n")
-
-
-def test_a_broken_pipe_elsewhere_is_a_bug():
-    status, _, err = shell("raise BrokenPipeError(32, 'a worker is gone')", "")
-    assert status == 1
-    assert "Traceback" in err
-    assert "a worker is gone" in err
-
-
-def test_what_the_terminal_cannot_show_is_escaped():
-    assert shell("print('caf\\udce9 \u2500')", "")[1] == "caf\\udce9 \u2500\n"
 
 
 REFUSED = {

@@ -1,96 +1,18 @@
 """A study in the store: what it writes, how it ends, and that it trains what is missing only."""
 
-import contextlib
 import json
 import math
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
-import numpy as np
 import pytest
 from mlflow import MlflowClient
-from requests.exceptions import RequestException
 
 from core import code, outbox, provenance
 from core import study as module
-from core.data.card import Card
-from core.errors import UserError
-from core.outbox import send_all
-from core.store import AwayError, Store, StoreError
-from core.study import Study
-from core.trials import Record, Shared, Trial
-
-CARD = Card(
-    name="toy",
-    source="made here",
-    fingerprint="f" * 64,
-    classes=("1", "2 größer"),
-    shape=(1, 2, 2),
-    counts={"train": [2, 2], "val": [1, 1], "test": [1, 1]},
-    split="as the source has it",
-)
-CONFIG = {
-    "seeds": 2,
-    "schemes": ("a", "b"),
-    "train": {"lr": 0.5, "epochs": 2},
-    "data": {"data": "folder:/home/me/x", "size": 8, "data_root": "/here", "memory": 2.0},
-    "device": {"device": "cpu"},
-    "note": None,
-}
-IMAGES = tuple("abcdefghi")
-TRIALS = [Trial(arm, seed) for seed in (0, 1) for arm in ("a", "b")]
-
-
-def toy(config=CONFIG, card=CARD, **changes):
-    options = {"device": "cpu", "selection": ("seeds", "schemes"), "weights": {"w": "1"}, **changes}
-    script = provenance.ROOT / "experiments/init_schemes.py"
-    shared = Shared({"image": IMAGES}, order={"arm": ("a", "b")})
-    return Study("toy", config, card, script=script, arm="scheme", shared=shared, **options)
-
-
-def record(trial, **metrics):
-    random = np.random.default_rng([trial.seed, *trial.arm.encode()])
-    hits = random.integers(0, 2, len(IMAGES), dtype=np.uint8)
-    own = {"test/accuracy": random.random(), "test/loss": 1 / 3, **metrics}
-    return Record(own, {"correct": (("image",), hits)}, files={"note.txt": b"hello"})
-
-
-def epoch(index, trials, loss=0.25):
-    losses = np.array([[loss + len(trial.arm) / index for trial in trials]])
-    return SimpleNamespace(index=index, metrics={"val/loss": losses})
-
-
-class Trainer:
-    """Trains at once, and remembers what it was asked for."""
-
-    def __init__(self, **metrics):
-        self.trained, self.metrics = [], metrics
-
-    def __call__(self, job):
-        for index in (1, 2):
-            job.epoch(epoch(index, job.trials))
-        self.trained += [trial.key for trial in job.trials]
-        return [record(trial, **self.metrics) for trial in job.trials]
-
-
-def run(trials=TRIALS, trainer=None, at_most=2, **changes):
-    """Run a study; return it and what was trained."""
-    trainer = trainer or Trainer()
-    with toy(**changes) as study:
-        study.run(trials, trainer, lambda trial: trial.factors, at_most)
-    return study, getattr(trainer, "trained", [])
-
-
-def runs(role, study="toy"):
-    client = MlflowClient()
-    place = client.get_experiment_by_name(study).experiment_id
-    found = client.search_runs([place], f"tags.role = '{role}'")
-    return {run.info.run_name: run for run in found}
-
-
-def files(run_id, place=None):
-    return sorted(found.path for found in MlflowClient().list_artifacts(run_id, place))
+from core.store import Store
+from core.trials import Record, Trial
+from tests.small import CARD, CONFIG, TRIALS, Trainer, epoch, files, record, run, runs, toy
 
 
 def test_a_trial_has_its_params_metrics_and_the_tag_complete(store):
@@ -246,54 +168,6 @@ def test_a_study_that_stops_keeps_what_is_done(store, error, status):
     assert parent.info.status == "FINISHED"
 
 
-def away(*_):
-    raise StoreError("MLflow store x: away")
-
-
-def test_a_store_that_goes_away_costs_nothing(store, monkeypatch, capsys):
-    with monkeypatch.context() as patch:
-
-        def leaves(job):
-            patch.setattr(Store, "create", away)
-            patch.setattr(Store, "runs", away)
-            patch.setattr(Store, "end", away)
-            return Trainer()(job)
-
-        run(trainer=leaves)
-    printed = capsys.readouterr().out
-    assert printed.count("the study goes on, what it finds is kept in") == 1
-    assert "4 trials wait in" in printed
-    assert runs("trial") == {}
-    assert run()[1] == []  # the next start sends them first
-    assert sorted(runs("trial")) == ["a/0", "a/1", "b/0", "b/1"]
-    assert all(found.data.tags["complete"] == "true" for found in runs("trial").values())
-    assert send_all(Store()) == (0, 0)
-
-
-@pytest.mark.parametrize("step", ["create", "log", "upload", "end"])
-def test_a_trial_is_sent_once_wherever_it_was_broken_off(store, monkeypatch, step):
-    with monkeypatch.context() as patch:
-        calls, honest = [], getattr(Store, step)
-
-        def breaks(self, *args, **kwargs):
-            calls.append(step)
-            if len(calls) >= 4:
-                away()
-            return honest(self, *args, **kwargs)
-
-        patch.setattr(Store, step, breaks)
-        run()
-    before = len(runs("trial"))
-    store_ = Store()
-    sent, waiting = send_all(store_)
-    assert waiting == 0
-    assert sent > 0 or before == 4
-    found = runs("trial")
-    assert sorted(found) == ["a/0", "a/1", "b/0", "b/1"]
-    assert all(one.data.tags["complete"] == "true" for one in found.values())
-    assert all(one.data.metrics["test/loss"] == 1 / 3 for one in found.values())
-
-
 def test_two_that_train_the_same_leave_one_of_each(store):
     with toy() as one, toy() as other:
         assert one.run_id == other.run_id
@@ -363,82 +237,3 @@ def test_checkpoints_of_programs_and_studies_lie_apart_and_go_when_results_are_k
 def test_a_program_that_returns_too_few_records_is_an_error(store):
     with pytest.raises(ValueError, match="zip"):
         run(trainer=lambda job: [record(job.trials[0])])
-
-
-@contextlib.contextmanager
-def absent():
-    """Let the store not answer, as if its server were down."""
-
-    def client(_):
-        raise RequestException("nobody answers")
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Store, "_client", property(client))
-        yield
-
-
-def test_a_store_that_is_away_at_the_start_costs_nothing(store, capsys):
-    run([Trial("a", 0)])
-    with absent():
-        assert run()[1] == ["b/0", "a/1", "b/1"]  # one is known to be in the store
-        assert "3 trials wait in" in capsys.readouterr().out
-        assert run()[1] == []
-        with pytest.raises(AwayError, match="nobody answers"):
-            outbox.main(outbox.Config())
-    assert sorted(runs("trial")) == ["a/0"]
-    assert run()[1] == []
-    assert sorted(runs("trial")) == ["a/0", "a/1", "b/0", "b/1"]
-
-
-def test_a_store_that_comes_back_has_what_was_trained_meanwhile(store, monkeypatch):
-    monkeypatch.setattr(module, "PATIENCE", 0)
-    trainer, seen = Trainer(), []
-    with contextlib.ExitStack() as absence:
-
-        def train(job):
-            absence.close()
-            seen.extend(found.info.status for found in runs("study").values())
-            return trainer(job)
-
-        run([])
-        absence.enter_context(absent())
-        run(trainer=train)
-    assert seen == ["FINISHED", "RUNNING"]  # at the first of two programs nobody had asked again
-    assert sorted(runs("trial")) == ["a/0", "a/1", "b/0", "b/1"]
-    (parent,) = runs("study").values()
-    assert parent.info.status == "FINISHED"
-    assert provenance.owner().items() <= parent.data.tags.items()
-
-
-@pytest.mark.parametrize(("error", "status"), [(None, "FINISHED"), (KeyboardInterrupt, "KILLED")])
-def test_how_a_study_ended_is_sent_later(store, error, status):
-    with absent(), contextlib.suppress(KeyboardInterrupt), toy() as study:
-        study.run(TRIALS, Trainer())
-        if error:
-            raise error
-    assert send_all(Store()) == (4, 0)
-    (parent,) = runs("study").values()
-    assert parent.info.status == status
-    assert parent.data.tags["study_key"] == study.key
-
-
-def test_a_place_where_no_store_can_be_is_refused(tmp_path, monkeypatch):
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/file/mlflow.db")
-    with pytest.raises(UserError, match=r"sqlite:.* is wanted") as caught, toy():
-        pass
-    assert "\n" not in str(caught.value)
-
-
-def test_what_waits_is_sent_by_a_command(store, monkeypatch, capsys):
-    with monkeypatch.context() as patch:
-
-        def leaves(job):
-            patch.setattr(Store, "create", away)
-            return Trainer()(job)
-
-        run(trainer=leaves)
-    capsys.readouterr()
-    outbox.main(outbox.Config())
-    assert "4 trials sent, 0 still wait in" in capsys.readouterr().out
-    assert len(runs("trial")) == 4

@@ -10,6 +10,7 @@ from core.detection.config import KINDS, THRESHOLD
 from core.detection.kinds import kinds
 from core.evaluation.intervals import Estimate, wilson
 from core.evaluation.verdicts import Decision, all_of, superior
+from reports import words
 from reports.lessons import Lesson, NotTestedError
 
 Bools = NDArray[np.bool_]
@@ -68,9 +69,9 @@ def _wrong(study: xr.Dataset, margin: float, kind: str) -> Decision:
     found = share(wrong)
     return replace(
         all_of({f"{kind}: answered wrong ({detector})": superior(found, margin)}),
-        comment=f"{int(wrong.sum())} of {len(wrong)} are answered wrong. Who calls an algorithm "
-        f"not very good from a share below {found.low:.1%} on would find it so, from one above "
-        f"{found.high:.1%} on would not (95 %).",
+        comment=f"{int(wrong.sum())} of {len(wrong)} are answered wrong. With a limit below "
+        f"{words.number(found.low, 'percent')} the claim would hold, with one above "
+        f"{words.number(found.high, 'percent')} it would not (95 %).",
     )
 
 

@@ -138,8 +138,8 @@ def mistakes(study: xr.Dataset) -> Exhibit | None:
         return None
     return Exhibit(
         photographic=True,
-        caption=f"Pictures taken for another kind where both is an answer, {len(frame)}; "
-        f"{len(pictures)} of them are shown.",
+        caption=f"{len(frame)} pictures are taken for another kind, if both is an answer too; "
+        f"{len(pictures)} are shown.",
         table=frame.drop(columns="shown"),
         figure=partial(figures.answers, frame[frame["shown"].astype(bool)], pictures),
         units={"probability of a dog": "percent"},

@@ -92,7 +92,7 @@ def would_print(
     card = study.attrs["card"]
     if len(card["classes"]) != n_classes:
         raise NotTestedError(
-            f"The number is one of {n_classes} classes, and this set has {len(card['classes'])}."
+            f"The published number is of {n_classes} classes, this set has {len(card['classes'])}."
         )
     table = dataset.table(own)
     same = card["name"] == data and table.shape[1] == n

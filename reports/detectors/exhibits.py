@@ -162,8 +162,8 @@ def mistakes(study: xr.Dataset) -> Exhibit | None:
     table = frame.drop(columns="place")
     return Exhibit(
         photographic=True,
-        caption=f"What a network gets wrong by either rule, {len(table)} images, the most "
-        f"surprising first; at most {SHOWN} a network are shown.",
+        caption=f"{len(table)} images are taken wrong by either rule, the most surprising first; "
+        f"at most {SHOWN} a network are shown.",
         table=table,
         figure=partial(figures.mistakes, shown.drop(columns="place"), small) if small else None,
         units={"probability of a dog": "percent"},

@@ -50,8 +50,9 @@ def constants(study: xr.Dataset, margin: float) -> Decision:
     shown = "; ".join(f"{arm} {_span(ranks.sel(arm=arm).values)}" for arm in arms)
     return replace(
         decision,
-        comment=f"Chance is {chance:.1%}. Lowest rank of a hidden weight matrix after training: "
-        f"{shown} (1 or less: all units still equal; dropout can break the tie).",
+        comment=f"Chance is {words.number(chance, 'percent')}. Lowest rank of a hidden weight "
+        f"matrix after training: {shown} (1 or less: all units still equal; dropout can break "
+        "the tie).",
     )
 
 

@@ -63,8 +63,8 @@ def scorer(study: xr.Dataset, margin: float) -> Decision:
     worst = float(np.abs(study["submission"].values - np.array(EXPECTED)).max())
     return replace(
         all_of({"largest difference of six areas": exact(worst, 0.0, margin)}),
-        comment="Arithmetic, so that no chance is in it. Images are joined by name: the order of "
-        "the rows is nothing.",
+        comment="Arithmetic: no chance is in it. Images are joined by name, so that the order of "
+        "rows does not matter.",
     )
 
 
@@ -243,7 +243,7 @@ def ink_misleads(study: xr.Dataset, margin: float) -> Decision:
     return replace(
         all_of({"false positives on nevi, inked - as they are": superior(gap, margin)}),
         comment=f"From {shown[0]} to {shown[1]}, a change by {words.number(change, 'percent')} of "
-        f"what it was. A ruler, drawn too, adds {more}.",
+        f"what it was. A drawn ruler changes it by {more}.",
     )
 
 

@@ -52,7 +52,7 @@ def arms(study: xr.Dataset) -> Exhibit:
         rows.append({**row, "seeds": len(shown), "images": shown.shape[1]})
     return Exhibit(
         caption="Area under the ROC curve (DeLong over seeds and images), mean specificity over "
-        f"sensitivities of {SENSITIVE:.0%} and more (partial area; chance is "
+        f"sensitivities of {100 * SENSITIVE:.0f} % and more (partial area; chance is "
         f"{(1 - SENSITIVE) / 2:.3f}), and accuracy over all classes. 95 % intervals; all seeds "
         "share the split, the test images and, where there are some, the pretrained weights.",
         table=pd.DataFrame(rows),
@@ -189,13 +189,13 @@ def operating_points(study: xr.Dataset) -> Exhibit:
         for arm in task.arms
     ]
     rule = {
-        "sensitivity": f"the highest that reaches a sensitivity of {operation.target:.0%}",
+        "sensitivity": f"the highest that reaches a sensitivity of {100 * operation.target:g} %",
         "youden": "the greatest sensitivity + specificity",
         "cost": f"the least cost, a missed case worth {operation.miss_cost:g} false alarms",
     }[operation.rule]
     return Exhibit(
         caption=f"At a threshold chosen on validation ({rule}), frozen, then tested. PPV and NPV "
-        f"at a prevalence of {operation.prevalence:.1%}. Counts are means over seeds.",
+        f"at a prevalence of {100 * operation.prevalence:g} %. Counts are means over seeds.",
         table=pd.DataFrame(rows),
         units=dict.fromkeys(("sensitivity", "specificity", "ppv", "npv"), "percent"),
     )
@@ -232,8 +232,8 @@ def net_benefit(study: xr.Dataset) -> Exhibit | None:
     return Exhibit(
         deep=True,
         caption="Net benefit, true calls per image less false ones at their price, at a prevalence "
-        f"of {prevalence:.1%} (probabilities moved there by Bayes' rule); calling no one has 0. "
-        f"Band: 95 % of {first}.",
+        f"of {100 * prevalence:g} % (probabilities moved there by Bayes' rule); calling no one has "
+        f"0. Band: 95 % of {first}.",
         table=frame,
         figure=partial(figures.curves, frame, x, y, dashed, first, y_limits),
     )

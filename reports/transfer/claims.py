@@ -174,10 +174,13 @@ def scale_is_part_of_it(study: xr.Dataset, margin: float) -> Decision:
     part, whole = (
         dataset.table(pooled[arm] - pooled["scratch"]).values for arm in ("statistics", "fine-tune")
     )
-    share = words.estimate(share_of_gain(part, whole), "percent")
+    share = share_of_gain(part, whole)
+    told = words.estimate(share, "percent")
+    if not np.isfinite([share.low, share.high]).all():
+        told = "a share that cannot be told, as the gain itself may be zero,"
     return replace(
         decision,
-        comment=f"Of the gain by fine-tuning mean and variance give {share}. Mean and variance - "
+        comment=f"Mean and variance give {told} of what fine-tuning gains. Mean and variance - "
         f"scratch by cell: {shown}.",
     )
 

@@ -68,8 +68,8 @@ def test_d7_is_true_false_and_undecidable_kind_by_kind(study):
     interval = stats.binomtest(15, 40).proportion_ci(method="wilson")
     comment = entries["D7a"].decision.comment
     assert comment.startswith("15 of 40 are answered wrong.")
-    assert f"below {interval.low:.1%} on" in comment
-    assert f"above {interval.high:.1%} on" in comment
+    assert f"below {100 * interval.low:.1f} % the claim would hold" in comment
+    assert f"above {100 * interval.high:.1f} % it would not" in comment
     better = judge(study(mtcnn={}))
     # None of 40 wrong leaves up to 8.8 % at 95 %, and more at the level of a family of three.
     assert {entry.verdict for entry in better.values()} == {"undecided"}

@@ -178,7 +178,7 @@ def test_what_was_left_out_is_named(study):
     entries = judge(study(without=("transposed-wide", "clean", "original")))
     lacking = {name: entry.lacking for name, entry in entries.items() if entry.lacking}
     assert lacking.keys() == {"A1c", "A3", "A5"}
-    assert "no arm transposed-wide" in lacking["A1c"]
+    assert "the arm transposed-wide" in lacking["A1c"]
     assert "no original" in lacking["A3"]
 
 

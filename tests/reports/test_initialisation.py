@@ -149,7 +149,7 @@ def test_comments_say_what_the_verdict_does_not(judged):
     assert "dropout left on" in entries["W3"].decision.comment
     assert "rule - U[0, 1) +51.0 points" in entries["W3"].decision.comment
     assert "zeros 1 to 2; ones 1 to 2" in entries["W1"].decision.comment
-    assert "Chance is 10.0%" in entries["W1"].decision.comment
+    assert "Chance is 10.0 %" in entries["W1"].decision.comment
     assert "p = 0.42, n = 234,752" in entries["W5"].decision.comment
     assert "larger network +29.9 points" in entries["W6"].decision.comment
 
@@ -175,7 +175,7 @@ def test_what_was_left_out_is_named_and_nothing_is_claimed(judged):
         **dict.fromkeys(("W1", "W2", "W3", "W4", "W6"), "not tested"),
         "W5": "supported",
     }
-    assert "no arm zeros, ones" in entries["W1"].lacking
+    assert "the arms zeros, ones" in entries["W1"].lacking
     assert "--no-larger" in entries["W6"].lacking
 
 

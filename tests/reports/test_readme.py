@@ -40,7 +40,7 @@ def test_the_ledger_has_a_row_for_every_claim_and_the_summary_for_every_lesson(s
     assert all(row.count(" | ") == 3 for row in rows)
     assert "2 seeds, 359 images" in rows[5]
     assert "digits, not the published data, 1 of 2 epochs" in rows[5]
-    assert "not tested | This study has no arm ones. `python experiments/init_schemes.py" in text
+    assert "not tested | This study lacks the arm ones. `python experiments/init_schemes.py" in text
     assert text.startswith("# Title")
     assert text.endswith("\nend\n")
     short = files["summary"].read_text()

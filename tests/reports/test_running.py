@@ -204,7 +204,7 @@ def test_a_tiny_study_goes_on_and_retrains_nothing(store, capsys):
     out = capsys.readouterr().out
     assert "after 2 seeds" in out
     assert "open: W6 (chance of a verdict" in out
-    assert "not by seeds: W2, W3: Not tested. This study has no arm uniform-0-1." in out
+    assert "not by seeds: W2, W3: Not tested. This study lacks the arm uniform-0-1." in out
     assert "next look: 10 seeds, 40 more trials" in out
     assert "more than the 0 s left" in out
     running.until_decided(init_schemes.main, replace(init_schemes.SMOKE, seeds=3), budget=0.0)

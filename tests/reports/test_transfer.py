@@ -131,7 +131,7 @@ def test_t5_pools_the_cells_and_does_not_ask_for_each(world):
     assert entry.verdict == "supported"
     part = entry.decision.parts["mean and variance - scratch"].estimate
     assert part.value == pytest.approx(0.15, abs=0.01)
-    share = re.search(r"Of the gain .* give (\d+)", entry.decision.comment)
+    share = re.search(r"Mean and variance give (\d+)", entry.decision.comment)
     assert int(share[1]) == pytest.approx(50, abs=3)  # 15 of 30 points
 
 

@@ -106,7 +106,7 @@ def test_m3_tells_its_budget_and_its_controls(study):
     assert f"6 epochs at most, {6 * 8} steps" in comment  # 240 images in batches of 32
     assert "pretrained - shuffled +" in comment
     alone = judge(study(random={}))
-    assert alone["M3"].lacking == "This study has no arm pretrained."
+    assert alone["M3"].lacking == "This study lacks the arm pretrained."
     assert alone["M5"].verdict == "supported"  # the claims on one network take the arm there is
 
 
