@@ -15,8 +15,9 @@ from reports.lessons import Exhibit
 
 DPI = 144
 KEPT = ROOT / "mlruns" / "figures"
-LARGE, QUALITY = 300_000, 88
-"""bytes above which a figure is embedded with losses, and how it then is compressed, of 100"""
+LARGE, QUALITY, EFFORT = 300_000, 88, 20
+"""bytes above which a figure is embedded with losses, how good it then is, and the effort at which
+others are packed, of 100: 7 % larger than at the default in 40 % of the time"""
 
 
 def png(exhibit: Exhibit) -> bytes:
@@ -51,7 +52,9 @@ def address(content: bytes) -> str:
     """
     made = io.BytesIO()
     with Image.open(io.BytesIO(content)) as image:
-        lossy = {"quality": QUALITY} if len(content) > LARGE else {"lossless": True}
+        lossy = (
+            {"quality": QUALITY} if len(content) > LARGE else {"lossless": True, "quality": EFFORT}
+        )
         image.convert("RGB").save(made, "webp", **lossy)
     return f"data:image/webp;base64,{base64.b64encode(made.getvalue()).decode()}"
 
