@@ -72,6 +72,7 @@ def follow() -> None:
         except RuntimeError:  # the first is gone, and has said why
             return
         if box[0] is None:
+            distributed.destroy_process_group()
             return
         function, arguments = box[0]
         answer = _call(function, *arguments)

@@ -1,11 +1,12 @@
 """Write the report: judge and draw every stored study; the ledger of all claims, and its section.
 
 Reads the MLflow store (MLFLOW_TRACKING_URI, by default the repo's own) and writes one
-self-contained page. Five more commands, each with --help:
+self-contained page. Six more commands, each with --help:
   python -m reports compare NAME     compare the arms of any MLflow experiment
   python -m reports replicate W3     run what a claim needs and print the verdict; --all: all claims
   python -m reports rerun RUN_ID     train a logged trial again and compare every number
   python -m reports readme           put the ledger's present state into README.md
+  python -m reports night            put into docs/running.md what a night decides, by machine
   python -m reports clean            list old studies and caches; remove what you say
 """
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 OUT = Path(__file__).parent / "out"
 EPOCH = date(1970, 1, 2)  # earlier days have no time stamp everywhere
-COMMANDS = ("compare", "replicate", "rerun", "readme", "clean")
+COMMANDS = ("compare", "replicate", "rerun", "readme", "night", "clean")
 
 
 @dataclass(frozen=True, kw_only=True)

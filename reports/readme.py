@@ -60,7 +60,7 @@ def main(config: Config) -> None:
         ("ledger", config.ledger, ledger_text),
         ("summary", config.summary, summary),
     ):
-        _put(option, file, text)
+        put(option, file, text)
 
 
 def headline(lines: "Sequence[Line]") -> "Line | None":
@@ -69,11 +69,12 @@ def headline(lines: "Sequence[Line]") -> "Line | None":
     return min(decided, key=lambda line: not line.as_published, default=None)
 
 
-def _put(option: str, file: Path, text: str) -> None:
+def put(option: str, file: Path, text: str, marks: Sequence[str] = MARKS) -> None:
+    """Write a text between the marks of a file. Raises UserError where that cannot be."""
     from core.outbox import write
 
     try:
-        write(file, between(file.read_text("utf-8"), text, option).encode())
+        write(file, between(file.read_text("utf-8"), text, option, marks).encode())
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"--{option} {file}: a text file in UTF-8 is wanted ({error})") from error
     print(f"written: {file}")

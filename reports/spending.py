@@ -76,13 +76,14 @@ def looks(stored: Sequence[Study], commands: Sequence[str]) -> Iterator[Look]:
         study = study_of(command, stored)
         if study is None:
             continue
-        view = _resting_on(study, lines)
+        view = resting_on(study, lines)
         if (n_seeds := view.next_look) is not None:
             expected, names = view.expected(n_seeds), tuple(view.open)
             yield Look(study, command, n_seeds, cost(study, n_seeds), names, expected)
 
 
-def _resting_on(study: Study, lines: Sequence[Line]) -> Outlook:
+def resting_on(study: Study, lines: Sequence[Line]) -> Outlook:
+    """Return what is open of the claims whose verdict rests on a study."""
     view = outlook(study)
     own = {line.claim.name for line in lines if line.evidence and line.evidence[0].study is study}
     return Outlook(open={name: ahead for name, ahead in view.open.items() if name in own})
