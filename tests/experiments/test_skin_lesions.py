@@ -33,7 +33,7 @@ from core.trials import Trial
 from experiments import skin_lesions
 from experiments.skin_lesions import DRAWN, NOT_A_DEVICE, SMOKE, Config, Score, main, score, train
 from reports.judge import judge
-from reports.skin.claims import TEST_IMAGES
+from reports.skin.rivals import TEST_IMAGES
 
 SCRIPT = Path(skin_lesions.__file__)
 IMAGES = {"val_image": 159, "image": 159, "class": 3}

@@ -7,7 +7,8 @@ from core.trials import Trial
 from reports.judge import judge
 from reports.lessons import lesson_of
 from reports.skin import looks, tasks
-from reports.skin.claims import EXPECTED, TEST_IMAGES, lesson
+from reports.skin.claims import lesson
+from reports.skin.rivals import EXPECTED, TEST_IMAGES
 from tests.reports.skin.lesions import CLASSES, COUNTS, DIMS, LABELS, SHOWN, N, labels, record
 
 
@@ -81,7 +82,7 @@ def test_m2_wants_the_600_test_images_and_then_asks_the_board(study, monkeypatch
     few = judge(study(pretrained={}))["M2"]
     assert few.verdict == "not tested"
     assert "117 melanoma, 393 nevus, 90 seborrheic_keratosis" in few.lacking
-    monkeypatch.setattr("reports.skin.claims.TEST_IMAGES", dict(zip(CLASSES, COUNTS, strict=True)))
+    monkeypatch.setattr("reports.skin.rivals.TEST_IMAGES", dict(zip(CLASSES, COUNTS, strict=True)))
 
     def entered(melanoma, keratosis):
         trials = {Trial("pretrained", seed): record(seed) for seed in range(5)}

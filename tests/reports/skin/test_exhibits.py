@@ -11,7 +11,7 @@ from core.evaluation.odds import log_odds
 from core.trials import Trial
 from reports.judge import judge
 from reports.lessons import lesson_of
-from reports.skin import exhibits, looks, tasks
+from reports.skin import exhibits, looks, operation, tasks
 from reports.skin.claims import lesson
 from tests.reports.skin.lesions import (
     CLASSES,
@@ -40,7 +40,7 @@ def test_thresholds_are_chosen_on_validation_images(study):
         val = log_odds(shifted["val_logits"].sel(arm="pretrained", seed=seed).values, 0)
         reached = (val[LABELS == 0] >= task.chosen("pretrained")[seed]).mean()
         assert reached == pytest.approx(54 / 60)  # of 60, 54 are the first 90 %
-    row = exhibits.operating_points(shifted).frame().set_index("task").loc["melanoma"]
+    row = operation.operating_points(shifted).frame().set_index("task").loc["melanoma"]
     called = task.scores("pretrained") >= task.chosen("pretrained")[:, None]
     assert row["sensitivity"] == pytest.approx(called[:, LABELS == 0].mean())
     assert row["sensitivity"] < 0.85  # chosen on the test images it would be .9
@@ -54,12 +54,12 @@ def test_another_rule_judges_the_same_logits_anew(study):
     assert (one["test_logits"] == other["test_logits"]).all()
     chosen = [tasks.melanoma(each).chosen("pretrained") for each in (one, other)]
     assert not np.array_equal(*chosen)
-    assert "sensitivity + specificity" in exhibits.operating_points(other).caption
+    assert "sensitivity + specificity" in operation.operating_points(other).caption
     dear, cheap = (
         study(trials=moved(), config={"threshold": "cost", "miss_cost": cost})
         for cost in (100.0, 3.0)
     )
-    assert "worth 3 false alarms" in exhibits.operating_points(cheap).caption
+    assert "worth 3 false alarms" in operation.operating_points(cheap).caption
     lower, higher = (tasks.melanoma(each).chosen("pretrained") for each in (dear, cheap))
     assert (lower < higher).all()  # who fears a miss calls more
 
@@ -67,7 +67,7 @@ def test_another_rule_judges_the_same_logits_anew(study):
 def test_predictive_values_are_those_at_the_prevalence(study):
     shares = {}
     for prevalence in (0.05, 0.3):
-        frame = exhibits.operating_points(
+        frame = operation.operating_points(
             study(pretrained={}, config={"prevalence": prevalence})
         ).frame()
         row = frame.set_index("task").loc["melanoma"]
@@ -80,7 +80,7 @@ def test_predictive_values_are_those_at_the_prevalence(study):
 @pytest.mark.parametrize("prevalence", [0.05, 0.2])
 def test_net_benefit_is_that_at_the_prevalence(study, prevalence):
     found = study(pretrained={"skill": 1.5}, config={"prevalence": prevalence}, seeds=2)
-    shown = exhibits.net_benefit(found)
+    shown = operation.net_benefit(found)
     frame = shown.frame()[shown.frame()["task"] == "melanoma"]
     p = tasks.probabilities(found, 0)["pretrained"]
     there = special.expit(special.logit(p) + special.logit(prevalence) - special.logit(60 / 240))
@@ -92,7 +92,7 @@ def test_net_benefit_is_that_at_the_prevalence(study, prevalence):
         assert row["net benefit"] == pytest.approx(prevalence * sensitivity - price * alarms)
         assert row["call all"] == pytest.approx(prevalence - price)
     assert frame["threshold probability"].max() == pytest.approx(min(0.5, 6 * prevalence))
-    sure = exhibits.net_benefit(study(pretrained={"skill": 40.0}, seeds=2)).frame()
+    sure = operation.net_benefit(study(pretrained={"skill": 40.0}, seeds=2)).frame()
     assert sure["net benefit"].to_numpy() == pytest.approx(0.05)  # a true call for each case
 
 
@@ -100,7 +100,7 @@ def test_probabilities_are_moved_from_what_was_trained_on(study):
     share = {}
     for remedy in ("none", "focal", "weights", "sampling"):
         made = study(pretrained={}, settings={"imbalance": remedy})
-        share[remedy] = exhibits._trained_share(made, 0)
+        share[remedy] = operation._trained_share(made, 0)
     assert share == {"none": 0.25, "focal": 0.25, "weights": 1 / 3, "sampling": 1 / 3}
 
 
@@ -112,7 +112,7 @@ def test_temperatures_are_fitted_on_validation_and_then_used(study):
         kept.arrays["val_logits"] = (("val_image", "class"), 3 * logits[::-1])
     found = study(labels(val_label=(("val_image",), LABELS[::-1].copy())), trials)
     fitted = [temperature(3 * kept.arrays["test_logits"][1], LABELS) for kept in trials.values()]
-    frame = exhibits.calibration(found).frame()
+    frame = operation.calibration(found).frame()
     assert frame["temperature"].to_numpy() == pytest.approx(np.mean(fitted))
     raw = np.stack([kept.arrays["test_logits"][1] for kept in trials.values()]).astype(float)
     t = np.array(fitted)[:, None, None]
@@ -120,7 +120,7 @@ def test_temperatures_are_fitted_on_validation_and_then_used(study):
         row = frame[(frame["task"] == "melanoma") & (frame["probabilities"] == name)].iloc[0]
         p = special.softmax(scaled, -1)[..., 0]
         assert row["ECE"] == pytest.approx(calibration_error(p, LABELS == 0).value)
-    bins = exhibits.reliability(found).frame()
+    bins = operation.reliability(found).frame()
     assert bins.groupby("scaled")["n"].sum().tolist() == [2 * N, 2 * N]  # two tasks, seed 0
 
 

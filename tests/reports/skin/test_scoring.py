@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 from core.errors import UserError
 from core.evaluation.intervals import wilson
 from reports.skin import scoring
-from reports.skin.claims import EXPECTED
+from reports.skin.rivals import EXPECTED
 from reports.skin.scoring import leaderboard, lines, ranks, read, score
 
 HEADER = "Id,task_1,task_2"
