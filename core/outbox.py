@@ -222,11 +222,10 @@ class StudyFolder:
             }
             tags["mlflow.parentRunId"] = study
             run_id = store.create(experiment, facts["trial"], tags, facts["started"])
-            store.log(run_id, facts["metrics"], facts["params"])
             store.upload(run_id, path / "artifacts")
             store.end(run_id, "FINISHED", facts["ended"])
-            has_network = {KEPT: "true"} if network.exists() else {}
-            store.log(run_id, tags={**has_network, "complete": "true"})
+            whole = {**({KEPT: "true"} if network.exists() else {}), "complete": "true"}
+            store.log(run_id, facts["metrics"], facts["params"], whole)  # it keeps tags last
 
 
 def _hash(key: str) -> str:

@@ -419,15 +419,17 @@ class Store:
     ) -> None:
         """Log metrics (name, value, step), params and tags; values not finite are left out.
 
-        MLflow would keep infinity as 1.8e308, which poisons every mean.
+        MLflow would keep infinity as 1.8e308, which poisons every mean. Tags are kept last, so
+        that a run which has them has all the rest.
         """
         now = int(time.time() * 1000)
         points = [Metric(n, v, now, step) for n, v, step in metrics if math.isfinite(v)]
         rows = [Param(name, str(value)) for name, value in (params or {}).items()]
         labels = [RunTag(name, value) for name, value in (tags or {}).items()]
-        for start in range(0, max(1, len(points)), BATCH):
-            chunk = points[start : start + BATCH]
-            self._client.log_batch(run_id, chunk, *(((), ()) if start else (rows, labels)))
+        chunks = [points[i : i + BATCH] for i in range(0, len(points), BATCH)] or [[]]
+        for chunk in chunks[:-1]:
+            self._client.log_batch(run_id, chunk)
+        self._client.log_batch(run_id, chunks[-1], rows, labels)
 
     @_guarded
     def log_data(self, run_id: str, name: str, fingerprint: str, source: str) -> None:

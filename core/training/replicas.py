@@ -22,6 +22,8 @@ from core.device import Device, derive
 from core.training import graphs, loop, stacked
 from core.training.objective import CLASSIFICATION, Objective, Validation
 
+CACHE = 2**25
+"""bytes of a CPU's last cache, a common size"""
 MASKS_TOGETHER = 32
 """steps whose dropout masks a GPU draws at once"""
 
@@ -155,6 +157,18 @@ def _masked(model: nn.Module) -> nn.Module:
                     f"fit_many: {type(child).__name__} is not batched, use nn.Dropout or fit"
                 )
     return model
+
+
+def at_once(model: nn.Module, device: Device) -> int:
+    """Return how many networks of a kind train best as one program.
+
+    Python's share of a step falls with their number. But on a CPU a step that goes through more
+    than its cache waits for memory: parameters, gradients and Adam's two moments should fit.
+    """
+    if device.torch.type != "cpu":
+        return 128
+    size = 4 * sum(value.numel() * value.element_size() for value in model.parameters())
+    return max(16, min(64, CACHE // size))
 
 
 def fit_many(

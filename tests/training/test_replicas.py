@@ -9,8 +9,10 @@ from torch import nn
 from core.config import TrainConfig
 from core.data.decode import decode, scale
 from core.data.images import Files, OnDisk
+from core.device import Device
+from core.models.networks import mlp
 from core.training import loop
-from core.training.replicas import Replicas, fit_many, predict_many
+from core.training.replicas import Replicas, at_once, fit_many, predict_many
 from core.training.single import fit, predict
 
 SEEDS, ARMS = (4, 9), ("kaiming-uniform", "uniform-centred", "zeros")
@@ -167,3 +169,12 @@ def test_layers_that_cannot_be_batched_are_refused(cpu):
     spatial = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Dropout2d(0.5), nn.Flatten())
     with pytest.raises(ValueError, match="Dropout2d is not batched"):
         Replicas([[spatial]], (0,), cpu)
+
+
+def test_as_many_networks_train_at_once_as_fit_a_cpus_cache():
+    cpu = Device(torch.device("cpu"), bfloat16=False)
+    small, course = (mlp((1, side, side), 10) for side in (8, 28))
+    assert at_once(small, cpu) == 2**25 // (16 * 50_826)  # parameters, gradient, two moments
+    assert at_once(course, cpu) == at_once(mlp((1, 28, 28), 10, (2048,)), cpu) == 16
+    assert at_once(mlp((1, 2, 2), 10, (4,)), cpu) == 64
+    assert at_once(course, Device(torch.device("cuda"), bfloat16=True)) == 128
