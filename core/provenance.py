@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "scikit-image", "mlflow")
 
 
+HIDDEN = "mlflow.owner."
+"""before the names of an owner's tags: MLflow's page shows none that begin with `mlflow.`"""
 SETTINGS = ("color.ui=never", "core.fsmonitor=false", "safe.directory=*")
 DIFF = ("--no-ext-diff", "--no-textconv", "--no-color", "--src-prefix=a/", "--dst-prefix=b/")
 
@@ -92,14 +94,16 @@ def owner() -> dict[str, str]:
     """Return tags that tell whether the process that owns a run still lives."""
     import psutil
 
-    started = psutil.Process().create_time()
-    return {"host": socket.gethostname(), "pid": str(os.getpid()), "pid_started": f"{started:.2f}"}
+    started = f"{psutil.Process().create_time():.2f}"
+    own = {"host": socket.gethostname(), "pid": str(os.getpid()), "pid_started": started}
+    return {f"{HIDDEN}{name}": value for name, value in own.items()}
 
 
 def is_dead(tags: dict[str, str]) -> bool:
     """Tell whether the owner of a run was a process of this machine that is gone."""
     import psutil
 
+    tags = {name.removeprefix(HIDDEN): value for name, value in tags.items()}  # once they were bare
     if tags.get("host") != socket.gethostname() or "pid" not in tags:
         return False
     try:

@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from core.errors import without_password
 
 TAG = "mlflow.sharedViewState."
+TRAINING = "workflowType=machine_learning"
+"""in an address: without it MLflow's page shows a run among those of language models"""
 
 
 def saved_view(
@@ -48,7 +50,7 @@ def instructions(uri: str, experiment: str, key: str) -> str:
     always given to MLflow's page: it does not read MLFLOW_TRACKING_URI, and prefers an old
     ./mlruns to the database beside it.
     """
-    query = f"workflowType=machine_learning&viewStateShareKey={key}"
+    query = f"{TRAINING}&viewStateShareKey={key}"
     address = f"{server(uri)}/#/experiments/{experiment}/runs?{query}"
     start = start_server(uri)
     return f"runs: start `{start}`, then open\n  {address}" if start else f"runs: {address}"

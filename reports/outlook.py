@@ -76,6 +76,8 @@ def chance(decision: Decision, n_seeds: int, grid: tuple[int, ...]) -> float:
 
     Of several parts, all must come out for the claim, or one of those that lean against it.
     """
+    if decision.withheld in ("diverged", "few images"):
+        return 0.0
     if decision.parts:
         parts = [each for each in decision.parts.values() if each.verdict == "undecided"]
         against = [part for part in parts if part.p_refuted < part.p_supported]
@@ -83,8 +85,7 @@ def chance(decision: Decision, n_seeds: int, grid: tuple[int, ...]) -> float:
             return max(chance(part, n_seeds, grid) for part in against)
         return min((chance(part, n_seeds, grid) for part in parts), default=1.0)
     estimate, spent = decision.estimate, shares(grid)
-    settled = decision.withheld in ("diverged", "few images")
-    if settled or estimate.n_seeds < 2 or not estimate.components.can_grow:
+    if estimate.n_seeds < 2 or not estimate.components.can_grow:
         return 0.0
     return power(
         estimate,

@@ -167,4 +167,6 @@ def _read(store: Store, run: Run, known: Collection[str]) -> Study:
 
 def address(store: Store, run: Run) -> str:
     """Return the address of a run on MLflow's page."""
-    return f"{views.server(store.name)}/#/experiments/{run.experiment}/runs/{run.id}"
+    return (
+        f"{views.server(store.name)}/#/experiments/{run.experiment}/runs/{run.id}?{views.TRAINING}"
+    )

@@ -115,7 +115,7 @@ def test_a_running_study_is_left_with_all_that_it_uses(keep, caches, monkeypatch
     clean.main(clean.Config(kinds=("checkpoints",)))
     assert "left, as it runs again: 1, in " in capsys.readouterr().out
     assert (folder / "checkpoints/a.pt").exists()
-    Store().log(study.run_id, tags={"pid": "999999999"})  # its process was killed
+    Store().log(study.run_id, tags={"mlflow.owner.pid": "999999999"})  # its process was killed
     out, _ = start(monkeypatch, capsys, *kinds[:2], "waiting", "checkpoints")
     assert "1 wait, in" in out
     assert "1 are damaged, in" in out

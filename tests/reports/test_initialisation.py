@@ -114,6 +114,23 @@ def test_one_part_that_fails_refutes_the_claim_and_no_other(judged, claim, chang
     assert all(after[c].verdict in (before[c].verdict, "undecided") for c in others)
 
 
+def test_chance_is_the_share_of_the_largest_class(judged):
+    counts = {"train": [6000, *[4667] * 9], "val": [1200] * 10, "test": [1300, *[967] * 8, 964]}
+    frequent = {**AS_PUBLISHED, "zeros": 0.13, "ones": 0.13}
+    assert judged(frequent, counts=counts)["W1"].verdict == "supported"
+    assert judged(AS_PUBLISHED, counts=counts)["W1"].verdict == "refuted"
+
+
+def test_w3_is_decided_with_dropout_off(invent):
+    known = trials(AS_PUBLISHED)
+    for trial, record in known.items():
+        if trial.arm == "uniform-rule":
+            record.arrays["correct_dropout"] = (("image",), np.zeros(IMAGES, np.uint8))
+    entry = judge(invent("init_schemes", known, SHARED, settings=SETTINGS, **CARD))["W3"]
+    assert entry.verdict == "supported"
+    assert "as the course recorded it: rule - U[0, 1) -3" in entry.decision.comment
+
+
 def test_u01_at_chance_does_not_learn(judged):
     assert judged({**AS_PUBLISHED, "uniform-0-1": 0.1})["W2"].verdict != "supported"
 

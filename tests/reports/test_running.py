@@ -11,7 +11,7 @@ from core.config import DeviceConfig
 from core.errors import UserError
 from core.evaluation.intervals import mean
 from core.evaluation.looks import grid_from, over_looks
-from core.evaluation.verdicts import all_of, superior
+from core.evaluation.verdicts import all_of, superior, withheld
 from core.trials import Record, Trial
 from reports import outlook, running
 from reports.judge import Entry
@@ -123,6 +123,14 @@ def test_a_look_costs_what_its_arms_took_and_lack(study):
     names = len(claims()["W1"].arms)
     assert found == outlook.Cost((2 + names) * 30, 30 * (2.0 + 5.0 + names * 2.0))
     assert outlook.cost(study(10), 10) == outlook.Cost(0, 0.0)
+
+
+def test_what_diverged_is_not_waited_for():
+    whole = all_of({"clear": superior(mean(SEEDS[:10] + 9)), "open": superior(mean(SEEDS[:10]))})
+    held = withheld(whole, np.arange(10) < 1, np.zeros(10, bool))
+    assert outlook.chance(over_looks({10: held}, GRID), 20, GRID) == 0
+    clear = withheld(all_of({"clear": whole.parts["clear"]}), np.arange(10) < 1, np.zeros(10, bool))
+    assert outlook.chance(over_looks({10: clear}, GRID), 20, GRID) == 0
 
 
 def test_the_chance_of_several_parts_is_that_of_the_hardest():
