@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import tyro
+from annotated_types import Interval
 
 import benchmarks
 from core import cli
@@ -38,19 +39,31 @@ class Config:
     names: Annotated[tuple[str, ...], tyro.conf.Positional] = tuple(NAMES)
     """benchmarks to run"""
     full: bool = False
-    """every repetition that the claim of speed is about, instead of a few that are scaled up"""
+    """all of the work that a claim of speed is about, instead of a part that is scaled up"""
+    repeats: Annotated[int, Interval(ge=1, le=1000)] = 5
+    """runs of each piece of work"""
+    write: bool = False
+    """keep the figures in benchmarks/results and write docs/speed.md"""
 
     def __post_init__(self) -> None:
         check_names("NAMES", self.names, NAMES)
 
 
 def main(config: Config) -> None:
-    """Run the benchmarks one after another; each prints its lines."""
+    """Run the benchmarks one after another; print each figure when it is there."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     print(f"{platform.machine()}, {os.cpu_count()} cores, load {load:.1f} at the start")
+    rows = []
     for name in config.names:
         print(f"\n{name}", flush=True)
-        importlib.import_module(f"benchmarks.{name}").main(config.full)
+        for row in importlib.import_module(f"benchmarks.{name}").main(config.repeats, config.full):
+            print(f"  {row}", flush=True)
+            rows.append(row)
+    if config.write:
+        from benchmarks import results
+
+        print(f"kept in {results.keep(rows)}")
+        results.write_page()
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
 """Autoencoders: the lesson's convolutional network against the course's loop."""
 
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Subset
 
-from benchmarks.timing import python, ratio, side_by_side, timed
+from benchmarks.results import Row
+from benchmarks.timing import side_by_side
 from core.config import DeviceConfig, TrainConfig
 from core.data.config import DataConfig
 from core.data.images import Images, InMemory
@@ -19,22 +19,21 @@ from core.models.initialisation import initialise
 from core.training.objective import reconstruction
 from core.training.seeds import fit_seeds
 
-HELP = ("experiments/autoencoders.py", "--help")
 SHAPE = (1, 28, 28)
 SEEDS = 2  # as many as the cores of the machine that the target names
 
 
-def main(full: bool) -> None:
-    """Print each measurement as a line."""
-    print(f"  --help: {timed(lambda: python(*HELP), 5)}; wanted under 0.7 s")
+def main(repeats: int, full: bool) -> Iterator[Row]:
+    """Measure an epoch of the convolutional network on MNIST."""
+    n = 60_000 if full else 6_000
     try:
-        against_the_course(60_000 if full else 6_000)
+        yield against_the_course(n, repeats)
     except (RuntimeError, UserError) as error:
         print(f"  MNIST left out: {error}")
 
 
-def against_the_course(n: int) -> None:
-    """Time an epoch over n MNIST images, 2 seeds: wall time, and this process's own CPU time.
+def against_the_course(n: int, repeats: int) -> Row:
+    """Time an epoch over n MNIST images, 2 seeds, against the course's loop.
 
     Both sides train the same networks from the same weights, batches of 20, Adam at 1e-3. The
     course's loop goes in file order, ours in the order of its seed.
@@ -44,29 +43,28 @@ def against_the_course(n: int) -> None:
     root, device = DataConfig().data_root, pick(DeviceConfig(device="cpu"))
     data = datasets.MNIST(root, train=True, transform=transforms.ToTensor())
     images = InMemory(data.data[:n].unsqueeze(1), labels=data.targets[:n])
-    losses: dict[str, list[float]] = {"ours": [], "course": []}
+    losses: dict[str, list[float]] = {"ours": [], "the course's": []}
     _ours(images, device)  # a study starts its processes once
-    mine, theirs, gain = side_by_side(
+    mine, theirs = side_by_side(
         lambda: losses.__setitem__("ours", _ours(images, device)),
-        lambda: losses.__setitem__("course", [_course(data, n, seed) for seed in range(SEEDS)]),
+        lambda: losses.__setitem__("the course's", [_course(data, n, s) for s in range(SEEDS)]),
+        repeats,
     )
-    print(f"  {SEEDS} networks, an epoch of {n:,} images: ours {mine}, the course's loop {theirs}")
-    print(f"  ratio: {ratio(gain)}; wanted 2.5 or more")
-    one, other = (_cpu(lambda: _ours(images, device, 1)), _cpu(lambda: _course(data, n, 0)))
-    print(f"  one network, CPU seconds: ours {one:.1f}, the course's {other:.1f}")
-    shown = {name: ", ".join(f"{loss:.4f}" for loss in each) for name, each in losses.items()}
-    print(f"  training loss a pixel, by seed: ours {shown['ours']}; course {shown['course']}")
+    shown = {name: " ".join(f"{loss:.4f}" for loss in each) for name, each in losses.items()}
+    note = "training loss a pixel by seed: " + ", ".join(f"{k} {v}" for k, v in shown.items())
+    work = f"{SEEDS} convolutional autoencoders, an epoch of {n:,} MNIST images"
+    return Row(work, mine, "the course's loop", theirs, SEEDS * n, "images", note, "4 s of 60,000")
 
 
 def _model(seed: int) -> nn.Module:
     return initialise(transposed(SHAPE), "default", seed)
 
 
-def _ours(images: Images, device: Device, seeds: int = SEEDS) -> list[float]:
-    models = [_model(seed) for seed in range(seeds)]
+def _ours(images: Images, device: Device) -> list[float]:
+    models = [_model(seed) for seed in range(SEEDS)]
     settings = TrainConfig(epochs=1, batch_size=20)
     (epoch,) = fit_seeds(
-        models, range(seeds), images, None, settings, device, None, reconstruction()
+        models, range(SEEDS), images, None, settings, device, None, reconstruction()
     )
     return [float(loss) for loss in epoch.metrics["train/loss"].flat]
 
@@ -102,12 +100,3 @@ def _course(data: torch.utils.data.Dataset, n: int, seed: int) -> float:
         optimizer.step()
         total += loss.item() * images.size(0)
     return total / n
-
-
-def _cpu(run: Callable[[], object]) -> float:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    start = time.process_time()
-    run()
-    torch.set_num_threads(threads)
-    return time.process_time() - start

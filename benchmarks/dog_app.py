@@ -4,9 +4,11 @@ import contextlib
 import functools
 import io
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.dog_breeds import NETWORK, folder_of
+from benchmarks.results import Row
 from benchmarks.timing import Times, timed
 from core.config import DeviceConfig, TrainConfig
 from core.data.config import DataConfig
@@ -22,8 +24,8 @@ from experiments.dog_app import answer
 N = 200
 
 
-def main(full: bool) -> None:
-    """Print the time a picture takes, as the median over many."""
+def main(repeats: int, full: bool) -> Iterator[Row]:
+    """Measure the time a picture takes, as the median over many."""
     device, backbone = pick(DeviceConfig()), backbones.load(NETWORK, "random")
     with tempfile.TemporaryDirectory() as made:
         place = Path(made)
@@ -39,4 +41,4 @@ def main(full: bool) -> None:
 
         one(paths[0])  # the first call takes longer
         times = [timed(functools.partial(one, path)).median for path in paths]
-    print(f"  a picture: {Times(times)}; wanted under 1 s")
+    yield Row("`dog_app`, a picture", Times(times), goal="1 s")

@@ -5,7 +5,7 @@ weights where torchvision has them in its cache, else random (which changes no t
 """
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,8 @@ from torch.utils.data import DataLoader
 from torchvision import datasets, models, transforms
 
 from benchmarks import course_loop
-from benchmarks.timing import Times, ratio, side_by_side
+from benchmarks.results import Row
+from benchmarks.timing import side_by_side, timed
 from core.config import DeviceConfig, TrainConfig
 from core.data.config import DataConfig, default_root
 from core.data.folders import Loader
@@ -33,31 +34,29 @@ from core.training.single import fit, predict
 NETWORK, EPOCHS = "mobilenet_v2", 20
 
 
-def main(full: bool) -> None:
-    """Print each measurement as a line."""
+def main(repeats: int, full: bool) -> Iterator[Row]:
+    """Measure heads on cached features, the features alone, and decoding."""
     n, theirs = (2000, EPOCHS) if full else (200, 1)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         folder_of(place / "set", n)
-        weights = _weights()
-        device = pick(DeviceConfig())
-        accuracies: dict[str, float] = {}
-        ours, course, gain = side_by_side(
-            lambda: accuracies.update(ours=_cached(place, weights, device)),
-            lambda: accuracies.update(course=_course(place / "set", weights, theirs)),
-            1 if full else 3,
+        weights, device = _weights(), pick(DeviceConfig())
+        shares: dict[str, float] = {}
+        ours, course = side_by_side(
+            lambda: shares.update(ours=_cached(place, weights, device, EPOCHS)),
+            lambda: shares.update(course=_course(place / "set", weights, theirs)),
+            repeats,
         )
-        scaled = Times([EPOCHS / theirs * each for each in gain.seconds])
-        note = "" if theirs == EPOCHS else f"; the course's time is {EPOCHS} x that of one epoch"
-        print(f"  {EPOCHS} epochs of a linear head on frozen {NETWORK}, {n:,} images at 224")
-        print(f"    ours, from files: {ours}; the course's loop, {theirs} epochs: {course}")
-        print(f"    {ratio(scaled)}{note}; wanted 10 times and more")
-        if theirs == EPOCHS:
-            shown = ", ".join(f"{name} {share:.1%}" for name, share in accuracies.items())
-            print(f"    accuracy on the training images ({weights} weights): {shown}")
-        ours, plain, gain = side_by_side(*_decoders(place / "set"))
-        print(f"  decoding {n:,} images: threads {ours}, DataLoader with 2 workers {plain}")
-        print(f"    {ratio(gain)}; wanted 1 and more")
+        note = f"{weights} weights, " + ", ".join(f"{k} {v:.1%} right" for k, v in shares.items())
+        yield Row(
+            f"{EPOCHS} epochs of a head on frozen {NETWORK}, {n:,} files", ours,
+            "the course's loop" if theirs == EPOCHS else "the course's loop, one epoch of them",
+            course.times(EPOCHS / theirs), note=note, goal="10 x",
+        )  # fmt: skip
+        times = timed(lambda: _cached(place, weights, device, 1), repeats)
+        yield Row(f"{NETWORK}'s features of {n:,} files", times, per=n, unit="files", goal="100")
+        ours, plain = side_by_side(*_decoders(place / "set"), repeats)
+        yield Row(f"decoding {n:,} files", ours, "DataLoader, 2 workers", plain, n, "files")
 
 
 def _weights() -> str:
@@ -86,7 +85,7 @@ def folder_of(target: Path, n: int) -> None:
         noise.resize((224, 224)).save(folder / f"{index}.jpg")
 
 
-def _cached(place: Path, weights: str, device: Device) -> float:
+def _cached(place: Path, weights: str, device: Device, epochs: int) -> float:
     """Decode, compute the features once, train the head; return the accuracy on all images."""
     trunk = backbones.load(NETWORK, weights).trunk().freeze()
     splits = load(DataConfig(data=f"folder:{place / 'set'}"), trunk.preparation)
@@ -95,7 +94,7 @@ def _cached(place: Path, weights: str, device: Device) -> float:
         made = features(trunk, images, device, Path(cache))
     with seeded(0):
         head = mlp(made.shape, len(splits.card.classes), hidden=())
-    list(fit(head, made, None, TrainConfig(epochs=EPOCHS, batch_size=100), 0, device))
+    list(fit(head, made, None, TrainConfig(epochs=epochs, batch_size=100), 0, device))
     return float((predict(head, made, device).argmax(1) == made.labels).float().mean())
 
 

@@ -5,15 +5,15 @@ pip install facenet-pytorch --no-deps --target build/facenet
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image, ImageOps
 
-from benchmarks.timing import Times, ratio, side_by_side, timed
+from benchmarks.results import Row
+from benchmarks.timing import side_by_side, timed
 from core.data.photos import embedded
 from core.data.pictures import Pixels
 from core.detection.faces import Faces, iou
@@ -26,33 +26,36 @@ NEAR = 2.0
 """pixels by which the sides of two boxes may differ"""
 
 
-def main(full: bool) -> None:
-    """Print each measurement as a line."""
-    images, ours, haar = pictures(), MTCNN(), Haar()
-    print(f"  {BATCH} photographs of {SIZE[0]}x{SIZE[1]}, {torch.get_num_threads()} threads")
-    repeats = 5 if full else 2
+def main(repeats: int, full: bool) -> Iterator[Row]:
+    """Measure both detectors on photographs of one size."""
+    images, ours, haar, reference = pictures(), MTCNN(), Haar(), package()
     ours.detect(images[:2])
-    print(f"  Haar, one at a time: {each(timed(lambda: haar.detect(images), repeats))}")
-    reference = package()
+    size = f"{BATCH} photographs of {SIZE[0]}x{SIZE[1]}"
+    times = timed(lambda: haar.detect(images), repeats)
+    yield Row(f"Haar, {size}", times, per=BATCH, unit="photographs")
     if reference is None:
-        print(f"  MTCNN, one at a time: {each(timed(lambda: singly(ours, images), repeats))}")
-        print(f"  the package is not in {PACKAGE}: {(__doc__ or '').strip().splitlines()[-1]}")
+        times = timed(lambda: ours.detect(images), repeats)
+        line = (__doc__ or "").strip().splitlines()[-1]
+        yield Row(f"MTCNN, {size}", times, per=BATCH, unit="photographs", note=line)
         return
     reference.detect(images[0])
-    runs = {
-        "one at a time; wanted 1 or more": (
-            lambda: singly(ours, images),
-            lambda: [reference.detect(image) for image in images],
-        ),
-        f"{BATCH} at once; wanted 2 or more": (
-            lambda: ours.detect(images),
-            lambda: reference.detect(np.stack(images)),
-        ),
-    }
-    for name, (mine, theirs) in runs.items():
-        times = side_by_side(mine, theirs, repeats)
-        print(f"  MTCNN, {each(times[0])}, the package {each(times[1])}: {ratio(times[2])}, {name}")
-    print(f"  {same_boxes(ours.detect(images), reference, images)}")
+    boxes = same_boxes(ours.detect(images), reference, images)
+    one_by_one = side_by_side(
+        lambda: [ours.detect([image]) for image in images],
+        lambda: [reference.detect(image) for image in images],
+        repeats,
+    )
+    together = side_by_side(
+        lambda: ours.detect(images), lambda: reference.detect(np.stack(images)), repeats
+    )
+    for how, (mine, theirs), goal in (
+        ("one by one", one_by_one, ""),
+        ("at once", together, "12 ms each"),
+    ):
+        yield Row(
+            f"MTCNN, {size}, {how}", mine, "facenet-pytorch", theirs, BATCH, "photographs", boxes,
+            goal,
+        )  # fmt: skip
 
 
 def pictures() -> list[Pixels]:
@@ -73,16 +76,6 @@ def package() -> Any:
     finally:
         sys.path.remove(str(PACKAGE))
     return Package(keep_all=True)
-
-
-def singly(detector: MTCNN, images: Sequence[Pixels]) -> list[Faces]:
-    """Detect on one image after the other."""
-    return [detector.detect([image])[0] for image in images]
-
-
-def each(times: Times) -> Times:
-    """Return the times of one image."""
-    return Times([seconds / BATCH for seconds in times.seconds])
 
 
 def same_boxes(ours: Sequence[Faces], reference: Any, images: Sequence[Pixels]) -> str:

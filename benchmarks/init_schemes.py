@@ -2,12 +2,14 @@
 
 import json
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 
 from benchmarks import course_loop
-from benchmarks.timing import Times, python, ratio, side_by_side, timed
+from benchmarks.results import Row
+from benchmarks.timing import Times, python, side_by_side, timed
 from core.config import DeviceConfig, TrainConfig
 from core.data.config import DataConfig
 from core.data.images import Splits
@@ -22,46 +24,59 @@ SCRIPT = "experiments/init_schemes.py"
 SCHEMES = ("uniform-rule", "normal-rule", "xavier-uniform", "kaiming-normal", "default")
 
 
-def main(full: bool) -> None:
-    """Print each measurement as a line."""
-    print(f"  --help: {timed(lambda: python(SCRIPT, '--help'), 5)}; wanted under 0.7 s")
-    print(f"  13 schemes x 10 seeds on digits, shell to report: {embedded()}; wanted under 60 s")
+def main(repeats: int, full: bool) -> Iterator[Row]:
+    """Measure the study from the shell, and its training."""
+    times = timed(lambda: python(SCRIPT, "--help"), repeats)
+    yield Row("`init_schemes --help`", times, goal="0.2 s")
+    yield Row("`init_schemes`, no option, and its report", embedded(repeats), goal="25 s")
     try:
         splits = load(DataConfig(data="fashion-mnist"))
     except UserError as error:
         print(f"  Fashion-MNIST left out: {error}")
         return
-    trainings(splits, full)
-    print(f"  all but training, of a Fashion-MNIST study's wall time: {tracking():.1%}")
+    yield trainings(splits, repeats, full)
+    yield precisions(splits, repeats)
+    yield tracking()
 
 
-def embedded() -> Times:
+def embedded(repeats: int) -> Times:
     """Time the study and its report on an empty store."""
-    with tempfile.TemporaryDirectory() as folder:
-        page = f"{folder}/index.html"
 
-        def both() -> None:
+    def both() -> None:
+        with tempfile.TemporaryDirectory() as folder:
             python(SCRIPT, store=folder)
-            python("-m", "reports", "--out", page, store=folder)
+            python("-m", "reports", "--out", f"{folder}/index.html", store=folder)
 
-        return timed(both)
+    return timed(both, repeats)
 
 
-def trainings(splits: Splits, full: bool) -> None:
+def trainings(splits: Splits, repeats: int, full: bool) -> Row:
     """Time 25 trainings as one program against the course's loop: same images and networks."""
     device, n = pick(DeviceConfig()), 25
-    runs = n if full else 2
-    ours, course, gain = side_by_side(
+    runs = n if full else 1
+    ours, course = side_by_side(
         lambda: _batched(splits, device),
         lambda: [_plain(splits, seed) for seed in range(runs)],
-        1 if full else 3,
+        repeats,
     )
-    scaled = Times([seconds * n / runs for seconds in gain.seconds])
-    how = "all 25" if full else f"{runs} x {n / runs:g}"
-    print(f"  25 Fashion-MNIST trainings on {device}: {ours}")
-    print(f"  {runs} by the course's loop: {course}")
-    wanted = 50 if device.torch.type == "cuda" else 6
-    print(f"  ratio ({how}): {ratio(scaled)}; wanted {wanted} or more")
+    other = "the course's loop" if full else f"the course's loop, {runs} of them"
+    return Row(
+        "25 Fashion-MNIST trainings of two epochs", ours, other, course.times(n / runs), 25,
+        "networks", str(device), "8 x",
+    )  # fmt: skip
+
+
+def precisions(splits: Splits, repeats: int) -> Row:
+    """Time the same trainings in bfloat16, against float32."""
+    half, single = (pick(DeviceConfig(precision=name)) for name in ("bfloat16", "float32"))
+    accuracies: dict[str, float] = {}
+    ours, theirs = side_by_side(
+        lambda: accuracies.update(bfloat16=_batched(splits, half)),
+        lambda: accuracies.update(float32=_batched(splits, single)),
+        repeats,
+    )
+    note = ", ".join(f"{name} {share:.2%} of validation" for name, share in accuracies.items())
+    return Row("the same, `--precision bfloat16`", ours, "float32", theirs, 25, "networks", note)
 
 
 def _batched(splits: Splits, device: Device) -> float:
@@ -89,12 +104,14 @@ def _plain(splits: Splits, seed: int) -> float:
     return course_loop.validate(model, data, order[48_000:])
 
 
-def tracking() -> float:
-    """Return the share of a Fashion-MNIST study's wall time that is not training."""
+def tracking() -> Row:
+    """Time a Fashion-MNIST study, and say which share of it is not training."""
     with tempfile.TemporaryDirectory() as folder:
         options = ("--data", "fashion-mnist", "--seeds", "5", "--schemes", *SCHEMES)
-        whole = timed(lambda: python(SCRIPT, *options, store=folder)).median
+        whole = timed(lambda: python(SCRIPT, *options, store=folder))
         page = f"{folder}/report.json"
         python("-m", "reports", "--format", "json", "--out", page, store=folder)
         made = json.loads(Path(page).read_text())["studies"][0]["provenance"]
-    return 1 - float(made["seconds"]) / whole
+    share = 1 - float(made["seconds"]) / whole.median
+    work = f"`init_schemes {' '.join(options)}`"
+    return Row(work, whole, note=f"{share:.1%} of it are not training")

@@ -12,6 +12,9 @@ import torch
 from benchmarks.timing import ROOT, Times
 
 RESULTS, PAGE = ROOT / "benchmarks" / "results", ROOT / "docs" / "speed.md"
+COLUMNS = (
+    "work", "seconds", "n", "a second", "against", "its seconds", "times faster", "goal", "note",
+)  # fmt: skip
 MARKS = ("<!-- `python -m benchmarks --write` writes what follows -->\n", "<!-- until here -->\n")
 
 
@@ -31,6 +34,7 @@ class Row:
     unit: str = ""
     """what `per` counts: pictures, steps, networks"""
     note: str = ""
+    goal: str = ""
 
     @property
     def ratio(self) -> Times | None:
@@ -52,7 +56,8 @@ class Row:
             parts.append(f"{self.per / self.ours.median:,.0f} {self.unit} a second")
         if self.theirs and self.ratio:
             parts.append(f"{self.other}: {self.theirs}, ratio {_spread(self.ratio)}")
-        return "; ".join([*parts, self.note]).removesuffix("; ")
+        wanted = self.goal and f"wanted: {self.goal}"
+        return "; ".join(filter(None, [*parts, self.note, wanted]))
 
     def as_dict(self) -> dict[str, str]:
         """Return it as plain texts, a line of the CSV."""
@@ -65,6 +70,7 @@ class Row:
             "against": self.other,
             "its seconds": _spread(self.theirs) if self.theirs else "",
             "times faster": _spread(self.ratio) if self.ratio else "",
+            "goal": self.goal,
             "note": self.note,
         }
 
@@ -85,7 +91,7 @@ def keep(rows: Iterable[Row], folder: Path = RESULTS) -> Path:
     known |= {row.work: row.as_dict() | {"machine": machine()} for row in rows}
     folder.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(next(iter(known.values()))))
+        writer = csv.DictWriter(file, [*COLUMNS, "machine"], restval="")
         writer.writeheader()
         writer.writerows(known.values())
     return path
@@ -107,13 +113,12 @@ def write_page(folder: Path = RESULTS, page: Path = PAGE) -> None:
 
 
 def _table(rows: list[dict[str, str]]) -> str:
-    shown = [name for name in rows[0] if name != "machine"]
     lines = [
         f"### {rows[0]['machine']}\n",
-        "| " + " | ".join(shown) + " |",
-        "|---" * len(shown) + "|",
+        "| " + " | ".join(COLUMNS) + " |",
+        "|---" * len(COLUMNS) + "|",
     ]
-    lines += ["| " + " | ".join(row[name] for name in shown) + " |" for row in rows]
+    lines += ["| " + " | ".join(row.get(name, "") for name in COLUMNS) + " |" for row in rows]
     return "\n".join(lines) + "\n"
 
 

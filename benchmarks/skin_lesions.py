@@ -1,7 +1,10 @@
 """Skin lesions: explanations and t-SNE of 150 images of 96 pixels, with MobileNetV2 (random)."""
 
+from collections.abc import Iterator
+
 import torch
 
+from benchmarks.results import Row
 from benchmarks.timing import timed
 from core.config import DeviceConfig
 from core.data.images import Images, InMemory
@@ -14,9 +17,9 @@ from core.models.features import features
 N, SIZE = 150, 96
 
 
-def main(full: bool) -> None:
-    """Print each measurement as a line; three times each if full."""
-    device, repeats = pick(DeviceConfig()), 3 if full else 1
+def main(repeats: int, full: bool) -> Iterator[Row]:
+    """Measure what is asked of the first seed alone, once; as often as the rest if full."""
+    device, n = pick(DeviceConfig()), repeats if full else 1
     backbone = backbones.load("mobilenet_v2", "random")
     pixels = draw(N, 0, SIZE, twice=0).pixels
     images = InMemory(pixels, labels=torch.zeros(N, dtype=torch.int64))  # all are shown
@@ -27,8 +30,6 @@ def main(full: bool) -> None:
         assert isinstance(made, torch.Tensor)
         return made
 
-    plane = timed(lambda: probes.plane(embed, images), repeats)
-    maps = timed(lambda: probes.looks(backbone.network, images, 0, N, device), repeats)
-    print(f"  t-SNE of the features of {N} images: {plane}")
-    print(f"  {N} explanations, the randomised network's, deletion curves: {maps}")
-    print("  wanted: under 60 s together")
+    yield Row(f"t-SNE of {N} images", timed(lambda: probes.plane(embed, images), n))
+    maps = timed(lambda: probes.looks(backbone.network, images, 0, N, device), n)
+    yield Row(f"{N} explanations of images of {SIZE} pixels", maps, goal="60 s with t-SNE")

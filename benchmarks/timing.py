@@ -18,6 +18,10 @@ class Times:
 
     seconds: list[float]
 
+    def times(self, factor: float) -> "Times":
+        """Return the times of so many times the work."""
+        return Times([factor * each for each in self.seconds])
+
     @property
     def median(self) -> float:
         """Return the median run."""
@@ -43,17 +47,11 @@ def timed(run: Callable[[], object], repeats: int = 1) -> Times:
 
 def side_by_side(
     ours: Callable[[], object], reference: Callable[[], object], repeats: int = 3
-) -> tuple[Times, Times, Times]:
-    """Run both in turn; return our times, the reference's, and the ratio reference / ours."""
+) -> tuple[Times, Times]:
+    """Run both in turn; return our times and the reference's."""
     pairs = [(_seconds(ours), _seconds(reference)) for _ in range(repeats)]
     mine, theirs = ([pair[side] for pair in pairs] for side in (0, 1))
-    return Times(mine), Times(theirs), Times([b / a for a, b in pairs])
-
-
-def ratio(times: Times) -> str:
-    """Print a ratio's median and range."""
-    low, high = min(times.seconds), max(times.seconds)
-    return f"{times.median:.1f} times faster ({low:.1f} to {high:.1f}, n = {len(times.seconds)})"
+    return Times(mine), Times(theirs)
 
 
 def _seconds(run: Callable[[], object]) -> float:
