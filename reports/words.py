@@ -118,7 +118,7 @@ def _withheld(decision: Decision, images: str, seeds: str) -> str:
         "few seeds": f"Verdicts begin at {first or f'{LEAST_SEEDS} {seeds}'}; here are fewer.",
         "no look": f"Verdicts begin at {first}; here are fewer.",
         "few images": f"Verdicts begin at {LEAST_IMAGES} {images}s; here are fewer.",
-        "diverged": "Some trainings diverged, not the same in each arm: means are not compared.",
+        "diverged": "Some trainings diverged where others did not: their means are not judged.",
     }.get(why, "")
 
 
