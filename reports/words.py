@@ -136,7 +136,7 @@ def _needed(decision: Decision, images: str, seeds: str) -> str:
     if needed.together is not None:
         n_seeds, n_images = needed.together
         options.append(f"{n_seeds:,} {seeds} and {n_images:,} {images}s")
-    which = needed.part if needed.parts > 1 else "it"
+    which = f"`{needed.part}`" if needed.parts > 1 else "it"
     if not options:
         what = seeds if found.n_images == 1 else f"{seeds} or {images}s"
         return f"A near tie: to decide {which} would take more than {BEYOND:,} {what}."
