@@ -20,6 +20,7 @@ PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "scikit-im
 
 
 HIDDEN = "mlflow.owner."
+SILENCE = 3600.0  # seconds; a study says each minute that it lives, where its epochs are as short
 """before the names of an owner's tags: MLflow's page shows none that begin with `mlflow.`"""
 SETTINGS = ("color.ui=never", "core.fsmonitor=false", "safe.directory=*")
 DIFF = ("--no-ext-diff", "--no-textconv", "--no-color", "--src-prefix=a/", "--dst-prefix=b/")
@@ -97,6 +98,18 @@ def owner() -> dict[str, str]:
     started = f"{psutil.Process().create_time():.2f}"
     own = {"host": socket.gethostname(), "pid": str(os.getpid()), "pid_started": started}
     return {f"{HIDDEN}{name}": value for name, value in own.items()}
+
+
+def heartbeat() -> dict[str, str]:
+    """Return the tag by which other machines know that the owner of a run lives."""
+    return {f"{HIDDEN}alive": f"{time.time():.0f}"}
+
+
+def is_silent(tags: dict[str, str]) -> bool:
+    """Tell whether the owner of a run, on another machine, has not been heard of for long."""
+    elsewhere = tags.get(f"{HIDDEN}host", socket.gethostname()) != socket.gethostname()
+    alive = tags.get(f"{HIDDEN}alive", "")
+    return elsewhere and alive.isdecimal() and int(alive) < time.time() - SILENCE
 
 
 def is_dead(tags: dict[str, str]) -> bool:

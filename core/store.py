@@ -479,7 +479,7 @@ class Store:
         self._client.delete_run(run_id)
 
     def sweep(self) -> None:
-        """End as KILLED the runs whose process on this machine is gone: MLflow never would."""
+        """End as KILLED the runs whose process is gone: MLflow never would."""
         for run in self.runs("attributes.status = 'RUNNING' AND tags.role LIKE '%'"):
-            if provenance.is_dead(run.tags):
+            if provenance.is_dead(run.tags) or provenance.is_silent(run.tags):
                 self.end(run.id, "KILLED")

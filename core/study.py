@@ -21,6 +21,7 @@ from collections.abc import (
     Sequence,
 )
 from contextvars import ContextVar
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
@@ -84,7 +85,7 @@ class Study:
         self.folder = StudyFolder(outbox(self.store) / self.key)
         self._describe()
         self.experiment = self.run_id = ""
-        self._asked = time.monotonic()
+        self._asked = self._told = time.monotonic()
         try:
             self._begin()
         except AwayError as error:
@@ -143,7 +144,7 @@ class Study:
             {
                 "name": self.name,
                 "run_name": f"{self.card.name}, {time.strftime('%Y-%m-%d %H:%M')}",
-                "tags": {**tags, **self._made_by, **provenance.owner()},
+                "tags": {**tags, **self._made_by, **provenance.owner(), **provenance.heartbeat()},
                 "data": [self.card.name, self.card.fingerprint, self.card.source],
             },
             {**files, SHARED: self.shared.pack()},
@@ -250,7 +251,7 @@ class Study:
                     yield from fleet.train(place, jobs, self._order(folder))
                     return
         for group, checkpoint in jobs:
-            yield job.run(train, Job(group, checkpoint, bar.set_postfix_str))
+            yield job.run(train, Job(group, checkpoint, partial(self._tell, bar)))
 
     def _order(self, folder: Path) -> fleet.Order:
         script = os.path.relpath(self.script, provenance.ROOT)
@@ -275,6 +276,17 @@ class Study:
         # Only now that its results are kept.
         self._checkpoint(program.records).unlink(missing_ok=True)
         self._send()
+
+    def _tell(self, bar: tqdm, words: str) -> None:
+        """Show how far a program is; each minute, say in the store that the study lives."""
+        bar.set_postfix_str(words)
+        now = time.monotonic()
+        if self.run_id and now > max(self._asked, self._told + TELL_SECONDS):
+            self._told = now
+            try:
+                self.store.log(self.run_id, tags=provenance.heartbeat())
+            except StoreError as error:
+                self._later(error)
 
     def _send(self, *, now: bool = False) -> None:
         """Send what waits; a store that is away is asked again a minute later."""

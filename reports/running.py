@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from reports.studies import Study
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-SHARING = ("ray", "dask")
-"""engines that can put several groups on one GPU"""
 DURATION = "a duration such as 40s, 30m, 8h or 2d"
 Duration = Annotated[str | None, ANYTHING, UNSAID]
 
@@ -40,14 +38,15 @@ class Where:
     """who trains: loky:N, which is N processes of this machine, dask:ADDRESS, ray, ray:ADDRESS,
     slurm or slurm:KEY=VALUE,...; the numbers are the same (default: this process)"""
     gpus_per_group: Settled[Annotated[float, Interval(gt=0, le=1)]] = None
-    """share of a GPU for each group of trials with --on ray or dask; 0.5: two a GPU (default: 1)"""
+    """share of a GPU for each group of trials with --on ray; 0.5: two on one (default: 1)"""
 
     def __post_init__(self) -> None:
         check_options(self)
         check("on", self.on, not (self.on and torchrun.is_used()), "torchrun, or this option,")
         place, share = self.place(), self.gpus_per_group
-        shares = share is None or (place is not None and place.engine in SHARING)
-        check("gpus_per_group", share, shares, f"--on {' or '.join(SHARING)}")
+        shares = share is None or (place is not None and place.engine == "ray")
+        wanted = "--on ray (elsewhere as many processes on a GPU as are started there)"
+        check("gpus_per_group", share, shares, wanted)
 
     def place(self) -> "Place | None":
         """Return what --on names. Raises UserError where it names nothing that is here."""

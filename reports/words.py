@@ -118,7 +118,7 @@ def _withheld(decision: Decision, images: str, seeds: str) -> str:
         "few seeds": f"Verdicts begin at {first or f'{LEAST_SEEDS} {seeds}'}; here are fewer.",
         "no look": f"Verdicts begin at {first}; here are fewer.",
         "few images": f"Verdicts begin at {LEAST_IMAGES} {images}s; here are fewer.",
-        "diverged": "Some trainings diverged, not the same in each arm: means are not compared.",
+        "diverged": "Some trainings diverged where others did not: their means are not judged.",
     }.get(why, "")
 
 
@@ -136,7 +136,7 @@ def _needed(decision: Decision, images: str, seeds: str) -> str:
     if needed.together is not None:
         n_seeds, n_images = needed.together
         options.append(f"{n_seeds:,} {seeds} and {n_images:,} {images}s")
-    which = needed.part if needed.parts > 1 else "it"
+    which = f"`{needed.part}`" if needed.parts > 1 else "it"
     if not options:
         what = seeds if found.n_images == 1 else f"{seeds} or {images}s"
         return f"A near tie: to decide {which} would take more than {BEYOND:,} {what}."

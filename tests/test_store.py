@@ -79,6 +79,9 @@ def test_runs_of_dead_processes_are_swept_and_no_others(store):
             own = {"pid": str(process.pid), "pid_started": f"{started:.2f}"}
             tags[name] = {**provenance.owner(), **own}
         tags["elsewhere"] = {**tags["dead"], "host": "another-machine"}
+        hours_ago = f"{time.time() - 7200:.0f}"
+        far = {f"{provenance.HIDDEN}host": "another", f"{provenance.HIDDEN}alive": hours_ago}
+        tags["silent"], tags["heard"] = far, {**far, **provenance.heartbeat()}
         tags["reused"] = {**tags["living"], "pid_started": "1000.00"}
         tags["mine"] = provenance.owner()
         made = {
@@ -95,7 +98,7 @@ def test_runs_of_dead_processes_are_swept_and_no_others(store):
             process.kill()
             process.wait()
     gone = {name for name, each in status.items() if each == "KILLED"}
-    assert gone == {"dead", "zombie", "reused"}
+    assert gone == {"dead", "zombie", "reused", "silent"}
     assert all(status[name] == "RUNNING" for name in set(made) - gone)
 
 

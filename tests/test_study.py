@@ -183,6 +183,16 @@ def test_two_that_train_the_same_leave_one_of_each(store):
     assert len(runs("trial")) == 5
 
 
+def test_a_study_says_that_it_lives(store, monkeypatch):
+    monkeypatch.setattr(module, "TELL_SECONDS", -1.0)
+    monkeypatch.setattr(
+        provenance, "heartbeat", iter([{"beat": str(n)} for n in range(9)]).__next__
+    )
+    run()
+    (parent,) = runs("study").values()
+    assert parent.data.tags["beat"] == "4"  # as it began, and at each of two programs' two epochs
+
+
 def test_a_damaged_record_is_set_aside_and_trained_again(store, capsys):
     run()
     found = Store().run(runs("trial")["b/0"].info.run_id)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from core.evaluation.comparisons import paired
 from core.evaluation.prediction import predicted, shown_by_one_run
@@ -54,6 +55,9 @@ def test_what_is_granted_is_exact_for_seeds_alone(n_seeds, off):
         )
         assert near.verdict == "supported"
         assert beyond.verdict == "undecided"
+        gap = abs(beyond.target - middle / 1000)
+        denied = 2 * stats.t.sf(gap / (deviation / 1000 * np.sqrt(1 + 1 / n_seeds)), n_seeds - 1)
+        assert beyond.p_refuted == pytest.approx(denied)
 
 
 def test_equal_runs_know_no_spread():

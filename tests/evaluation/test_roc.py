@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from core.evaluation.comparisons import p_value
@@ -113,6 +113,20 @@ def test_several_seeds_widen_by_their_own_variance():
     assert estimate.n_seeds == 4
     assert estimate.se > np.std(per_seed, ddof=1) / 2
     assert "seeds and images" in estimate.method
+
+
+def test_limits_are_the_logits_around_a_moved_centre():
+    scores, labels = draw(np.random.default_rng(9), 12, 30, digits=9)
+    one, z = auc(scores[0], labels), stats.norm.ppf(0.975)
+    area, unit = one.value, one.value * (1 - one.value)
+    reach = 0.0
+    for n, placed in zip((12, 30), placements(scores[0], labels), strict=True):
+        share, seen = placed.var(ddof=1) / unit, n * min(area, 1 - area)
+        reach += z**2 * max(share, (seen * share + 0.03) / (seen + 0.03)) / n
+    centre = (12 * area + 0.1) / 12.2
+    half = np.sqrt(reach * unit) / (centre * (1 - centre))
+    expected = special.expit(special.logit(centre) + half * np.array([-1, 1]))
+    assert (one.low, one.high) == pytest.approx(tuple(expected))
 
 
 def test_a_perfect_ranking_is_not_certain():
