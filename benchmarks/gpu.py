@@ -39,8 +39,9 @@ from core.models.features import compute
 from core.models.initialisation import SCHEMES, initialise
 from core.models.networks import mlp
 from core.training import graphs
+from core.training.batched import fit_many
 from core.training.objective import CLASSIFICATION, Objective, reconstruction
-from core.training.replicas import Replicas, fit_many
+from core.training.replicas import Replicas
 
 N = 48_000  # training images of Fashion-MNIST and MNIST, less the fifth for validation
 PICTURES, SIDE = 4, 512

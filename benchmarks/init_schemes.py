@@ -18,7 +18,8 @@ from core.device import Device, pick
 from core.errors import UserError
 from core.models.initialisation import initialise
 from core.models.networks import mlp
-from core.training.replicas import Replicas, fit_many, predict_many
+from core.training.batched import fit_many, predict_many
+from core.training.replicas import Replicas
 
 SCRIPT = "experiments/init_schemes.py"
 SCHEMES = ("uniform-rule", "normal-rule", "xavier-uniform", "kaiming-normal", "default")

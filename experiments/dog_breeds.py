@@ -164,7 +164,8 @@ def heads(
     from core.models.backbones import trainable, unchanged
     from core.models.features import features
     from core.models.networks import linear_head
-    from core.training.replicas import Replicas, fit_many, predict_many
+    from core.training.batched import fit_many, predict_many
+    from core.training.replicas import Replicas
 
     trunk, seeds = backbone.trunk().freeze(), [trial.seed for trial in job.trials]
     wanted = [splits.train, splits.val, splits.test]

@@ -130,7 +130,8 @@ def build(config: Config, splits: "Splits", trial: "Trial") -> "nn.Sequential":
 def train(config: Config, splits: "Splits", device: "Device", job: "Job") -> "list[Record]":
     """Train a program, all schemes of some seeds, and measure it before and after."""
     from core.measures.initialisation import after, before
-    from core.training.replicas import Replicas, fit_many
+    from core.training.batched import fit_many
+    from core.training.replicas import Replicas
 
     models = {trial: build(config, splits, trial) for trial in job.trials}
     earlier = before(models, splits.train)

@@ -12,8 +12,9 @@ from core.data.images import Images, Splits, order
 from core.evaluation.metrics import confusion, correct, cross_entropy
 from core.evaluation.prognosis import OUTLOOKS
 from core.models.doctor import Diagnosis, examine, ranks
+from core.training.batched import predict_many
 from core.training.loop import Epoch
-from core.training.replicas import Replicas, predict_many
+from core.training.replicas import Replicas
 from core.trials import Array, Record, Trial
 
 QUANTITIES = ("activation", "gradient", "dead", "rank")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.style.losses import Losses, TransferLoss
-from core.training.loop import CHECKPOINT_SECONDS, load, save
+from core.training import checkpoints
 
 RETREAT = 1.5
 """L-BFGS runs without a line search, which would double its cost; a step after which the loss is
@@ -62,7 +62,7 @@ def paint(
     canvas = _Canvas(objective, start if config.is_published else start.clamp(*limits))
     steps: list[Step] = []
     if checkpoint and checkpoint.exists():
-        steps = canvas.restore(load(checkpoint, start.device))
+        steps = canvas.restore(checkpoints.load(checkpoint, start.device))
         yield from steps
     saved = time.monotonic()
     for index in range(len(steps), config.steps or 0):
@@ -71,8 +71,8 @@ def paint(
         steps.append(Step(index, losses, shown))
         if not config.is_published:
             canvas.clip(limits)
-        if checkpoint and time.monotonic() - saved > CHECKPOINT_SECONDS:
-            save(canvas.record(steps), checkpoint)
+        if checkpoint and time.monotonic() - saved > checkpoints.SECONDS:
+            checkpoints.save(canvas.record(steps), checkpoint)
             saved = time.monotonic()
         yield steps[-1]
     last = _check(canvas.end(), config.steps or 0)

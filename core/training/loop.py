@@ -3,9 +3,7 @@
 Everything random follows from (seed, epoch), so a checkpoint holds no generator state.
 """
 
-import contextlib
 import math
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,10 +16,8 @@ import torch
 from torch import Tensor
 
 from core.config import TrainConfig
-from core.errors import UserError
-from core.training import parallel
+from core.training import checkpoints, parallel
 
-CHECKPOINT_SECONDS = 30.0  # saving more often costs more than a killed run loses
 MASKS, NOISE_AT_TEST, CORRUPTION = 1, 2, 3  # purposes of derived seeds; data order has its own
 VAL_BATCH = 250  # images; one for all loops, because corruption is drawn batch by batch
 
@@ -103,9 +99,8 @@ def run(
     validation set, (seeds, arms) each, or nothing. Epochs recorded in `checkpoint` are yielded
     again and not run again.
     """
-    if checkpoint and (
-        record := parallel.of_first(partial(_found, checkpoint, state.parameters[0].device))
-    ):
+    device = state.parameters[0].device
+    if checkpoint and (record := parallel.of_first(partial(checkpoints.find, checkpoint, device))):
         state.restore(record)
     checkpoint = checkpoint if parallel.is_first() else None
     yield from state.epochs
@@ -122,8 +117,8 @@ def run(
             if "val/loss" not in metrics:
                 raise ValueError("keep='best': no validation set, wanted one to choose by")
             state.keep_best(np.where(stopped, np.inf, metrics["val/loss"]))
-        if checkpoint and time.monotonic() - saved > CHECKPOINT_SECONDS:
-            save(state.record(), checkpoint)
+        if checkpoint and time.monotonic() - saved > checkpoints.SECONDS:
+            checkpoints.save(state.record(), checkpoint)
             saved = time.monotonic()
         yield state.epochs[-1]
     state.use_best()
@@ -226,39 +221,6 @@ class State:
         self.optimizer.load_state_dict(record["optimizer"])
         self.best_loss = record["best_loss"].cpu()
         self.epochs = [_from_record(row) for row in record["epochs"]]
-
-
-def save(state: dict[str, Any], path: Path) -> None:
-    """Write a checkpoint of tensors and plain values, whole or not at all.
-
-    Raises UserError where the disk is full or may not be written.
-    """
-    partial = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(partial, "wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())  # or a power cut may leave the new name on an empty file
-        os.replace(partial, path)
-    except (OSError, RuntimeError) as error:  # torch words a full disk as a RuntimeError
-        reason = " ".join(str(error.__context__ or error).split())
-        raise UserError(f"checkpoint {path}: cannot be written: {reason}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-
-
-def _found(path: Path, device: torch.device) -> dict[str, Any] | None:
-    # Asking first would not do: the same command elsewhere may finish in between.
-    with contextlib.suppress(FileNotFoundError):
-        return load(path, device)
-    return None
-
-
-def load(path: Path, device: torch.device) -> dict[str, Any]:
-    """Read a checkpoint; nothing but tensors and plain values is unpickled."""
-    return torch.load(path, map_location=device, weights_only=True)
 
 
 def _to_record(epoch: Epoch) -> dict[str, Any]:

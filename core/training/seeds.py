@@ -21,8 +21,9 @@ from core.config import TrainConfig
 from core.data.images import Images
 from core.device import Device
 from core.training import loop
+from core.training.batched import fit_many
 from core.training.objective import CLASSIFICATION, Objective
-from core.training.replicas import Replicas, fit_many
+from core.training.replicas import Replicas
 from core.training.single import fit
 
 FEW_STEPS = 500  # of all networks; below, starting processes takes longer than training

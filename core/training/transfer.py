@@ -27,7 +27,8 @@ from core.models.config import RANDOM
 from core.models.features import features, passing
 from core.models.networks import linear_head, staged_cnn, transferred
 from core.models.strategies import DEPTH, STRATEGIES, Strategy
-from core.training.replicas import Replicas, fit_many, predict_many
+from core.training.batched import fit_many, predict_many
+from core.training.replicas import Replicas
 from core.training.seeds import fit_apart
 from core.training.single import fit, predict
 

@@ -15,7 +15,8 @@ from core.device import pick
 from core.models import backbones
 from core.models.features import features
 from core.models.networks import mlp
-from core.training.replicas import Replicas, fit_many, predict_many
+from core.training.batched import fit_many, predict_many
+from core.training.replicas import Replicas
 from core.training.single import fit, predict
 
 CPU = pick(DeviceConfig(device="cpu"))

@@ -8,6 +8,7 @@ from core.style import paint as painting
 from core.style.config import StyleConfig
 from core.style.losses import TransferLoss, settle
 from core.style.paint import paint
+from core.training import checkpoints
 
 LIMITS = (torch.full((3, 1, 1), -2.0), torch.full((3, 1, 1), 2.0))
 MODES = [
@@ -51,7 +52,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     network, batch, device, options, tmp_path, monkeypatch
 ):
     whole = list(paint(make(network, batch, device, **options), batch[0], LIMITS))
-    monkeypatch.setattr(painting, "CHECKPOINT_SECONDS", -1.0)  # save after every step
+    monkeypatch.setattr(checkpoints, "SECONDS", -1.0)  # save after every step
     place = tmp_path / "checkpoint.pt"
     first = paint(make(network, batch, device, **options), batch[0], LIMITS, place)
     for _ in range(7):

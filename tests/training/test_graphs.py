@@ -8,8 +8,9 @@ from core.device import Device
 from core.models.autoencoders import transposed
 from core.models.networks import mlp
 from core.training import graphs
+from core.training.batched import fit_many
 from core.training.objective import CLASSIFICATION, reconstruction
-from core.training.replicas import Replicas, fit_many
+from core.training.replicas import Replicas
 from core.training.single import fit
 
 CPU = Device(torch.device("cpu"), bfloat16=False)

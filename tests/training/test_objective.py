@@ -11,8 +11,9 @@ from core.data.images import InMemory, order
 from core.device import generator, pick
 from core.evaluation.metrics import accuracy, cross_entropy
 from core.training import loop
+from core.training.batched import fit_many
 from core.training.objective import CLASSIFICATION, Objective, Validation
-from core.training.replicas import Replicas, fit_many
+from core.training.replicas import Replicas
 from core.training.single import evaluating, fit, predict
 
 CPU = pick(DeviceConfig(device="cpu"))

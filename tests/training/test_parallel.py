@@ -16,7 +16,7 @@ from core.data.augment import mirror_and_shift
 from core.data.images import InMemory
 from core.device import Device
 from core.models.networks import mlp, scratch_cnn
-from core.training import loop, parallel
+from core.training import checkpoints, parallel
 from core.training.objective import CLASSIFICATION, reconstruction
 from core.training.single import fit
 
@@ -93,7 +93,7 @@ def pair(tmp_path_factory):
     """Return the folder and what both processes found; the first has a checkpoint of epoch 1."""
     folder = tmp_path_factory.mktemp("pair")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "CHECKPOINT_SECONDS", -1)
+        patch.setattr(checkpoints, "SECONDS", -1)
         next(epochs("from a checkpoint", folder / "checkpoint-0", 3)[1])
     (folder / "checkpoint-1").write_text("of the other machine")
     (folder / "script.py").write_text(SCRIPT)

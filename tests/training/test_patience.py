@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from core.config import TrainConfig
 from core.errors import UserError
+from core.training.batched import fit_many, predict_many
 from core.training.loop import Epoch, stalled
-from core.training.replicas import Replicas, fit_many, predict_many
+from core.training.replicas import Replicas
 from core.training.single import fit, predict
 
 

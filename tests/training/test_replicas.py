@@ -12,7 +12,8 @@ from core.data.images import Files, OnDisk
 from core.device import Device
 from core.models.networks import mlp
 from core.training import loop
-from core.training.replicas import Replicas, at_once, fit_many, predict_many
+from core.training.batched import fit_many, predict_many
+from core.training.replicas import Replicas, at_once
 from core.training.single import fit, predict
 
 SEEDS, ARMS = (4, 9), ("kaiming-uniform", "uniform-centred", "zeros")

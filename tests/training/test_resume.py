@@ -12,8 +12,9 @@ from torch import nn
 
 from core.config import TrainConfig
 from core.errors import UserError
-from core.training import loop
-from core.training.replicas import Replicas, fit_many
+from core.training import checkpoints, loop
+from core.training.batched import fit_many
+from core.training.replicas import Replicas
 from core.training.single import fit
 
 SEEDS, ARMS = (4, 9), ("kaiming-uniform", "ones")
@@ -26,7 +27,7 @@ CONFIGS = [
 
 @pytest.fixture(autouse=True)
 def _saves_every_epoch(monkeypatch):
-    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr(checkpoints, "SECONDS", -1.0)
 
 
 def network(build, seed):
@@ -102,14 +103,14 @@ def test_diverged_replicas_resume_as_diverged(parts, cpu, build, tmp_path):
 
 
 def test_saving_waits_its_time(parts, cpu, build, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 3600)
+    monkeypatch.setattr(checkpoints, "SECONDS", 3600)
     one(build, parts, cpu, CONFIGS[0], tmp_path / "state.pt", 4)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
     place = tmp_path / "state.pt"
-    loop.save({"step": torch.tensor(1)}, place)
+    checkpoints.save({"step": torch.tensor(1)}, place)
 
     def full(state, file):
         file.write(b"the first half")
@@ -117,8 +118,8 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(tmp_path, monkey
 
     monkeypatch.setattr(torch, "save", full)
     with pytest.raises(UserError, match=r"state.pt: cannot be written: .*No space left"):
-        loop.save({"step": torch.tensor(2)}, place)
-    assert loop.load(place, torch.device("cpu")) == {"step": torch.tensor(1)}
+        checkpoints.save({"step": torch.tensor(2)}, place)
+    assert checkpoints.load(place, torch.device("cpu")) == {"step": torch.tensor(1)}
     assert list(tmp_path.iterdir()) == [place]
 
 
@@ -136,11 +137,11 @@ def test_a_disk_that_fills_up_is_one_line(tmp_path):
     (tmp_path / "file").touch()
     state = {"weights": torch.zeros(100_000)}
     with files_of_at_most(50_000), pytest.raises(UserError, match="File too large") as caught:
-        loop.save(state, tmp_path / "state.pt")
+        checkpoints.save(state, tmp_path / "state.pt")
     assert "\n" not in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     with pytest.raises(UserError, match="cannot be written"):
-        loop.save(state, tmp_path / "file" / "state.pt")
+        checkpoints.save(state, tmp_path / "file" / "state.pt")
 
 
 class Harm:
@@ -151,5 +152,5 @@ class Harm:
 def test_nothing_but_tensors_is_unpickled(tmp_path, capsys):
     torch.save({"harm": Harm()}, tmp_path / "state.pt")
     with pytest.raises(pickle.UnpicklingError):
-        loop.load(tmp_path / "state.pt", torch.device("cpu"))
+        checkpoints.load(tmp_path / "state.pt", torch.device("cpu"))
     assert capsys.readouterr().out == ""

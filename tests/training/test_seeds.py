@@ -11,7 +11,7 @@ from torch import nn
 from core.config import DeviceConfig, TrainConfig
 from core.data.images import InMemory
 from core.device import pick
-from core.training import loop, seeds
+from core.training import checkpoints, seeds
 from core.training.objective import add_noise, reconstruction, squared_error
 from core.training.seeds import are_batched, fit_apart, fit_seeds
 from core.training.single import fit, predict
@@ -102,7 +102,7 @@ def test_networks_apart_have_their_own_rates_and_may_share_a_seed(images, tmp_pa
 
 
 def test_a_killed_training_goes_on_where_it_was(images, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr(checkpoints, "SECONDS", -1.0)
     whole = [convolutional(seed) for seed in (0, 1)]
     list(fit_seeds(whole, (0, 1), images, None, TRAIN, CPU, None, reconstruction()))
     place = tmp_path / "group.pt"
