@@ -1,6 +1,7 @@
 """Measure speed, side by side: python -m benchmarks [NAME ...] [--full].
 
 More commands, each with --help:
+  python -m benchmarks comparisons compare arms of simulated experiments whose truth is known
   python -m benchmarks fleet       10,000 trials that cost nothing; one worker against two
   python -m benchmarks gpu         what studies are made of, on an accelerator
   python -m benchmarks kills       kill studies at random moments until they end, compare every bit
@@ -24,11 +25,13 @@ import benchmarks
 from core import cli
 from core.config import check_names
 
-COMMANDS = ("fleet", "gpu", "kills", "options", "stores", "verdicts", "writers")
+COMMANDS = ("comparisons", "fleet", "gpu", "kills", "options", "stores", "verdicts", "writers")
+PARTS = ("course_loop", "noise", "results", "simulated", "timing")
 NAMES = sorted(
     module.name
     for module in pkgutil.iter_modules(benchmarks.__path__)
-    if module.name not in ("__main__", "course_loop", "results", "simulated", "timing", *COMMANDS)
+    if module.name
+    not in ("__main__", "course_loop", "noise", "results", "simulated", "timing", *COMMANDS)
 )
 
 

@@ -9,11 +9,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Annotated
 from unittest import mock
 
 import numpy as np
+from annotated_types import Interval
 from numpy.typing import NDArray
 
+from core import cli
+from core.config import check_options
 from core.store import Run, Store
 from reports.compare import Config, runs
 from reports.compare.comparison import Comparison, Difference, compare
@@ -147,20 +151,35 @@ def rates(layout: Layout, experiments: Iterable[Sequence[Run]]) -> tuple[float, 
     return shares[0], shares[1], shares[2]
 
 
-def main(full: bool) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Simulate experiments, compare their arms, and count what was promised."""
+
+    experiments: Annotated[int, Interval(ge=10, le=1_000_000)] = 1_000
+    """of each line"""
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+def main(config: Config) -> None:
     """Print the rates, each beside what is promised."""
-    repeats = 10_000 if full else 1_000
-    print(f"  {repeats:,} experiments a line; promised: any false verdict in at most 5 %, coverage")
-    print("  95 %; of unpaired differences, at least that")
+    n = config.experiments
+    print(f"{n:,} experiments a line; promised: any false verdict in at most 5 %, coverage 95 %;")
+    print("of unpaired differences, at least that")
     for name, layout in LAYOUTS.items():
-        _tell(name, rates(layout, drawn(layout, repeats)))
+        _tell(name, rates(layout, drawn(layout, n)))
     layout = LAYOUTS["2 arms"]
     with TemporaryDirectory() as folder:
-        written = logged(drawn(layout, 1_000), Path(folder))
-        _tell("2 arms, 1,000 experiments through MLflow", rates(layout, written))
+        written = logged(drawn(layout, n), Path(folder))
+        _tell(f"2 arms, {n:,} experiments through MLflow", rates(layout, written))
 
 
 def _tell(name: str, found: tuple[float, float, float]) -> None:
     false, means, gaps = found
     shown = "" if np.isnan(gaps) else f", of differences {gaps:.1%}"
-    print(f"  {name}: any false {false:.1%}; coverage of means {means:.1%}{shown}", flush=True)
+    print(f"{name}: any false {false:.1%}; coverage of means {means:.1%}{shown}", flush=True)
+
+
+if __name__ == "__main__":
+    cli.run(main, Config, __doc__)

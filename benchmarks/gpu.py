@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,63 +20,60 @@ os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS 
 import numpy as np
 import torch
 import tyro
-from PIL import Image
-from torch import Tensor, nn
-from torch.utils.data import Dataset
-from torchvision import transforms
 
-from benchmarks import course_loop, results
+from benchmarks import noise, results
+from benchmarks.noise import STEADY, N
 from benchmarks.results import Row
 from benchmarks.timing import Times, python, timed
 from core import cli
-from core.config import DeviceConfig, TrainConfig, check_names
-from core.data.images import InMemory
+from core.config import DeviceConfig, check_names
 from core.device import Device, pick
 from core.errors import UserError
 from core.models import backbones
-from core.models.autoencoders import NETWORKS
 from core.models.features import compute
-from core.models.initialisation import SCHEMES, initialise
-from core.models.networks import mlp
 from core.training import graphs
-from core.training.batched import fit_many
-from core.training.objective import CLASSIFICATION, Objective, reconstruction
-from core.training.replicas import Replicas
 
-N = 48_000  # training images of Fashion-MNIST and MNIST, less the fifth for validation
 PICTURES, SIDE = 4, 512
-STEADY = ("uniform-rule", "normal-rule", "xavier-uniform", "kaiming-normal")
-"""schemes whose training does not magnify a rounding error"""
 
 
 def sweep(device: Device, repeats: int) -> Iterator[Row]:
     """Train 13 schemes x 10 and x 100 seeds; the course's loop trains one, and is scaled."""
-    course = timed(_course, 2)
+    course = timed(noise.course, 2)
     for seeds, n in ((10, repeats), (100, 2)):
-        ours = _timed(_sweep(device, seeds), n)
+        ours = _timed(noise.sweep(device, seeds), n)
         theirs = Times([13 * seeds * each for each in course.seconds])
         work = f"13 schemes x {seeds} seeds, two epochs of {N:,} images of 28x28"
         other = f"the course's loop, one of {13 * seeds}"
-        yield Row(work, ours, other, theirs, 13 * seeds, "networks")
-    yield Row("the same x 10 seeds, float32", _timed(_sweep(_float32(device), 10), repeats))
+        yield Row(
+            work,
+            ours,
+            other,
+            theirs,
+            13 * seeds,
+            "networks",
+            goal="3 s, 500 x" if seeds == 10 else "",
+        )
+    yield Row("the same x 10 seeds, float32", _timed(noise.sweep(_float32(device), 10), repeats))
     with _step_by_step():
-        yield Row("the same x 10 seeds, without CUDA graphs", _timed(_sweep(device, 10), repeats))
+        yield Row(
+            "the same x 10 seeds, without CUDA graphs", _timed(noise.sweep(device, 10), repeats)
+        )
 
 
 def autoencoders(device: Device, repeats: int) -> Iterator[Row]:
     """Train the lesson's networks, 10 seeds as one program, an epoch in batches of 20."""
     for arm in ("linear", "transposed", "upsampling", "denoising"):
-        run = _autoencoder(device, arm, noise=0.5 if arm == "denoising" else 0.0)
+        run = noise.autoencoder(device, arm, noise=0.5 if arm == "denoising" else 0.0)
         work = f"{arm} autoencoder x 10 seeds, an epoch of {N:,} images in batches of 20"
         yield Row(work, _timed(run, 2), per=10 * N // 20, unit="network steps")
     yield Row(
         "transposed x 10 seeds, an eighth of that",
-        _timed(_autoencoder(device, "transposed", 6_000), repeats),
+        _timed(noise.autoencoder(device, "transposed", 6_000), repeats),
     )
-    single = _timed(_autoencoder(_float32(device), "transposed", 6_000), repeats)
+    single = _timed(noise.autoencoder(_float32(device), "transposed", 6_000), repeats)
     yield Row("the same, float32", single)
     with _step_by_step():
-        plain = _timed(_autoencoder(device, "transposed", 6_000), repeats)
+        plain = _timed(noise.autoencoder(device, "transposed", 6_000), repeats)
     yield Row("the same, without CUDA graphs", plain)
 
 
@@ -90,9 +87,10 @@ def faces(device: Device, repeats: int) -> Iterator[Row]:
                 for a, b in zip(here.detect(images), cpu.detect(images), strict=True))  # fmt: skip
     note = f"boxes as on the CPU within 2 pixels on {agree} of {len(images)}"
     ours = _timed(lambda: here.detect(images * 4), repeats)
-    theirs = timed(lambda: cpu.detect(images), 1)
-    yield Row("MTCNN, photographs of 640x480, 128 at once", ours, "this machine's CPU",
-              Times([4 * each for each in theirs.seconds]), 128, "photographs", note)  # fmt: skip
+    theirs = timed(lambda: cpu.detect(images), 1).times(4)
+    work = "MTCNN, photographs of 640x480, 128 at once"
+    other = "this machine's CPU"
+    yield Row(work, ours, other, theirs, 128, "photographs", note, "1 ms each")
     single = _timed(lambda: [here.detect([image]) for image in images], repeats)
     yield Row("MTCNN, one by one", single, per=len(images), unit="photographs")
 
@@ -100,9 +98,10 @@ def faces(device: Device, repeats: int) -> Iterator[Row]:
 def features(device: Device, repeats: int) -> Iterator[Row]:
     """Pass images through a frozen MobileNetV2."""
     trunk = backbones.load("mobilenet_v2", "random").trunk().freeze()
-    images = _noise(4096, 3, 224)
+    images = noise.images(4096, 3, 224)
     ours = _timed(lambda: compute(trunk, images, device), repeats)
-    yield Row("features of MobileNetV2, images of 224x224", ours, per=4096, unit="images")
+    work = "features of MobileNetV2, images of 224x224"
+    yield Row(work, ours, per=4096, unit="images", goal="20,000 a second")
 
 
 def style(device: Device, repeats: int) -> Iterator[Row]:
@@ -138,10 +137,10 @@ def studies(device: Device, repeats: int) -> Iterator[Row]:
 def agreement(device: Device, repeats: int) -> Iterator[Row]:
     """Compare losses with a CPU's, and two deterministic runs to the bit."""
     cpu = pick(DeviceConfig(device="cpu", precision="float32"))
-    here, there = _steady(_float32(device)), _steady(cpu)
+    here, there = noise.steady(_float32(device)), noise.steady(cpu)
     apart = float(np.abs(here / there - 1).max())
     torch.use_deterministic_algorithms(True)
-    runs = (_sweep(device, 2), _autoencoder(device, "transposed", 6_000))
+    runs = (noise.sweep(device, 2), noise.autoencoder(device, "transposed", 6_000))
     equal = all(run().tobytes() == run().tobytes() for run in runs)
     torch.use_deterministic_algorithms(False)
     note = (
@@ -149,7 +148,7 @@ def agreement(device: Device, repeats: int) -> Iterator[Row]:
         f"deterministic runs are {'' if equal else 'NOT '}equal to the bit"
     )
     work = f"{len(STEADY)} schemes x 2 seeds, float32"
-    yield Row(work, _timed(lambda: _steady(_float32(device)), repeats), note=note)
+    yield Row(work, _timed(lambda: noise.steady(_float32(device)), repeats), note=note)
 
 
 WORK: dict[str, Callable[[Device, int], Iterator[Row]]] = {
@@ -218,71 +217,6 @@ def _step_by_step() -> Iterator[None]:
 
 def _float32(device: Device) -> Device:
     return Device(device.torch, bfloat16=False)
-
-
-def _noise(n: int, channels: int, side: int) -> InMemory:
-    random = torch.Generator().manual_seed(0)
-    pixels = torch.randint(0, 256, (n, channels, side, side), generator=random, dtype=torch.uint8)
-    return InMemory(pixels, labels=torch.randint(0, 10, (n,), generator=random))
-
-
-def _fit(
-    device: Device,
-    models: Sequence[Sequence[nn.Module]],
-    images: InMemory,
-    config: TrainConfig,
-    objective: Objective = CLASSIFICATION,
-) -> np.ndarray:
-    """Train; return the losses of all steps, (steps, seeds, arms)."""
-    replicas = Replicas(models, range(len(models)), device)
-    epochs = fit_many(replicas, images, None, config, None, objective)
-    return np.concatenate([epoch.step_losses for epoch in epochs])
-
-
-def _sweep(device: Device, seeds: int) -> Callable[[], np.ndarray]:
-    """Return the training of 13 networks a seed, the images being on the device."""
-    models = [[mlp((1, 28, 28), 10) for _ in SCHEMES] for _ in range(seeds)]
-    images = _noise(N, 1, 28).to(device.torch)
-    return lambda: _fit(device, models, images, TrainConfig(epochs=2, batch_size=100))
-
-
-def _steady(device: Device) -> np.ndarray:
-    """Train without dropout, whose masks a GPU draws otherwise than a CPU."""
-    models = [
-        [initialise(mlp((1, 28, 28), 10, dropout=0.0), scheme, seed) for scheme in STEADY]
-        for seed in range(2)
-    ]
-    images = _noise(6_000, 1, 28).to(device.torch)
-    return _fit(device, models, images, TrainConfig(epochs=2, batch_size=100))
-
-
-def _autoencoder(
-    device: Device, arm: str, n: int = N, noise: float = 0.0
-) -> Callable[[], np.ndarray]:
-    """Return the training of an autoencoder, 10 seeds, for an epoch."""
-    models = [[initialise(NETWORKS[arm]((1, 28, 28)), "default", seed)] for seed in range(10)]
-    images, config = _noise(n, 1, 28).to(device.torch), TrainConfig(epochs=1, batch_size=20)
-    return lambda: _fit(device, models, images, config, reconstruction(noise))
-
-
-class _Course(Dataset[tuple[Tensor, int]]):
-    """Noise as the course's loop gets its images: PIL through ToTensor."""
-
-    def __init__(self) -> None:
-        images = _noise(N, 1, 28)
-        self.pixels, self.labels = images.pixels[:, 0].numpy(), images.labels.tolist()
-        self.transform = transforms.ToTensor()
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        return self.transform(Image.fromarray(self.pixels[index])), self.labels[index]
-
-
-def _course() -> None:
-    data = _Course()
-    course_loop.train(mlp((1, 28, 28), 10), data, list(range(N)))
 
 
 if __name__ == "__main__":
