@@ -1,4 +1,4 @@
-"""Measure speed, side by side: python -m benchmarks [NAME ...] [--full].
+"""Measure speed, side by side.
 
 More commands, each with --help:
   python -m benchmarks comparisons compare arms of simulated experiments whose truth is known
@@ -7,8 +7,8 @@ More commands, each with --help:
   python -m benchmarks kills       kill studies at random moments until they end, compare every bit
   python -m benchmarks options     start every script with random options: one line, or it runs
   python -m benchmarks stores      damage stores at random: what is damaged is named, the rest shown
-  python -m benchmarks writers     let 8 processes write while the store is away for a minute
   python -m benchmarks verdicts    judge simulated studies whose truth is known, promise by promise
+  python -m benchmarks writers     let 8 processes write while the store is away for a minute
 """
 
 import importlib

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from core import cli
 from core.config import check_options
 from core.store import Run, Store
-from reports.compare import Config, runs
+from reports.compare import Config as Asked
+from reports.compare import runs
 from reports.compare.comparison import Comparison, Difference, compare
 
 
@@ -84,7 +85,7 @@ def _draw(random: np.random.Generator, n: int, correlation: float) -> NDArray[np
 
 def compared(found: Sequence[Run], layout: Layout) -> Comparison:
     """Compare the arms of an experiment, without the advice, which changes no verdict."""
-    table = runs.table(found, Config(experiment="x"), lambda ids, name: {})
+    table = runs.table(found, Asked(experiment="x"), lambda ids, name: {})
     with mock.patch("core.evaluation.decisions._needed", return_value=None):
         return compare(
             table,
