@@ -215,7 +215,10 @@ def test_all_of_refutes_only_after_holm():
     one = replace(superior(known(-0.1, 0.01, 0, 0, 9, 100)), p_refuted=0.02)
     rest = superior(known(0.0, 0.01, 0, 0, 9, 100))
     assert all_of({"a": one, "b": rest}).p_refuted == pytest.approx(0.04)
-    assert all_of({"a": one, "b": rest, "c": rest}).verdict == "undecided"
+    whole = all_of({"a": one, "b": rest, "c": rest})
+    assert whole.verdict == "undecided"
+    assert whole.parts["a"].verdict == "undecided"  # at the level that three parts leave it
+    assert all_of({"a": one}).parts["a"].verdict == "refuted"
 
 
 def test_a_family_may_take_a_verdict_back():
