@@ -150,7 +150,7 @@ class DeviceConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """How to train. `None` is settled by the size of the training set, see `resolve`."""
+    """How to train; what is not given follows from the size of the training set."""
 
     epochs: Settled[Steps] = None
     """passes over the training data (default: the course's 2; 15 below 10,000 images)"""

@@ -33,7 +33,7 @@ _ADAM_RATE = 0.05  # where Adam is asked for in the normalised mode
 
 @dataclass(frozen=True, kw_only=True)
 class StyleConfig:
-    """What a picture keeps of its content and takes of a style. `None` is settled by the mode."""
+    """What a picture keeps of its content and takes of a style; --mode settles what is not set."""
 
     mode: Literal["normalised", "published"] = "normalised"
     """normalised: every loss is a share, so that weights mean what they say; published: the

@@ -30,6 +30,7 @@ def test_a_look_charges_for_all_looks():
     whole = over_looks(single, GRID)
     charged = [single[n].p_supported / shares(GRID)[n] for n in (10, 20, 40)]
     assert whole.p_supported == pytest.approx(min(charged))
+    assert over_looks(looks(-scores), GRID).p_refuted == pytest.approx(min(charged))
     assert list(whole.looks) == [10, 20, 40]
     assert whole.grid == GRID
 

@@ -11,6 +11,7 @@ from core.evaluation.components import Components, crossed, skew
 from core.evaluation.intervals import mean, symmetric, wilson
 from core.evaluation.laws import Student, tail
 from core.evaluation.power import ALPHA, Needed, images_needed, power, seeds_needed
+from core.evaluation.roc import auc
 from core.evaluation.verdicts import all_of, decide_family, equivalent, more_often, superior
 
 REPEATS = 4000
@@ -160,6 +161,31 @@ def test_three_verdicts_in_either_direction(value):
     assert equivalent(sure, 0.1, target=value).verdict == "supported"
 
 
+@pytest.mark.parametrize(
+    ("shape", "withheld", "advised"),
+    [
+        ((2, 100), "few seeds", Needed(seeds=3)),
+        ((3, 100), "", None),
+        ((3, 4), "few images", Needed(images=5)),
+        ((3, 5), "", None),
+    ],
+)
+def test_below_the_least_seeds_and_images_there_is_no_verdict(shape, withheld, advised):
+    clear = mean(100 + np.random.default_rng(0).normal(size=shape))
+    for decision in (superior(clear), equivalent(clear, 50, target=100)):
+        assert decision.withheld == withheld
+        assert decision.verdict == ("undecided" if withheld else "supported")
+        assert decision.needed == advised
+
+
+@pytest.mark.parametrize(("positives", "withheld"), [(9, "few images"), (10, "")])
+def test_an_area_needs_ten_images_of_either_class(positives, withheld):
+    labels = np.arange(400) < positives
+    scores = labels + 0.2 * np.random.default_rng(1).normal(size=400)
+    assert superior(auc(scores, labels), 0.5).withheld == withheld
+    assert superior(auc(-scores, ~labels), 0.5).withheld == withheld
+
+
 def test_no_difference_found_is_no_equivalence():
     noisy = known(0.0, 1.0, 1.0, 1.0, 3, 100)
     decision = equivalent(noisy, 0.5)
@@ -189,7 +215,10 @@ def test_all_of_refutes_only_after_holm():
     one = replace(superior(known(-0.1, 0.01, 0, 0, 9, 100)), p_refuted=0.02)
     rest = superior(known(0.0, 0.01, 0, 0, 9, 100))
     assert all_of({"a": one, "b": rest}).p_refuted == pytest.approx(0.04)
-    assert all_of({"a": one, "b": rest, "c": rest}).verdict == "undecided"
+    whole = all_of({"a": one, "b": rest, "c": rest})
+    assert whole.verdict == "undecided"
+    assert whole.parts["a"].verdict == "undecided"  # at the level that three parts leave it
+    assert all_of({"a": one}).parts["a"].verdict == "refuted"
 
 
 def test_a_family_may_take_a_verdict_back():
