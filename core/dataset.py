@@ -184,14 +184,21 @@ def read(store: Store, study: Run) -> xr.Dataset:
         raise
     except (*DAMAGE, StoreError) as error:
         raise UserError(f"study {study.id}: cannot be read: {error}") from error
-    for run in kept(store, study.tags["study_key"]):
+
+    def found(run: Run) -> tuple[Trial, Record, list[dict[str, Any]]] | str:
         try:
-            trial, record, group = outbox.read(store, run)
+            return outbox.read(store, run)
         except AwayError as error:  # as all others may be: each would wait for it
             raise AwayError(f"trial {run.tags.get('trial')}, run {run.id}: {error}") from error
         except (*DAMAGE, StoreError) as error:
-            left_out.append(f"trial {run.tags.get('trial')}, run {run.id}: {error}")
+            return f"trial {run.tags.get('trial')}, run {run.id}: {error}"
+
+    complete = kept(store, study.tags["study_key"])
+    for run, one in zip(complete, outbox.at_once(found, complete), strict=True):
+        if isinstance(one, str):
+            left_out.append(one)
             continue
+        trial, record, group = one
         records.append((trial, record))
         runs[trial.key], groups[trial.key] = run.id, group
     if not records:

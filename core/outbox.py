@@ -11,11 +11,12 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from filelock import FileLock
 
@@ -40,6 +41,8 @@ FACTS_OF_TRIAL = {
     "trial": str,
     "metrics": list,
 }
+READERS = 8  # of records, at once
+T = TypeVar("T")
 DAMAGE = (DamagedError, OSError, ValueError, KeyError, TypeError)
 """what reading a file that is not what was written may raise"""
 
@@ -276,6 +279,15 @@ def read(store: Store, run: Run) -> tuple[Trial, Record, list[dict[str, Any]]]:
     if run.tags.get("trial") != trial.key:
         raise ValueError(f"it holds {trial.key}")
     return trial, Record.unpack(store.read(run, RECORD)), members["group"]
+
+
+def at_once(function: Callable[[Run], T], runs: Iterable[Run]) -> Iterator[T]:
+    """Map a function that reads from the store over runs, in order; a server answers several."""
+    pool = ThreadPoolExecutor(READERS)
+    try:
+        yield from pool.map(function, runs)
+    finally:
+        pool.shutdown(cancel_futures=True)  # after an interrupt, too
 
 
 def kept(store: Store, key: str, experiment: str | None = None) -> list[Run]:

@@ -33,7 +33,7 @@ from core.data.card import Card
 from core.errors import UserError, one_line
 from core.job import Job as Job
 from core.job import Train
-from core.outbox import DAMAGE, KEPT, SHARED, StudyFolder, kept, outbox, read, send_all
+from core.outbox import DAMAGE, KEPT, SHARED, StudyFolder, at_once, kept, outbox, read, send_all
 from core.store import AwayError, Run, Store, StoreError
 from core.trials import SCHEMA, Shared, Trial, programs
 
@@ -208,7 +208,8 @@ class Study:
             return self.folder.noted(wanted)
         try:
             runs = kept(self.store, self.key, self.experiment)
-            known = {run.tags.get("trial", "") for run in runs if self._is_whole(run)}
+            whole = zip(runs, at_once(self._is_whole, runs), strict=True)
+            known = {run.tags.get("trial", "") for run, is_whole in whole if is_whole}
         except AwayError as error:
             self._later(error)
             return self.folder.noted(wanted)
