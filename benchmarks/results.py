@@ -53,7 +53,7 @@ class Row:
         """Print it as a line."""
         parts = [f"{self.work}: {self.ours}"]
         if self.unit:
-            parts.append(f"{self.per / self.ours.median:,.0f} {self.unit} a second")
+            parts.append(f"{_digits(self.per / self.ours.median)} {self.unit} a second")
         if self.theirs and self.ratio:
             parts.append(f"{self.other}: {self.theirs}, ratio {_spread(self.ratio)}")
         wanted = self.goal and f"wanted: {self.goal}"
@@ -61,7 +61,7 @@ class Row:
 
     def as_dict(self) -> dict[str, str]:
         """Return it as plain texts, a line of the CSV."""
-        rate = f"{self.per / self.ours.median:.4g} {self.unit}" if self.unit else ""
+        rate = f"{_digits(self.per / self.ours.median)} {self.unit}" if self.unit else ""
         return {
             "work": self.work,
             "seconds": _spread(self.ours),
@@ -123,5 +123,9 @@ def _table(rows: list[dict[str, str]]) -> str:
 
 
 def _spread(times: Times) -> str:
-    low, high = min(times.seconds), max(times.seconds)
-    return f"{times.median:.3g} ({low:.3g} to {high:.3g})"
+    middle, low, high = map(_digits, (times.median, min(times.seconds), max(times.seconds)))
+    return f"{middle} ({low} to {high})"
+
+
+def _digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
