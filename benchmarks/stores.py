@@ -106,9 +106,9 @@ def _said(folder: Path, script: str, *given: str) -> str:
 
 def _report(folder: Path) -> tuple[int, str]:
     (folder / "page.json").unlink(missing_ok=True)
-    ended = run("reports", ("--format", "json", "--out", "page.json"), folder, inf)
-    # What is left out is named on stderr too.
-    return ended[0], fault(*ended) if "left out: " not in ended[2] else ""
+    status, said, errors = run("reports", ("--format", "json", "--out", "page.json"), folder, inf)
+    lines = [line for line in errors.splitlines() if not line.startswith("left out: ")]
+    return status, fault(status, said, "\n".join(lines))
 
 
 def _widths(folder: Path) -> list[str]:

@@ -71,7 +71,8 @@ def judge(study: xr.Dataset) -> dict[str, Entry]:
             if claim.study != study.attrs["study"]:
                 continue
             try:
-                decisions[name] = at_looks(claim, study)
+                with _of_a_part(study):
+                    decisions[name] = at_looks(claim, study)
             except NotTestedError as missing:
                 lacking[name] = str(missing)
         size = len(lesson.claims) - sum(each.is_arithmetic for each in decisions.values())
@@ -86,6 +87,22 @@ def judge(study: xr.Dataset) -> dict[str, Entry]:
                     departures=tuple(departures(claim.protocol, study)),
                 )
     return entries
+
+
+@contextlib.contextmanager
+def _of_a_part(study: xr.Dataset) -> Iterator[None]:
+    """Raise NotTestedError where a study that broke off, or is damaged, lacks what is asked for.
+
+    Seed 0 alone keeps some arrays. Of a whole study it is a mistake of ours.
+    """
+    try:
+        yield
+    except (KeyError, IndexError, ValueError) as error:
+        trained = study["trained"]
+        if 0 in study["seed"] and (trained.all("seed") | ~trained.any("seed")).all():
+            raise
+        missing = "a trial that is missing has what it takes"
+        raise NotTestedError(f"This study is not whole: {missing} ({error}).") from error
 
 
 def at_looks(claim: Claim, study: xr.Dataset) -> Decision:
@@ -139,7 +156,7 @@ def exhibits(study: xr.Dataset) -> dict[str, Exhibit]:
     """Make the tables and figures of a study; nothing is drawn before `plot` is called."""
     made: dict[str, Exhibit] = {}
     for name, draw in lesson_of(study.attrs["study"]).exhibits.items():
-        with contextlib.suppress(NotTestedError):  # a study that broke off lacks what some show
+        with contextlib.suppress(NotTestedError), _of_a_part(study):
             if (exhibit := draw(study)) is not None:
                 made[name] = exhibit
     return made

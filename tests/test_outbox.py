@@ -111,3 +111,13 @@ def test_a_trial_leaves_the_folder_whole(waiting, monkeypatch):
     monkeypatch.setattr("shutil.rmtree", lambda *_, **__: seen.append(waiting.holds(TRIAL)))
     send_all(Store())
     assert seen[-1] is False
+
+
+def test_records_are_read_several_at_once_and_come_in_order():
+    met = threading.Barrier(outbox.READERS, timeout=60)
+
+    def read(number):
+        met.wait()
+        return number
+
+    assert list(outbox.at_once(read, range(outbox.READERS))) == [*range(outbox.READERS)]

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ from core.errors import UserError
 from core.provenance import ROOT
 from core.store import Store
 from experiments.init_schemes import SMOKE
-from reports import ledger, page, pictures, studies
+from reports import judge, ledger, page, pictures, studies
 from reports.__main__ import Config, main
 from reports.lessons import Exhibit, claims
 from tests.reports.browser import CHROMIUM, on_a_phone
@@ -182,6 +183,28 @@ def test_a_run_without_a_start_is_named(studied, tmp_path, monkeypatch):
     reader = Store(f"sqlite:///{tmp_path}/store/mlflow.db", read_only=True)
     assert len(reader.runs("", reader.find("init_schemes"))) == len(Store().runs(""))
     assert reader.left_out == [named]
+
+
+def test_a_study_without_its_seed_0_is_shown(studied, tmp_path, monkeypatch):
+    """Seed 0 alone keeps the initial weights; what shows them once stopped the whole page."""
+    shutil.copytree(studied, tmp_path / "store")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/store/mlflow.db")
+    whole = Store()
+    for run in whole.runs("tags.role = 'trial' AND params.seed = '0'"):
+        _sql(tmp_path, "DELETE FROM tags WHERE run_uuid = ? AND key = 'complete'", run.id)
+    (study,) = studies.collect(Store()).studies
+    assert study.trials["seed"].values.tolist() == [1]
+    assert "weights" not in study.exhibits
+    assert "accuracy" in study.exhibits
+    assert study.entries
+
+
+def test_a_mistake_in_an_exhibit_is_not_hidden(study_store, monkeypatch):
+    (study,) = studies.collect(Store()).studies
+    wrong = SimpleNamespace(exhibits={"wrong": lambda trials: trials["typo"]})
+    monkeypatch.setattr("reports.judge.lesson_of", lambda _: wrong)
+    with pytest.raises(KeyError, match="typo"):
+        judge.exhibits(study.trials)
 
 
 def _sql(folder, statement, *values):
