@@ -95,6 +95,8 @@ def test_m2_wants_the_600_test_images_and_then_asks_the_board(study, monkeypatch
     assert best.verdict == "supported"
     shown = {name: each.estimate.value for name, each in best.decision.parts.items()}
     assert shown == pytest.approx({"melanoma": 0.902, "keratosis": 0.982, "mean": 0.942})
+    bars = {name: each.margin for name, each in best.decision.parts.items()}
+    assert bars == {"melanoma": 0.874, "keratosis": 0.965, "mean": 0.911}  # the best entry's
     assert "melanoma rank 1 to 1; keratosis rank 1 to 1" in best.decision.comment
     assert entered(0.90, 0.93).verdict == "refuted"
     assert entered(0.874 - 0.002, 0.98).verdict == "undecided"
