@@ -143,7 +143,7 @@ def test_other_thresholds_train_nothing_and_judge_anew(smoke):
     assert study.attrs["facts"]["config"]["prevalence"] == 0.3
     assert "prevalence" not in study.attrs["facts"]["settings"]
     second = reports.exhibits(study)
-    assert "30.0%" in second["operating-points"].caption
+    assert "30 %" in second["operating-points"].caption
     one, other = (each["operating-points"].frame() for each in (first, second))
     assert not np.allclose(one["sensitivity"], other["sensitivity"])
     main(smoke)
