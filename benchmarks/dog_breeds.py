@@ -47,7 +47,8 @@ def main(repeats: int, full: bool) -> Iterator[Row]:
             lambda: shares.update(course=_course(place / "set", weights, theirs)),
             repeats,
         )
-        note = f"{weights} weights, " + ", ".join(f"{k} {v:.1%} right" for k, v in shares.items())
+        right = (f"{who} {share:.1%} right" for who, share in shares.items())
+        note = ", ".join((f"{weights} weights", *(right if theirs == EPOCHS else ())))
         yield Row(
             f"{EPOCHS} epochs of a head on frozen {NETWORK}, {n:,} files", ours,
             "the course's loop" if theirs == EPOCHS else "the course's loop, one epoch of them",
