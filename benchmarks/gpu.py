@@ -43,7 +43,7 @@ def sweep(device: Device, repeats: int) -> Iterator[Row]:
         ours = _timed(noise.sweep(device, seeds), n)
         theirs = Times([13 * seeds * each for each in course.seconds])
         work = f"13 schemes x {seeds} seeds, two epochs of {N:,} images of 28x28"
-        other = f"the course's loop, one of {13 * seeds}"
+        other = f"the course's loop, one of {13 * seeds:,}, scaled"
         yield Row(
             work,
             ours,

@@ -60,7 +60,7 @@ def trainings(splits: Splits, repeats: int, full: bool) -> Row:
         lambda: [_plain(splits, seed) for seed in range(runs)],
         repeats,
     )
-    other = "the course's loop" if full else f"the course's loop, {runs} of them"
+    other = "the course's loop" if full else f"the course's loop, one of {n}, scaled"
     return Row(
         "25 Fashion-MNIST trainings of two epochs", ours, other, course.times(n / runs), 25,
         "networks", str(device), "8 x",
