@@ -133,6 +133,8 @@ def _dask(argument: str, folder: Path, gpus: float) -> Iterator[Engine]:
         raise UserError(_absent("dask", argument, "tcp://HOST:8786", error)) from error
     with client:
         workers = client.scheduler_info(n_workers=-1)["workers"].values()
+        if not workers:
+            print(f"--on dask:{argument}: waiting for workers", flush=True)
         announced = gpus and any("GPU" in worker["resources"] for worker in workers)
         wanted = {"resources": {"GPU": gpus}} if announced else {}
         pool = client.get_executor(pure=False, **wanted)

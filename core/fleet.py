@@ -229,7 +229,7 @@ def _died(place: Place, trials: Sequence[Trial], error: Exception) -> str:
     reason = one_line(f"{type(error).__name__}: {error}")[:300]
     return (
         f"--on {place}: whatever worker was given {trials[0].key}{more} was lost, the last by "
-        f"{reason}; workers with memory enough are wanted"
+        f"{reason}; workers that import this repo and have memory enough are wanted"
     )
 
 
