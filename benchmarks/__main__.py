@@ -30,8 +30,7 @@ PARTS = ("course_loop", "noise", "results", "simulated", "timing")
 NAMES = sorted(
     module.name
     for module in pkgutil.iter_modules(benchmarks.__path__)
-    if module.name
-    not in ("__main__", "course_loop", "noise", "results", "simulated", "timing", *COMMANDS)
+    if module.name not in ("__main__", *PARTS, *COMMANDS)
 )
 
 

@@ -142,7 +142,7 @@ def _write(config: Config, uri: str, away: Serve) -> str:
     writers = [processes.Process(target=_writer, args=(n, *options)) for n in range(config.writers)]
     for writer in writers:
         writer.start()
-    begun.wait(STARTS)  # a store that is away at the start is refused
+    begun.wait(STARTS)  # so that the store goes away while all of them write
     time.sleep(config.pause * TRIALS / 4)
     with away():
         time.sleep(config.away)

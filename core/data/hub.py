@@ -21,6 +21,8 @@ from core.data.listing import SIDES, side_of
 from core.errors import UserError, one_line
 
 FOLDER = "hf"
+LABELS = ("label", "labels")
+"""names of a column of classes that does not say of itself that it is one"""
 
 
 def unpacked(config: DataConfig) -> tuple[Path, Layout]:
@@ -52,10 +54,6 @@ def unpacked(config: DataConfig) -> tuple[Path, Layout]:
             else:
                 found.entries.append(Entry(path, text, side))
     return root, found
-
-
-LABELS = ("label", "labels")
-"""names of a column of classes that does not say of itself that it is one"""
 
 
 def _open(config: DataConfig) -> dict[str, Any]:

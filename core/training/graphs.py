@@ -56,10 +56,8 @@ class _Graphed:
 
     def _capture(self, batch: Batch) -> tuple[torch.cuda.CUDAGraph, Batch, Tensor]:
         """Record a step, which is not run by that."""
-        inputs, graph = (
-            {name: value.clone() for name, value in batch.items()},
-            torch.cuda.CUDAGraph(),
-        )
+        inputs = {name: value.clone() for name, value in batch.items()}
+        graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, stream=self.stream):
             losses = self.step(inputs)
         return graph, inputs, losses
