@@ -17,10 +17,8 @@ from core.errors import one_line, without_password
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "scikit-image", "mlflow")
-
-
-HIDDEN = "mlflow.owner."
 SILENCE = 3600.0  # seconds; a study says each minute that it lives, where its epochs are as short
+HIDDEN = "mlflow.owner."
 """before the names of an owner's tags: MLflow's page shows none that begin with `mlflow.`"""
 SETTINGS = ("color.ui=never", "core.fsmonitor=false", "safe.directory=*")
 DIFF = ("--no-ext-diff", "--no-textconv", "--no-color", "--src-prefix=a/", "--dst-prefix=b/")
