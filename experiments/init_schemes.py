@@ -78,7 +78,7 @@ def main(config: Config) -> "studies.Study | None":
     from core.device import pick
     from core.measures.initialisation import PARTS, QUANTITIES
     from core.study import Study
-    from core.training.replicas import at_once
+    from core.training.replicas import networks_at_once
     from reports.publish import publish
 
     device = pick(config.device)
@@ -97,7 +97,7 @@ def main(config: Config) -> "studies.Study | None":
         selection=("schemes", "seeds", "larger"),
         shared=shared(splits, order, {"quantity": QUANTITIES, "part": PARTS}),
     ) as study:
-        together = at_once(build(config, splits, next(grid(config))), device)
+        together = networks_at_once(build(config, splits, next(grid(config))), device)
         job = partial(train, config, splits, device)
         study.run(grid(config), job, lambda trial: trial.factors, together)
     return publish(study.store, study.key)

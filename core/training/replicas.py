@@ -151,7 +151,7 @@ def _masked(model: nn.Module) -> nn.Module:
     return model
 
 
-def at_once(model: nn.Module, device: Device) -> int:
+def networks_at_once(model: nn.Module, device: Device) -> int:
     """Return how many networks of a kind train best as one program.
 
     Python's share of a step falls with their number. But on a CPU a step that goes through more

@@ -13,7 +13,7 @@ from core.device import Device
 from core.models.networks import mlp
 from core.training import loop
 from core.training.batched import fit_many, predict_many
-from core.training.replicas import Replicas, at_once
+from core.training.replicas import Replicas, networks_at_once
 from core.training.single import fit, predict
 
 SEEDS, ARMS = (4, 9), ("kaiming-uniform", "uniform-centred", "zeros")
@@ -175,7 +175,11 @@ def test_layers_that_cannot_be_batched_are_refused(cpu):
 def test_as_many_networks_train_at_once_as_fit_a_cpus_cache():
     cpu = Device(torch.device("cpu"), bfloat16=False)
     small, course = (mlp((1, side, side), 10) for side in (8, 28))
-    assert at_once(small, cpu) == 2**25 // (16 * 50_826)  # parameters, gradient, two moments
-    assert at_once(course, cpu) == at_once(mlp((1, 28, 28), 10, (2048,)), cpu) == 16
-    assert at_once(mlp((1, 2, 2), 10, (4,)), cpu) == 64
-    assert at_once(course, Device(torch.device("cuda"), bfloat16=True)) == 128
+    assert networks_at_once(small, cpu) == 2**25 // (
+        16 * 50_826
+    )  # parameters, gradient, two moments
+    assert (
+        networks_at_once(course, cpu) == networks_at_once(mlp((1, 28, 28), 10, (2048,)), cpu) == 16
+    )
+    assert networks_at_once(mlp((1, 2, 2), 10, (4,)), cpu) == 64
+    assert networks_at_once(course, Device(torch.device("cuda"), bfloat16=True)) == 128
