@@ -153,9 +153,9 @@ class TrainConfig:
     """How to train; what is not given follows from the size of the training set."""
 
     epochs: Settled[Steps] = None
-    """passes over the training data (default: the course's 2; 15 below 10,000 images)"""
+    """passes over the training data (default: the course's 2; 15 below 5,000 images)"""
     batch_size: Settled[Steps] = None
-    """images a step (default: the course's 100; 32 below 10,000 images)"""
+    """images a step (default: the course's 100; 32 below 20,000 images)"""
     lr: Positive = 1e-3
     """learning rate"""
     optimizer: Literal["adam", "sgd"] = "adam"
@@ -174,9 +174,8 @@ class TrainConfig:
 
     def resolve(self, n: int) -> "TrainConfig":
         """Return the config with epochs and batch size settled for `n` training images."""
-        small = n < 10_000
         return replace(
             self,
-            epochs=self.epochs or (15 if small else 2),
-            batch_size=min(self.batch_size or (32 if small else 100), n),
+            epochs=self.epochs or (15 if n < 5_000 else 2),
+            batch_size=min(self.batch_size or (32 if n < 20_000 else 100), n),
         )

@@ -6,7 +6,7 @@ Run it after `python experiments/init_schemes.py`:  python docs/notebook.py
 # %% The trials of a study, as an xarray Dataset with dimensions arm, seed, scale, image, ...
 import reports
 
-study = reports.load("init_schemes", data="digits")
+study = reports.load("init_schemes", data="drawn-digits")
 print(study["correct"].sizes)
 
 # %% Numbers by name: the accuracy of every scheme on the course's network, mean over seeds.

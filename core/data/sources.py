@@ -56,11 +56,13 @@ def load(config: DataConfig, prepare: folders.Prepare | None = None) -> Splits:
         return _folder(config, config.data_root / pets.FOLDER, prepare, listed, pets.SOURCE)
     if config.data.startswith("lesions"):
         return _lesions(config)
+    if config.data == "drawn-digits":
+        return _glyphs(config)
     if config.data == "digits":
         return _embedded(config, *_digits())
     if config.data == "lfw-patches":
         return _embedded(config, *_patches(), warnings=[LFW_BIAS])
-    return _official(config, *TORCHVISION[config.data])
+    return _torchvision(config, *TORCHVISION[config.data])
 
 
 def _digits() -> tuple[Tensor, Tensor, tuple[str, ...], str]:
@@ -98,6 +100,14 @@ def _lesions(config: DataConfig) -> Splits:
     )
 
 
+def _glyphs(config: DataConfig) -> Splits:
+    from core.data import glyphs
+
+    parts = glyphs.draw(glyphs.TRAIN, seed=0), glyphs.draw(glyphs.TEST, seed=1)
+    card: Facts = {"source": glyphs.SOURCE, "classes": glyphs.CLASSES, "synthetic": True}
+    return _official(config, *parts, card)
+
+
 def _embedded(
     config: DataConfig,
     pixels: Tensor,
@@ -123,10 +133,17 @@ TORCHVISION = {
 }
 
 
-def _official(config: DataConfig, kind: str, folder: str) -> Splits:
-    """Load a torchvision set; its test images stay whole."""
-    train, test = (_torchvision(config.data_root, kind, folder, part) for part in (True, False))
-    pixels, labels = (torch.cat(pair) for pair in zip(train[:2], test[:2], strict=True))
+def _torchvision(config: DataConfig, kind: str, folder: str) -> Splits:
+    train, test = (_part(config.data_root, kind, folder, part) for part in (True, False))
+    card: Facts = {"source": f"torchvision.datasets.{kind}", "classes": train[2]}
+    return _official(config, train[:2], test[:2], card)
+
+
+def _official(
+    config: DataConfig, train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor], card: Facts
+) -> Splits:
+    """Divide a set, pixels and labels of its two parts; its test images stay whole."""
+    pixels, labels = (torch.cat(pair) for pair in zip(train, test, strict=True))
     sizes = {"train": len(train[1]), "test": len(test[1])}
     names = tuple(name for side, n in sizes.items() for name in numbered(side, n))
     return _assemble(
@@ -135,7 +152,7 @@ def _official(config: DataConfig, kind: str, folder: str) -> Splits:
         given=np.repeat([*sizes], [*sizes.values()]),
         digests=_digests(pixels),
         thumbs=thumbnails(pixels),
-        card={"source": f"torchvision.datasets.{kind}", "classes": train[2]},
+        card=card,
     )
 
 
@@ -169,7 +186,7 @@ def _folder(
     )
 
 
-def _torchvision(
+def _part(
     root: Path, kind: str, folder: str, train: bool
 ) -> tuple[Tensor, Tensor, tuple[str, ...]]:
     """Return pixels, labels and class names of one part of a set, downloaded if need be."""

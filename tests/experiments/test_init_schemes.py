@@ -206,7 +206,7 @@ def test_what_cannot_be_is_one_line_and_status_2(tmp_path, arguments, line):
 
 
 def test_images_too_small_are_refused_before_anything_is_written(store):
-    with pytest.raises(UserError, match="--network cnn: images of 8x8 pixels, 16x16 or more"):
+    with pytest.raises(UserError, match="--network cnn: images of 10x10 pixels, 16x16 or more"):
         main(Config(network="cnn", device=DeviceConfig(device="cpu")))
     assert MlflowClient().get_experiment_by_name("init_schemes") is None
 
