@@ -14,7 +14,7 @@ from core.provenance import ROOT
 
 SILENT = (
     *("cli", "code", "dataset", "engines", "errors", "files", "fleet", "job"),
-    *("outbox", "provenance", "store", "study", "torchrun", "views"),
+    *("outbox", "provenance", "store", "study", "torchrun", "tracking", "views"),
 )
 """modules of core that no number depends on"""
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from core import outbox
 from core.errors import UserError
 from core.outbox import DAMAGE, SHARED, kept, plain
-from core.store import AwayError, Run, Store, StoreError
+from core.store import Run, Store
+from core.tracking import AwayError, StoreError
 from core.trials import Array, Record, Shared, Trial
 
 CARD = {

@@ -22,7 +22,8 @@ from filelock import FileLock
 
 from core import cli
 from core.files import whole
-from core.store import Run, Store, StoreError
+from core.store import Run, Store
+from core.tracking import StoreError
 from core.trials import SCHEMA, DamagedError, Record, Trial
 
 RECORD, FACTS, STUDY, SHARED = (

@@ -34,7 +34,8 @@ from core.errors import UserError, one_line
 from core.job import Job as Job
 from core.job import Train
 from core.outbox import DAMAGE, KEPT, SHARED, StudyFolder, at_once, kept, outbox, read, send_all
-from core.store import AwayError, Run, Store, StoreError
+from core.store import Run, Store
+from core.tracking import AwayError, StoreError
 from core.trials import SCHEMA, Shared, Trial, programs
 
 ONLY: ContextVar[Sequence[Trial] | None] = ContextVar("ONLY", default=None)

@@ -13,8 +13,9 @@ import xarray as xr
 from core import dataset, views
 from core.evaluation.intervals import Estimate
 from core.outbox import kept
-from core.store import Store, StoreError
+from core.store import Store
 from core.study import scalars
+from core.tracking import StoreError
 from reports import ledger, page, pictures, words
 from reports.arms import arms, board, number
 from reports.lessons import Lesson, lesson_of
