@@ -13,8 +13,8 @@ from pathlib import Path
 from core.provenance import ROOT
 
 SILENT = (
-    *("cli", "code", "dataset", "engines", "errors", "files", "fleet", "job"),
-    *("outbox", "provenance", "store", "study", "torchrun", "tracking", "views"),
+    *("archive", "cli", "code", "dataset", "engines", "errors", "files", "fleet", "job"),
+    *("manifest", "outbox", "provenance", "store", "study", "torchrun", "tracking", "views"),
 )
 """modules of core that no number depends on"""
 

@@ -11,10 +11,10 @@ import numpy as np
 import xarray as xr
 
 from core import dataset, views
+from core.archive import kept
 from core.evaluation.intervals import Estimate
-from core.outbox import kept
+from core.manifest import scalars
 from core.store import Store
-from core.study import scalars
 from core.tracking import StoreError
 from reports import ledger, page, pictures, words
 from reports.arms import arms, board, number

@@ -76,7 +76,7 @@ class _Logged:
 
 def _logged(store: "Store", run_id: str) -> _Logged:
     """Read what is known of a complete trial and of its study."""
-    from core.outbox import DAMAGE
+    from core.archive import DAMAGE
 
     run = store.run(run_id)
     if run.tags.get("role") != "trial" or run.tags.get("complete") != "true":
@@ -91,11 +91,11 @@ def _logged(store: "Store", run_id: str) -> _Logged:
 
 
 def _read(store: "Store", run: "Run") -> _Logged:
-    from core import outbox, provenance
+    from core import archive, provenance
     from core.trials import Trial
 
     (study,) = store.runs(f"tags.role = 'study' AND tags.study_key = '{run.tags['study_key']}'")
-    trial, record, group = outbox.read(store, run)
+    trial, record, group = archive.read(store, run)
     curves = {name: store.histories([run.id], name)[run.id] for name in run.metrics}
     texts = {name: store.read(study, f"study/{name}").decode() for name in PROVENANCE}
     script = Path(run.tags["mlflow.source.name"]).name  # of this repository's experiments only
