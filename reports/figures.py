@@ -38,7 +38,6 @@ def panels(
         squeeze=False,
         sharex=shared,
         sharey=shared,
-        layout="constrained",
     )
     flat = list(axes.flat)
     for axis, name in zip(flat, names, strict=False):
@@ -88,9 +87,7 @@ def accuracy_strip(frame: pd.DataFrame, summary: pd.DataFrame, baseline: float) 
     accuracy of naming the largest class, dashed.
     """
     names = list(summary["arm"])
-    figure, axes = plt.subplots(
-        1, 2, figsize=(10, 0.36 * len(names) + 1.3), sharey=True, layout="constrained"
-    )
+    figure, axes = plt.subplots(1, 2, figsize=(10, 0.36 * len(names) + 1.3), sharey=True)
     places = {name: index for index, name in enumerate(names)}
     spread = np.random.default_rng(0).uniform(-0.16, 0.16, len(frame))
     best = float(frame["accuracy"].max())
@@ -136,7 +133,7 @@ def differences(frame: pd.DataFrame, names: list[str]) -> Figure:
             matrix.loc[one, other] = sign * row.difference
             labels.loc[one, other] = f"{sign * row.difference:+.1f}{star}"
     side = max(0.62 * len(names) + 2, 5)
-    figure, axis = plt.subplots(figsize=(side + 1.2, 0.75 * side), layout="constrained")
+    figure, axis = plt.subplots(figsize=(side + 1.2, 0.75 * side))
     sns.heatmap(
         matrix,
         annot=labels,
@@ -167,7 +164,6 @@ def spreads(frame: pd.DataFrame, xlabel: str) -> Figure:
         sharex=True,
         sharey=True,
         squeeze=False,
-        layout="constrained",
     )
     edges = frame[["2.5 %", "97.5 %"]].abs().max(axis=1)
     linear = 10.0 ** np.ceil(np.log10(max(edges.median(), 1e-6)))
@@ -202,9 +198,7 @@ def doctor(frame: pd.DataFrame) -> Figure:
         "dead": ("dead units, %", "Reds", False),
         "rank": ("rank of the weights, % of full", "Blues", False),
     }
-    figure, axes = plt.subplots(
-        1, 4, figsize=(11, 0.33 * len(names) + 1.5), sharey=True, layout="constrained"
-    )
+    figure, axes = plt.subplots(1, 4, figsize=(11, 0.33 * len(names) + 1.5), sharey=True)
     for axis, (column, (title, colours, log)) in zip(axes, parts.items(), strict=True):
         table = frame.pivot_table(index="arm", columns="layer", values=column, sort=False)
         table = table.loc[names, layers]

@@ -28,7 +28,6 @@ def right(frame: pd.DataFrame) -> Figure:
         figsize=(max(8, 4 * len(detectors)), 0.7 * len(kinds) + 1.2),
         sharey=True,
         squeeze=False,
-        layout="constrained",
     )
     colours = sns.color_palette("colorblind")
     n = frame.groupby("shows", sort=False)["pictures"].first()
@@ -72,7 +71,6 @@ def four_ways(frame: pd.DataFrame) -> Figure:
         sharex=True,
         sharey=True,
         squeeze=False,
-        layout="constrained",
     )
     for row, detector in zip(axes, detectors, strict=True):
         for axis, order in zip(row, orders, strict=True):
@@ -98,12 +96,7 @@ def threshold(frame: pd.DataFrame, used: float) -> Figure:
     """
     detectors, kinds = (list(dict.fromkeys(frame[name])) for name in ("detector", "shows"))
     figure, axes = plt.subplots(
-        1,
-        len(detectors),
-        figsize=(max(6, 4 * len(detectors)), 3.2),
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
+        1, len(detectors), figsize=(max(6, 4 * len(detectors)), 3.2), sharey=True, squeeze=False
     )
     colours = sns.color_palette("colorblind")
     for axis, detector in zip(axes[0], detectors, strict=True):

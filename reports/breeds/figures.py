@@ -49,12 +49,7 @@ def recall(frame: pd.DataFrame) -> Figure:
     breeds = list(first["breed"])
     places = {name: index for index, name in enumerate(breeds)}
     figure, axes = plt.subplots(
-        1,
-        len(arms),
-        figsize=(10, 0.19 * len(breeds) + 1.2),
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
+        1, len(arms), figsize=(10, 0.19 * len(breeds) + 1.2), sharey=True, squeeze=False
     )
     for axis, arm in zip(axes[0], arms, strict=True):
         own = frame[frame["arm"] == arm]

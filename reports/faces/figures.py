@@ -29,11 +29,7 @@ def rates(frame: pd.DataFrame) -> Figure:
     kinds = list(dict.fromkeys(frame["pictures with"]))
     most = max(frame.loc[frame["pictures with"] == k, "set"].nunique() for k in kinds)
     figure, axes = plt.subplots(
-        1,
-        len(kinds),
-        figsize=(10, 0.24 * most * (len(detectors) + 1) + 1.3),
-        squeeze=False,
-        layout="constrained",
+        1, len(kinds), figsize=(10, 0.24 * most * (len(detectors) + 1) + 1.3), squeeze=False
     )
     for axis, kind in zip(axes.flat, kinds, strict=True):
         own = frame[frame["pictures with"] == kind]
@@ -75,12 +71,7 @@ def steps(frame: pd.DataFrame) -> Figure:
     drawn = large if len(large) else frame
     sets, kinds = (list(dict.fromkeys(drawn[name])) for name in ("set", "step"))
     figure, axes = plt.subplots(
-        2 * len(sets),
-        3,
-        figsize=(10, 4.6 * len(sets)),
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
+        2 * len(sets), 3, figsize=(10, 4.6 * len(sets)), sharey=True, squeeze=False
     )
     flat = axes.reshape(len(sets), 6)
     for row, name in zip(flat, sets, strict=True):

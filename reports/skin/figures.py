@@ -25,7 +25,7 @@ def _colours(arms: Sequence[str]) -> dict[str, tuple[float, ...]]:
 
 def _panels(n: int, height: float = 4.2) -> tuple[Figure, list[Axes]]:
     width = 5.2 * n if n > 1 else 6.5
-    figure, axes = plt.subplots(1, n, figsize=(width, height), squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(1, n, figsize=(width, height), squeeze=False)
     return figure, list(axes.flat)
 
 
@@ -138,9 +138,7 @@ def confusions(frame: pd.DataFrame) -> Figure:
     arms, classes = _names(frame, "arm"), _names(frame, "true")
     short = [name.split("_")[-1] for name in classes]
     short = short if all(short) and len(set(short)) == len(classes) else classes
-    figure, axes = plt.subplots(
-        1, len(arms), figsize=(2.9 * len(arms) + 0.9, 3.0), squeeze=False, layout="constrained"
-    )
+    figure, axes = plt.subplots(1, len(arms), figsize=(2.9 * len(arms) + 0.9, 3.0), squeeze=False)
     for axis, arm in zip(axes.flat, arms, strict=True):
         own = frame[frame["arm"] == arm]
         share, count = (
@@ -164,9 +162,7 @@ def confusions(frame: pd.DataFrame) -> Figure:
 def plane(frame: pd.DataFrame) -> Figure:
     """Draw the t-SNE of each arm, one seed; frame: arm, x, y, class."""
     arms, classes = _names(frame, "arm"), sorted(set(frame["class"]))
-    figure, axes = plt.subplots(
-        1, len(arms), figsize=(3.1 * len(arms) + 1.5, 3.2), squeeze=False, layout="constrained"
-    )
+    figure, axes = plt.subplots(1, len(arms), figsize=(3.1 * len(arms) + 1.5, 3.2), squeeze=False)
     colours = _colours(classes)
     for axis, arm in zip(axes.flat, arms, strict=True):
         for name, marker in zip(classes, MARKERS * len(classes), strict=False):
@@ -184,11 +180,7 @@ def maps(pictures: NDArray[np.uint8], heat: Mapping[str, NDArray[np.float32]]) -
     """Draw explained images above each arm's maps; pictures (n, H, W, 3), heat (n, H, W)."""
     rows, columns = 1 + len(heat), len(pictures)
     figure, axes = plt.subplots(
-        rows,
-        columns,
-        figsize=(1.5 * columns + 0.8, 1.5 * rows),
-        squeeze=False,
-        layout="constrained",
+        rows, columns, figsize=(1.5 * columns + 0.8, 1.5 * rows), squeeze=False
     )
     for axis, picture in zip(axes[0], pictures, strict=True):
         axis.imshow(picture)
@@ -207,12 +199,7 @@ def deletion(frame: pd.DataFrame) -> Figure:
     """Draw how the probability falls as pixels go; frame: arm, order, gone, probability."""
     arms = _names(frame, "arm")
     figure, axes = plt.subplots(
-        1,
-        len(arms),
-        figsize=(2.8 * len(arms) + 0.6, 2.9),
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
+        1, len(arms), figsize=(2.8 * len(arms) + 0.6, 2.9), sharey=True, squeeze=False
     )
     for axis, arm in zip(axes.flat, arms, strict=True):
         for order, colour in (("by the map", ORANGE), ("at random", GREY)):

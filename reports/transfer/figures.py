@@ -18,9 +18,7 @@ def cells(frame: pd.DataFrame, seeds: pd.DataFrame, naive: Mapping[str, float]) 
     naive: cell -> the largest class's share of the test images.
     """
     names, arms = (list(dict.fromkeys(frame[column])) for column in ("cell", "arm"))
-    figure, axes = plt.subplots(
-        2, 2, figsize=(10, 6.4), sharex="col", sharey=True, layout="constrained"
-    )
+    figure, axes = plt.subplots(2, 2, figsize=(10, 6.4), sharex="col", sharey=True)
     for axis, name in zip(axes.flat, names, strict=True):
         axis.axvline(naive[name], color="grey", linestyle="--", linewidth=1)
         dots = seeds[seeds["cell"] == name]
@@ -50,7 +48,7 @@ def cells(frame: pd.DataFrame, seeds: pd.DataFrame, naive: Mapping[str, float]) 
 
 def depth(frame: pd.DataFrame) -> Figure:
     """Draw accuracy over the stages kept. frame: cell, stages kept, accuracy and its bounds."""
-    figure, axis = plt.subplots(figsize=(7, 3.6), layout="constrained")
+    figure, axis = plt.subplots(figsize=(7, 3.6))
     names = list(dict.fromkeys(frame["cell"]))
     colours = sns.color_palette("colorblind", len(names))
     for index, (name, colour) in enumerate(zip(names, colours, strict=True)):
