@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from reports.figures import BLUE, GREY, ORANGE, panels
+from reports.figures import BLUE, GREY, ORANGE, band, panels
 from reports.text import plain
 
 COLOURS = {
@@ -94,9 +94,7 @@ def rates(frame: pd.DataFrame) -> Figure:
     for kind, own in frame.groupby("kind", sort=False):
         colour = COLOURS[str(kind)]
         axis.plot(own["code"], own["psnr"], "-o", color=colour, markersize=4, label=kind)
-        axis.fill_between(
-            own["code"], own["psnr_low"], own["psnr_high"], color=colour, alpha=0.2, linewidth=0
-        )
+        band(axis, own["code"], own, "psnr", colour)
     axis.set_xscale("log", base=2)
     ticks = sorted(set(frame["code"]))
     axis.set_xticks(ticks, [str(tick) for tick in ticks])

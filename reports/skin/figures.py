@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from reports.figures import BLUE, GREY, ORANGE
+from reports.figures import BLUE, GREY, ORANGE, band, whiskers
 from reports.skin.readers import Reader
 from reports.text import plain
 
@@ -49,9 +49,7 @@ def roc(
             own = frame[(frame["task"] == task) & (frame["arm"] == arm)]
             x, y = own["false alarms"], own["sensitivity"]
             axis.plot(x, y, color=colours[arm], label=legends[task, arm], linewidth=1.5)
-            axis.fill_between(
-                x, own["sensitivity_low"], own["sensitivity_high"], color=colours[arm], alpha=0.2
-            )
+            band(axis, x, own, "sensitivity", colours[arm])
         axis.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1)
         for reader, marker in zip(readers if task == "melanoma" else (), MARKERS * 9, strict=False):
             axis.scatter(
@@ -86,8 +84,7 @@ def curves(
             own = frame[(frame["task"] == task) & (frame["arm"] == arm)]
             axis.plot(own[x], own[y], color=colours[arm], label=arm, linewidth=1.5)
             if f"{y}_low" in own and arm == first:
-                band = own[f"{y}_low"], own[f"{y}_high"]
-                axis.fill_between(own[x], *band, color=colours[arm], alpha=0.15)
+                band(axis, own[x], own, y, colours[arm])
         axis.plot(own[x], own[dashed], color=GREY, linestyle="--", linewidth=1, label=dashed)
         axis.set(title=f"{task} against the rest", xlabel=x, ylabel=y)
         axis.xaxis.set_major_formatter(PERCENT)
@@ -106,14 +103,10 @@ def reliability(frame: pd.DataFrame) -> Figure:
     for axis, task in zip(axes, tasks, strict=True):
         for name, colour, shift in (("as trained", BLUE, -0.004), ("temperature", ORANGE, 0.004)):
             own = frame[(frame["task"] == task) & (frame["scaled"] == name)]
-            reach = [
-                own["frequency"] - own["frequency_low"],
-                own["frequency_high"] - own["frequency"],
-            ]
             axis.errorbar(
                 own["probability"] + shift,
                 own["frequency"],
-                yerr=reach,
+                yerr=whiskers(own, "frequency"),
                 fmt="o-",
                 color=colour,
                 markersize=4,
@@ -205,8 +198,7 @@ def deletion(frame: pd.DataFrame) -> Figure:
         for order, colour in (("by the map", ORANGE), ("at random", GREY)):
             own = frame[(frame["arm"] == arm) & (frame["order"] == order)]
             axis.plot(own["gone"], own["probability"], color=colour, label=order, linewidth=1.5)
-            band = own["probability_low"], own["probability_high"]
-            axis.fill_between(own["gone"], *band, color=colour, alpha=0.2, linewidth=0)
+            band(axis, own["gone"], own, "probability", colour)
         axis.set(title=arm, xlabel="pixels gone")
         axis.xaxis.set_major_formatter(PERCENT)
     axes.flat[0].set_ylabel("probability of melanoma")

@@ -8,7 +8,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from reports.figures import BLUE, ORANGE
+from reports.figures import BLUE, ORANGE, whiskers
 
 
 def cells(frame: pd.DataFrame, seeds: pd.DataFrame, naive: Mapping[str, float]) -> Figure:
@@ -24,18 +24,12 @@ def cells(frame: pd.DataFrame, seeds: pd.DataFrame, naive: Mapping[str, float]) 
         dots = seeds[seeds["cell"] == name]
         places = [arms.index(arm) + 0.22 for arm in dots["arm"]]
         axis.plot(dots["accuracy"], places, ".", color="grey", markersize=5, alpha=0.7)
-        for row in frame[frame["cell"] == name].itertuples():
-            place, chosen = arms.index(row.arm), bool(row.course)
-            gaps = [[row.accuracy - row.accuracy_low], [row.accuracy_high - row.accuracy]]
-            axis.errorbar(
-                [row.accuracy],
-                [place],
-                xerr=gaps,
-                fmt="o",
-                color=ORANGE if chosen else BLUE,
-                markerfacecolor=ORANGE if chosen else "white",
-                capsize=2,
-            )
+        own = frame[frame["cell"] == name]
+        for chosen, colour, fill in ((True, ORANGE, ORANGE), (False, BLUE, "white")):
+            some = own[own["course"].astype(bool) == chosen]
+            rows, gaps = [arms.index(arm) for arm in some["arm"]], whiskers(some, "accuracy")
+            style = {"fmt": "o", "color": colour, "markerfacecolor": fill, "capsize": 2}
+            axis.errorbar(some["accuracy"], rows, xerr=gaps, **style)
         axis.set_title(name, fontsize=9)
         axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axis.xaxis.set_major_locator(MaxNLocator(6))
@@ -53,7 +47,7 @@ def depth(frame: pd.DataFrame) -> Figure:
     colours = sns.color_palette("colorblind", len(names))
     for index, (name, colour) in enumerate(zip(names, colours, strict=True)):
         own = frame[frame["cell"] == name]
-        gaps = [own["accuracy"] - own["accuracy_low"], own["accuracy_high"] - own["accuracy"]]
+        gaps = whiskers(own, "accuracy")
         places = own["stages kept"] + 0.03 * (index - (len(names) - 1) / 2)
         axis.errorbar(places, own["accuracy"], gaps, fmt="o-", color=colour, label=name, capsize=2)
     axis.set_xlabel("stages of the frozen network that are kept")
