@@ -88,10 +88,7 @@ def compared(found: Sequence[Run], layout: Layout) -> Comparison:
     table = runs.table(found, Asked(experiment="x"), lambda ids, name: {})
     with mock.patch("core.evaluation.decisions._needed", return_value=None):
         return compare(
-            table,
-            baseline=layout.baseline,
-            margin=layout.margin,
-            first_look=layout.first_look,
+            table, baseline=layout.baseline, margin=layout.margin, first_look=layout.first_look
         )
 
 

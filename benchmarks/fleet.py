@@ -150,14 +150,7 @@ def _study() -> "Study":
         split="none",
     )
     return Study(
-        "fleet",
-        {},
-        card,
-        script=__file__,
-        device="cpu",
-        arm="arm",
-        selection=(),
-        shared=Shared(),
+        "fleet", {}, card, script=__file__, device="cpu", arm="arm", selection=(), shared=Shared()
     )
 
 

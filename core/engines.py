@@ -45,13 +45,7 @@ def start(
 
     folder: workers see it. gpus: for each program. Raises UserError where it cannot start.
     """
-    engines = {
-        "loky": _loky,
-        "dask": _dask,
-        "ray": _ray,
-        "slurm": _slurm,
-        "torchrun": _torchrun,
-    }
+    engines = {"loky": _loky, "dask": _dask, "ray": _ray, "slurm": _slurm, "torchrun": _torchrun}
     return engines[name](argument, folder, gpus)
 
 
