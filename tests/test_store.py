@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from core import provenance, views
+from core import provenance
 from core.errors import UserError
 from core.store import Store
+from reports import views
 
 
 def test_runs_are_logged_beside_their_database(store):
