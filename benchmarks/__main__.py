@@ -26,7 +26,7 @@ from core import cli
 from core.config import check_names
 
 COMMANDS = ("comparisons", "fleet", "gpu", "kills", "options", "stores", "verdicts", "writers")
-PARTS = ("course_loop", "noise", "results", "simulated", "timing")
+PARTS = ("course_loop", "damages", "noise", "results", "simulated", "timing")
 NAMES = sorted(
     module.name
     for module in pkgutil.iter_modules(benchmarks.__path__)

@@ -1,7 +1,7 @@
 """`reports compare` on simulated experiments whose truth is known: false verdicts and coverage.
 
 Runs are made as the store gives them and go the whole way: arms and pairs are found by params, the
-best arm is picked by looking, Holm. The last line's are written by MLflow, and read from its store.
+best arm is picked by looking, Holm. The last line's are written to MLflow's store, and read there.
 A small version is tests/reports/test_compare.py.
 """
 
@@ -88,10 +88,7 @@ def compared(found: Sequence[Run], layout: Layout) -> Comparison:
     table = runs.table(found, Asked(experiment="x"), lambda ids, name: {})
     with mock.patch("core.evaluation.decisions._needed", return_value=None):
         return compare(
-            table,
-            baseline=layout.baseline,
-            margin=layout.margin,
-            first_look=layout.first_look,
+            table, baseline=layout.baseline, margin=layout.margin, first_look=layout.first_look
         )
 
 
@@ -116,21 +113,18 @@ def drawn(layout: Layout, repeats: int) -> Iterator[list[Run]]:
 
 
 def logged(experiments: Iterable[Sequence[Run]], folder: Path) -> Iterator[list[Run]]:
-    """Write experiments with MLflow's own calls to a store in a folder, and read them there."""
-    from mlflow import MlflowClient
-    from mlflow.entities import Metric, Param
-
-    uri = f"sqlite:///{folder}/mlflow.db"
-    client, places = MlflowClient(uri), []
+    """Write experiments to a store in a folder, and read them there."""
+    uri, places = f"sqlite:///{folder}/mlflow.db", []
+    store = Store(uri)
     for index, found in enumerate(experiments):
-        places.append(client.create_experiment(str(index)))
+        places.append(store.experiment(str(index)))
         for run in found:
-            name = client.create_run(places[-1], start_time=int(run.started)).info.run_id
-            points = [Metric(key, value, 0, step) for key, (step, value) in run.metrics.items()]
-            client.log_batch(name, points, [Param(*pair) for pair in run.params.items()])
-            client.set_terminated(name)
-    store = Store(uri, read_only=True)
-    return (store.runs("", place) for place in places)
+            name = store.create(places[-1], run.name, {}, run.started)
+            points = [(key, value, step) for key, (step, value) in run.metrics.items()]
+            store.log(name, points, run.params)
+            store.end(name, "FINISHED")
+    reader = Store(uri, read_only=True)
+    return (reader.runs("", place) for place in places)
 
 
 def rates(layout: Layout, experiments: Iterable[Sequence[Run]]) -> tuple[float, float, float]:

@@ -22,14 +22,13 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import numpy as np
 from annotated_types import Interval
 
-from benchmarks.writers import free_port, server
+from benchmarks.writers import free_port, server, study_of_nothing
 from core.address import VARIABLE
 from core.config import check_options
 
 if TYPE_CHECKING:
     from core.job import Job, Train
-    from core.study import Study
-    from core.trials import Record, Trial
+    from core.trials import Record
 
 T = TypeVar("T")
 
@@ -129,42 +128,11 @@ def _dear(place: str, groups: int, products: int) -> float:
 
 def _run(place: str | None, n: int, train: "Train") -> None:
     from core.fleet import ON, Place
-
-    ON.set(Place.of(place) if place else None)
-    with _study() as study:
-        study.run(_trials(n), train)
-
-
-def _study() -> "Study":
-    from core.data.card import Card
-    from core.study import Study
-    from core.trials import Shared
-
-    card = Card(
-        name="none",
-        source="none",
-        fingerprint="0" * 64,
-        classes=("a",),
-        shape=(1, 1, 1),
-        counts={"test": [1]},
-        split="none",
-    )
-    return Study(
-        "fleet",
-        {},
-        card,
-        script=__file__,
-        device="cpu",
-        arm="arm",
-        selection=(),
-        shared=Shared(),
-    )
-
-
-def _trials(n: int) -> "list[Trial]":
     from core.trials import Trial
 
-    return [Trial("a", seed) for seed in range(n)]
+    ON.set(Place.of(place) if place else None)
+    with study_of_nothing("fleet", __file__) as study:
+        study.run([Trial("a", seed) for seed in range(n)], train)
 
 
 def nothing(job: "Job") -> "list[Record]":

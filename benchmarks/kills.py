@@ -124,7 +124,7 @@ def _smoke(name: str, folder: Path) -> None:
 
 def trials(folder: Path) -> dict[str, list[str]]:
     """Return what the store has of each trial, a text for each of its runs; but for times."""
-    from core.outbox import FACTS, RECORD
+    from core.archive import FACTS, RECORD
     from core.store import Store
     from core.trials import Record
 

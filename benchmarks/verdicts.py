@@ -97,7 +97,7 @@ def main(config: Config) -> None:
 
 
 def _put(config: Config, text: str, marks: tuple[str, str]) -> None:
-    from core.outbox import write
+    from core.files import write
     from reports.readme import between
 
     write(config.page, between(config.page.read_text("utf-8"), text, "page", marks).encode())

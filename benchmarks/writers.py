@@ -31,7 +31,7 @@ from core.errors import UserError
 if TYPE_CHECKING:
     from threading import Barrier
 
-    from core.study import Job
+    from core.study import Job, Study
     from core.trials import Record, Trial
 
 CURVE = "train/loss"
@@ -169,37 +169,32 @@ def _write(config: Config, uri: str, away: Serve) -> str:
 
 def _writer(number: int, uri: str, values: int, pause: float, begun: "Barrier") -> None:
     """Run a writer's part of the study that all share."""
-    from core.data.card import Card
-    from core.study import Study
-    from core.trials import Record, Shared
+    from core.trials import Record
 
     os.environ[VARIABLE] = uri
-    made = Card(
-        name="none",
-        source="none",
-        fingerprint="0" * 64,
-        classes=("a",),
-        shape=(1, 1, 1),
-        counts={"test": [1]},
-        split="none",
-    )
 
     def train(job: "Job") -> "list[Record]":
         time.sleep(pause)
         return [Record({}, curves={CURVE: _curve(trial, values)}) for trial in job.trials]
 
-    with Study(
-        "writers",
-        {},
-        made,
-        script=__file__,
-        device="cpu",
-        arm="writer",
-        selection=(),
-        shared=Shared(),
-    ) as study:
+    with study_of_nothing("writers", __file__) as study:
         begun.wait(STARTS)
         study.run(_trials(number), train)
+
+
+def study_of_nothing(name: str, script: str) -> "Study":
+    """Return a study without data or options."""
+    from core.data.card import Card
+    from core.study import Study
+    from core.trials import Shared
+
+    card = Card(
+        name="none", source="none", fingerprint="0" * 64, classes=("a",), shape=(1, 1, 1),
+        counts={"test": [1]}, split="none",
+    )  # fmt: skip
+    return Study(
+        name, {}, card, script=script, device="cpu", arm="arm", selection=(), shared=Shared()
+    )
 
 
 def _trials(number: int) -> "list[Trial]":

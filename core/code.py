@@ -13,8 +13,8 @@ from pathlib import Path
 from core.provenance import ROOT
 
 SILENT = (
-    *("cli", "code", "dataset", "engines", "errors", "files", "fleet", "job"),
-    *("outbox", "provenance", "store", "study", "torchrun", "views"),
+    *("archive", "cli", "code", "dataset", "engines", "errors", "files", "fleet", "job"),
+    *("manifest", "outbox", "provenance", "store", "study", "torchrun", "tracking"),
 )
 """modules of core that no number depends on"""
 
@@ -44,7 +44,7 @@ def sources(script: Path, packages: tuple[str, ...] = ("core", "experiments")) -
 def _imported(path: Path, packages: tuple[str, ...]) -> tuple[Path, ...]:
     """List the counted modules that a module imports, anywhere in it."""
     names = set()
-    for node in _without_type_checking(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(_essence(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -62,23 +62,14 @@ def _files(name: str, packages: tuple[str, ...]) -> list[Path]:
     return [file for file in found if file.is_file()]
 
 
-def _without_type_checking(tree: ast.Module) -> list[ast.AST]:
-    """Walk a module, but for what only type checkers read."""
-    nodes: list[ast.AST] = []
-    waiting: list[ast.AST] = [tree]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
-            waiting.extend(node.orelse)
-            continue
-        nodes.append(node)
-        waiting.extend(ast.iter_child_nodes(node))
-    return nodes
-
-
 def essence(text: str) -> str:
     """Return what of a source can change a number, as text that is equal where nothing can."""
-    return ast.dump(_Essence().visit(ast.parse(text)))
+    return ast.dump(_essence(text))
+
+
+def _essence(text: str) -> ast.AST:
+    tree: ast.AST = _Essence().visit(ast.parse(text))
+    return tree
 
 
 class _Essence(ast.NodeTransformer):

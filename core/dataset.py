@@ -14,10 +14,11 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from core import outbox
+from core import archive
+from core.archive import DAMAGE, SHARED, at_once, kept, plain
 from core.errors import UserError
-from core.outbox import DAMAGE, SHARED, kept, plain
-from core.store import AwayError, Run, Store, StoreError
+from core.store import Run, Store
+from core.tracking import AwayError, StoreError
 from core.trials import Array, Record, Shared, Trial
 
 CARD = {
@@ -92,20 +93,14 @@ def build(
     variables = {
         name: _stack(name, parts, tuple(axes), sizes, labels) for name, parts in arrays.items()
     }
-    for name, shared_parts in _by_name(shared.arrays).items():
-        variables[name] = _stack(name, [((), part) for part in shared_parts], (), (), labels)
+    of_all: dict[str, list[tuple[tuple[int, ...], Array]]] = {}
+    for name, array in shared.arrays.items():  # `label@cats` and `label@dogs` are one variable
+        of_all.setdefault(dimension(name), []).append(((), array))
+    variables |= {name: _stack(name, parts, (), (), labels) for name, parts in of_all.items()}
     trained = np.zeros(sizes, dtype=bool)
     trained[tuple(np.array(places).T)] = True
     coords = {**axes, **labels.of, "trained": (tuple(axes), trained)}
     return xr.Dataset(variables, coords, dict(attrs or {}))
-
-
-def _by_name(arrays: Mapping[str, Array]) -> dict[str, list[Array]]:
-    """Gather `label@cats` and `label@dogs` under `label`."""
-    parts: dict[str, list[Array]] = {}
-    for name, array in arrays.items():
-        parts.setdefault(dimension(name), []).append(array)
-    return parts
 
 
 def _axes(trials: Sequence[Trial], order: Mapping[str, Sequence[str]]) -> dict[str, list[Any]]:
@@ -121,10 +116,8 @@ def _axes(trials: Sequence[Trial], order: Mapping[str, Sequence[str]]) -> dict[s
     axes = {}
     for name, seen in levels.items():
         rank = known.get(name, {})
-        in_order = all(isinstance(level, int | float) for level in seen)
-        axes[name] = (
-            sorted(seen) if in_order else sorted(seen, key=lambda x: rank.get(x, len(rank)))
-        )
+        numbers = all(isinstance(level, int | float) for level in seen)
+        axes[name] = sorted(seen, key=lambda x: x if numbers else rank.get(x, len(rank)))
     return axes
 
 
@@ -187,14 +180,14 @@ def read(store: Store, study: Run) -> xr.Dataset:
 
     def found(run: Run) -> tuple[Trial, Record, list[dict[str, Any]]] | str:
         try:
-            return outbox.read(store, run)
+            return archive.read(store, run)
         except AwayError as error:  # as all others may be: each would wait for it
             raise AwayError(f"trial {run.tags.get('trial')}, run {run.id}: {error}") from error
         except (*DAMAGE, StoreError) as error:
             return f"trial {run.tags.get('trial')}, run {run.id}: {error}"
 
     complete = kept(store, study.tags["study_key"])
-    for run, one in zip(complete, outbox.at_once(found, complete), strict=True):
+    for run, one in zip(complete, at_once(found, complete), strict=True):
         if isinstance(one, str):
             left_out.append(one)
             continue

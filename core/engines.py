@@ -17,7 +17,6 @@ from typing import Any
 
 from core import provenance, torchrun
 from core.errors import UserError
-from core.fleet import stay
 
 SECONDS = 20  # after which a cluster that does not answer is not there
 AHEAD = 1000  # programs that a cluster is given at a time
@@ -46,13 +45,7 @@ def start(
 
     folder: workers see it. gpus: for each program. Raises UserError where it cannot start.
     """
-    engines = {
-        "loky": _loky,
-        "dask": _dask,
-        "ray": _ray,
-        "slurm": _slurm,
-        "torchrun": _torchrun,
-    }
+    engines = {"loky": _loky, "dask": _dask, "ray": _ray, "slurm": _slurm, "torchrun": _torchrun}
     return engines[name](argument, folder, gpus)
 
 
@@ -70,9 +63,10 @@ class _Processes:
     def _pool(self, environment: dict[str, str]) -> Any:
         from joblib.externals.loky import ProcessPoolExecutor
 
-        return ProcessPoolExecutor(1, initializer=stay, initargs=(os.getpid(),), env=environment)
+        return ProcessPoolExecutor(1, initializer=_stay, initargs=(os.getpid(),), env=environment)
 
     def submit(self, *call: Any) -> "Future[Any]":
+        """Hand a function and its arguments to the next idle process."""
         return self._threads.submit(self._run, *call)
 
     def _run(self, *call: Any) -> Any:
@@ -92,6 +86,7 @@ class _Processes:
             self._idle.put(index)
 
     def close(self) -> None:
+        """End the processes, whatever they do."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         with self._handing:
             for pool in self._pools:
@@ -99,6 +94,18 @@ class _Processes:
         self._threads.shutdown()
         self._pools.clear()
         gc.collect()  # their semaphores too: what is left after an interrupt is a line on stderr
+
+
+def _stay(parent: int) -> None:
+    """Prepare a process of this machine: only its parent ends it, and the parent's end does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal tells all processes, the parent too
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextlib.contextmanager

@@ -14,11 +14,9 @@ import os
 import pickle
 import queue
 import shutil
-import signal
 import socket
 import sys
 import threading
-import time
 import traceback
 from collections import Counter, deque
 from collections.abc import Generator, Iterator, Sequence
@@ -30,7 +28,7 @@ from typing import Any
 
 import cloudpickle
 
-from core import provenance
+from core import engines, provenance
 from core.code import code_hash
 from core.config import check
 from core.errors import UserError, one_line
@@ -114,6 +112,7 @@ class _Pickler(cloudpickle.Pickler):
     """Hands the memory of tensors over as it does that of arrays: beside the pickle."""
 
     def reducer_override(self, obj: Any) -> Any:
+        """Reduce a tensor to its array."""
         torch = sys.modules.get("torch")
         if torch and type(obj) is torch.Tensor and _is_plain(obj, torch):
             return torch.from_numpy, (obj.numpy(),)
@@ -193,8 +192,6 @@ def train(
     another. Raises UserError where it did so as often as its engine tries, and what training
     raised. All workers that were started here are gone when the iterator is closed.
     """
-    from core import engines
-
     cuda = order.device.startswith("cuda")
     fits = cuda or place.gpus is None
     check("gpus_per_group", place.gpus, fits, "a study on cuda, and this one is not,")
@@ -247,15 +244,3 @@ def folder(parent: Path) -> Iterator[Path]:
         yield place
     finally:
         shutil.rmtree(place, ignore_errors=True)
-
-
-def stay(parent: int) -> None:
-    """Prepare a process of this machine: only its parent ends it, and the parent's end does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal tells all processes, the parent too
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

@@ -11,29 +11,23 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from filelock import FileLock
 
 from core import cli
-from core.files import whole
-from core.store import Run, Store, StoreError
-from core.trials import SCHEMA, DamagedError, Record, Trial
+from core.archive import DAMAGE, FACTS, KEPT, RECORD, plain
+from core.files import write
+from core.store import Store
+from core.tracking import StoreError
+from core.trials import SCHEMA, Record, Trial
 
-RECORD, FACTS, STUDY, SHARED = (
-    "record.safetensors",
-    "trial.json",
-    "study.json",
-    "shared.safetensors",
-)
+STUDY = "study.json"
 DESCRIBED, SENT, ENDED, KNOWN = ".described", ".sent", ".ended", ".known"
-KEPT = "kept"
-"""folder of a trial's network among its artifacts, and the tag of the trials that have it"""
 FACTS_OF_STUDY = {"name": str, "run_name": str, "tags": dict, "data": list}
 FACTS_OF_TRIAL = {
     **dict.fromkeys(("params", "tags"), dict),
@@ -41,10 +35,6 @@ FACTS_OF_TRIAL = {
     "trial": str,
     "metrics": list,
 }
-READERS = 8  # of records, at once
-T = TypeVar("T")
-DAMAGE = (DamagedError, OSError, ValueError, KeyError, TypeError)
-"""what reading a file that is not what was written may raise"""
 
 
 def outbox(store: Store) -> Path:
@@ -57,11 +47,6 @@ class StudyFolder:
     """The folder of one study."""
 
     path: Path
-
-    @property
-    def key(self) -> str:
-        """Return the study's key."""
-        return self.path.name
 
     def describe(self, facts: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
         """Write what the study is made of. facts: `name`, `run_name`, `tags`, `data`."""
@@ -83,8 +68,8 @@ class StudyFolder:
             write(draft / "artifacts" / RECORD, record.pack())
             for file, content in record.files.items():
                 write(draft / "artifacts" / file, content)
-            group = {"trial": trial.as_dict(), "group": facts["group"]}
-            write(draft / "artifacts" / FACTS, json.dumps(group).encode())
+            own = {"trial": trial.as_dict(), "group": facts["group"]}
+            write(draft / "artifacts" / FACTS, json.dumps(own).encode())
             points = [(name, value, 0) for name, value in record.metrics.items()]
             for curve, values in record.curves.items():
                 points += [(curve, value, epoch) for epoch, value in enumerate(values, 1)]
@@ -119,10 +104,9 @@ class StudyFolder:
 
     def noted(self, trials: Iterable[Trial]) -> set[str]:
         """Return the keys of those trials that the store had when it was last there."""
-        try:
-            known = set((self.path / KNOWN).read_bytes().decode(errors="replace").split())
-        except FileNotFoundError:
-            return set()
+        known: set[str] = set()
+        with contextlib.suppress(FileNotFoundError):
+            known.update((self.path / KNOWN).read_text("utf-8", "replace").split())
         return {trial.key for trial in trials if _hash(trial.key) in known}
 
     def end(self, status: str) -> None:
@@ -144,9 +128,8 @@ class StudyFolder:
         facts = self._facts()
         with store.lock():
             experiment = store.experiment(facts["name"])
-            for run in store.runs(
-                f"tags.role = 'study' AND tags.study_key = '{self.key}'", experiment
-            ):
+            query = f"tags.role = 'study' AND tags.study_key = '{self.path.name}'"
+            for run in store.runs(query, experiment):
                 return experiment, run.id
             run_id = store.create(experiment, facts["run_name"], facts["tags"])
         store.log_data(run_id, *facts["data"])
@@ -160,7 +143,7 @@ class StudyFolder:
 
     def _facts(self) -> dict[str, Any]:
         facts = plain((self.path / STUDY).read_bytes(), FACTS_OF_STUDY)
-        own = {"role": "study", "study_key": self.key, "schema": str(SCHEMA)}
+        own = {"role": "study", "study_key": self.path.name, "schema": str(SCHEMA)}
         return {**facts, "tags": {**facts["tags"], **own}}
 
     def send(self, store: Store, known: tuple[str, str] | None = None) -> int:
@@ -205,8 +188,8 @@ class StudyFolder:
     def _send(
         self, store: Store, experiment: str, study: str, path: Path, facts: Mapping[str, Any]
     ) -> None:
-        trial = facts["trial"].replace("'", "''")
-        query = f"tags.study_key = '{self.key}' AND tags.role = 'trial' AND tags.trial = '{trial}'"
+        key, trial = self.path.name, facts["trial"].replace("'", "''")
+        query = f"tags.study_key = '{key}' AND tags.role = 'trial' AND tags.trial = '{trial}'"
         is_sent, network = False, path / "artifacts" / KEPT
         for run in store.runs(query, experiment):
             if run.tags.get("complete") != "true":  # a process was killed while it sent
@@ -217,13 +200,8 @@ class StudyFolder:
                 store.upload(run.id, network, KEPT)
                 store.log(run.id, tags={KEPT: "true"})
         if not is_sent:
-            tags = {
-                "role": "trial",
-                "trial": facts["trial"],
-                "study_key": self.key,
-                **facts["tags"],
-            }
-            tags["mlflow.parentRunId"] = study
+            own = {"role": "trial", "trial": facts["trial"], "study_key": key}
+            tags = {**own, **facts["tags"], "mlflow.parentRunId": study}
             run_id = store.create(experiment, facts["trial"], tags, facts["started"])
             store.upload(run_id, path / "artifacts")
             store.end(run_id, "FINISHED", facts["ended"])
@@ -237,24 +215,8 @@ def _hash(key: str) -> str:
 
 def _status(path: Path) -> str:
     """Return the status that `end` wrote; a study of which nobody knows how it ended was killed."""
-    status = path.read_bytes().decode(errors="replace")
+    status = path.read_text("utf-8", "replace")
     return status if status in ("FINISHED", "FAILED") else "KILLED"
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, with the folders above it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with whole(path) as file:
-        file.write_bytes(content)
-
-
-def plain(content: bytes, wanted: Mapping[str, type]) -> dict[str, Any]:
-    """Read a JSON object with values of these types. Raises ValueError for anything else."""
-    values = json.loads(content)
-    for name, kind in wanted.items():
-        if not isinstance(values, dict) or not isinstance(values.get(name), kind):
-            raise ValueError(f"{name} is not as it was written")  # noqa: TRY004
-    return values
 
 
 def send_all(store: Store) -> tuple[int, int]:
@@ -270,34 +232,6 @@ def send_all(store: Store) -> tuple[int, int]:
             except DAMAGE as error:
                 print(f"{folder.path}: left out until its study is started again: {error}")
     return sent, sum(len(folder.waiting()) for folder in folders)
-
-
-def read(store: Store, run: Run) -> tuple[Trial, Record, list[dict[str, Any]]]:
-    """Return a sent trial, its record and the trials of its program. Raises one of DAMAGE."""
-    members = plain(store.read(run, FACTS), {"trial": dict, "group": list})
-    trial = Trial.of(members["trial"])
-    if run.tags.get("trial") != trial.key:
-        raise ValueError(f"it holds {trial.key}")
-    return trial, Record.unpack(store.read(run, RECORD)), members["group"]
-
-
-def at_once(function: Callable[[Run], T], runs: Iterable[Run]) -> Iterator[T]:
-    """Map a function that reads from the store over runs, in order; a server answers several."""
-    pool = ThreadPoolExecutor(READERS)
-    try:
-        yield from pool.map(function, runs)
-    finally:
-        pool.shutdown(cancel_futures=True)  # after an interrupt, too
-
-
-def kept(store: Store, key: str, experiment: str | None = None) -> list[Run]:
-    """Return the complete trials of a study, one run each, the first that was kept."""
-    query = f"tags.role = 'trial' AND tags.study_key = '{key}' AND tags.complete = 'true'"
-    runs = sorted(store.runs(query, experiment), key=lambda run: run.started)
-    first: dict[str, Run] = {}
-    for run in runs:
-        first.setdefault(run.tags.get("trial", run.id), run)
-    return list(first.values())
 
 
 @dataclass(frozen=True)

@@ -6,84 +6,46 @@ or arms somebody asks for is a selection: what is in the store is never trained 
 """
 
 import contextlib
-import json
 import os
 import pickle
 import time
-from collections.abc import (
-    Callable,
-    Collection,
-    Generator,
-    Hashable,
-    Iterable,
-    Iterator,
-    Mapping,
-    Sequence,
-)
+from collections.abc import Callable, Collection, Generator, Hashable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from tqdm import tqdm
 
-from core import code, fleet, job, provenance
-from core.data.card import Card
+from core import fleet, job, provenance
+from core.archive import KEPT, at_once, is_whole, kept
 from core.errors import UserError, one_line
 from core.job import Job as Job
 from core.job import Train
-from core.outbox import DAMAGE, KEPT, SHARED, StudyFolder, at_once, kept, outbox, read, send_all
-from core.store import AwayError, Run, Store, StoreError
-from core.trials import SCHEMA, Shared, Trial, programs
+from core.manifest import Manifest, scalars
+from core.outbox import StudyFolder, outbox, send_all
+from core.store import Store
+from core.tracking import AwayError, StoreError
+from core.trials import Trial, programs
 
 ONLY: ContextVar[Sequence[Trial] | None] = ContextVar("ONLY", default=None)
 """the one program to train: a study that repeats it stops there, by raising Repeated"""
 TELL_SECONDS = 60.0
 PATIENCE = 60.0  # seconds after which a store that was away is asked again
-PLACES = ("data_root", "memory", "device", "weights")
-"""options, or groups of them, that say where things lie and run; of weights, the content counts"""
 
 
 class Repeated(BaseException):
     """The one program that was wanted is trained and kept; no error, so nothing may catch it."""
 
 
-class Study:
+class Study(Manifest):
     """A context manager: its run ends FINISHED, by an interrupt KILLED, by an error FAILED."""
-
-    def __init__(
-        self,
-        name: str,
-        config: Mapping[str, Any],
-        card: Card,
-        *,
-        script: str | Path,
-        device: str,
-        arm: str,
-        selection: Collection[str],
-        shared: Shared,
-        weights: Mapping[str, str] | None = None,
-    ) -> None:
-        """Describe the study; nothing is written before it is entered.
-
-        config: every option, as plain values, nested as the dataclasses are. device: its kind.
-        arm: the name of the param that holds a trial's arm. selection: options that say which
-        trials are wanted. weights: name -> hash of the content of what is loaded.
-        """
-        self.name, self.config, self.card, self.device = name, dict(config), card, device
-        self.script, self.arm, self.shared = Path(script).resolve(), arm, shared
-        self.settings = settings(config, selection)
-        self.code = code.code_hash(self.script)
-        parts = [name, self.settings, card.fingerprint, device, self.code, dict(weights or {})]
-        text = json.dumps([*parts, provenance.versions(), SCHEMA], sort_keys=True, default=str)
-        self.key = sha256(text.encode()).hexdigest()[:16]
-        self.weights = dict(weights or {})
 
     def __enter__(self) -> Self:
         self.store = Store(later=True)
         self.folder = StudyFolder(outbox(self.store) / self.key)
-        self._describe()
+        self.folder.describe(self.facts, self.documents)
         self.experiment = self.run_id = ""
         self._asked = self._told = time.monotonic()
         try:
@@ -111,44 +73,6 @@ class Study:
                 f"{waiting} trials wait in {self.folder.path}: the store {self.store.name} is "
                 "away; the next start of any study sends them, or `python -m core.outbox`"
             )
-
-    def _describe(self) -> None:
-        """Write what the study is made of: options, code, versions, data, what trials share."""
-        changes = provenance.diff()
-        facts = {
-            "settings": self.settings,
-            "config": self.config,
-            "weights": self.weights,
-            "device": self.device,
-            "code": self.code,
-            "arm": self.arm,
-            **provenance.summary(),
-        }
-        texts = {
-            "facts.json": json.dumps(facts, indent=2, default=str),
-            "config.json": json.dumps(self.config, indent=2, default=str),
-            "data.json": json.dumps(self.card.as_dict(), indent=2),
-            "versions.txt": provenance.all_versions(),
-            "changes.diff": changes,
-            self.script.name: self.script.read_text(encoding="utf-8"),
-        }
-        files = {name: text.encode("utf-8", "surrogateescape") for name, text in texts.items()}
-        commit = {"mlflow.source.git.commit": provenance.commit()}
-        self._made_by = {
-            "mlflow.source.name": self.script.name,
-            "mlflow.source.git.dirty": str(bool(changes)).lower(),
-            **{name: value for name, value in commit.items() if value},
-        }
-        tags = {"study": self.name, "data": self.card.name, "device": self.device}
-        self.folder.describe(
-            {
-                "name": self.name,
-                "run_name": f"{self.card.name}, {time.strftime('%Y-%m-%d %H:%M')}",
-                "tags": {**tags, **self._made_by, **provenance.owner(), **provenance.heartbeat()},
-                "data": [self.card.name, self.card.fingerprint, self.card.source],
-            },
-            {**files, SHARED: self.shared.pack()},
-        )
 
     def run(
         self,
@@ -208,7 +132,7 @@ class Study:
             return self.folder.noted(wanted)
         try:
             runs = kept(self.store, self.key, self.experiment)
-            whole = zip(runs, at_once(self._is_whole, runs), strict=True)
+            whole = zip(runs, at_once(partial(is_whole, self.store), runs), strict=True)
             known = {run.tags.get("trial", "") for run, is_whole in whole if is_whole}
         except AwayError as error:
             self._later(error)
@@ -220,22 +144,6 @@ class Study:
         if without := {t.key for t in wanted if keeps(t)} & (known - having):
             print(f"trained again, to keep the network: {', '.join(sorted(without))}")
         return known - without
-
-    def _is_whole(self, run: Run) -> bool:
-        """Read a kept record; one that is damaged is set aside, to be trained again."""
-        try:
-            read(self.store, run)
-        except AwayError:
-            raise
-        except StoreError as error:  # its files are kept elsewhere
-            print(f"trial {run.tags.get('trial')}: out of reach, and not trained again: {error}")
-        except DAMAGE as error:
-            print(
-                f"trial {run.tags.get('trial')}: its record in run {run.id} is set aside: {error}"
-            )
-            self.store.delete(run.id)
-            return False
-        return True
 
     def _train(
         self, groups: Sequence[Sequence[Trial]], train: Train, bar: tqdm
@@ -249,15 +157,13 @@ class Study:
                 except (TypeError, pickle.PicklingError) as error:
                     print(f"--on {place}: cannot be sent, and trains here: {one_line(str(error))}")
                 else:
-                    yield from fleet.train(place, jobs, self._order(folder))
+                    script = os.path.relpath(self.script, provenance.ROOT)
+                    versions = tuple(provenance.versions().items())
+                    order = fleet.Order(folder, script, self.device, self.code, versions)
+                    yield from fleet.train(place, jobs, order)
                     return
         for group, checkpoint in jobs:
             yield job.run(train, Job(group, checkpoint, partial(self._tell, bar)))
-
-    def _order(self, folder: Path) -> fleet.Order:
-        script = os.path.relpath(self.script, provenance.ROOT)
-        versions = tuple(provenance.versions().items())
-        return fleet.Order(folder, script, self.device, self.code, versions)
 
     def _checkpoint(self, group: Iterable[Trial]) -> Path:
         name = sha256("\n".join(trial.key for trial in group).encode()).hexdigest()[:16]
@@ -268,7 +174,7 @@ class Study:
             varied = {self.arm: trial.arm, "seed": trial.seed, **trial.levels}
             facts = {
                 "params": {"data": self.card.name, **scalars(self.settings), **varied},
-                "tags": {"study": self.name, "code": self.code, **self._made_by},
+                "tags": {"study": self.name, "code": self.code, **self.made_by},
                 "group": [member.as_dict() for member in program.records],
                 "started": program.started,
                 "ended": program.ended,
@@ -306,25 +212,3 @@ class Study:
         if reason:
             print(f"{reason}; the study goes on, what it finds is kept in {self.folder.path}")
         self._asked = time.monotonic() + PATIENCE
-
-
-def settings(config: Mapping[str, Any], selection: Collection[str] = ()) -> dict[str, Any]:
-    """Return the options that numbers depend on: neither the selection nor what names places."""
-    kept_: dict[str, Any] = {}
-    for name, value in config.items():
-        named_data = name == "data" and isinstance(value, str)  # known by its fingerprint
-        if name in selection or name in PLACES or named_data:
-            continue
-        kept_[name] = settings(value) if isinstance(value, Mapping) else value
-    return kept_
-
-
-def scalars(config: Mapping[str, Any]) -> dict[str, str | int | float]:
-    """Return the options that can be searched for, by their own names as on the command line."""
-    flat: dict[str, str | int | float] = {}
-    for name, value in config.items():
-        if isinstance(value, Mapping):
-            flat |= scalars(value)
-        elif isinstance(value, str | int | float):
-            flat[name] = value
-    return flat

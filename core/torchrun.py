@@ -3,6 +3,7 @@
 torchrun --standalone --nproc-per-node 4 experiments/skin_lesions.py ...
 """
 
+import functools
 import os
 import sys
 import time
@@ -12,6 +13,7 @@ from typing import Any
 
 FOREVER = timedelta(days=365)  # torchrun itself notices the end of a process, and ends the others
 GRACE = 30  # seconds in which the first process may say what went wrong
+_say_once = functools.cache(print)
 UNDIVIDED = (
     "torchrun: each process trains this whole: grids that train as one program, batch norm on a "
     "CPU and what trains no network are not divided; without torchrun, --on divides the programs"
@@ -57,7 +59,7 @@ def together(function: Callable[..., Any], *arguments: Any) -> Any:
     before = Division.made
     answer = _call(function, *arguments)
     if Division.made == before:
-        _say(UNDIVIDED)
+        _say_once(UNDIVIDED)
     return answer
 
 
@@ -98,9 +100,3 @@ def _call(function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments)
     finally:
         TOGETHER.reset(token)
-
-
-def _say(line: str, said: set[str] = set()) -> None:  # noqa: B006  # shared on purpose
-    if line not in said:
-        said.add(line)
-        print(line)

@@ -9,7 +9,7 @@ import joblib
 from PIL import Image
 
 from core.code import essence, sources
-from core.outbox import write
+from core.files import write
 from core.provenance import ROOT
 from reports.lessons import Exhibit
 

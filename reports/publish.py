@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from core import dataset, views
+from core.archive import kept
 from core.evaluation.intervals import Estimate
-from core.outbox import kept
-from core.store import Store, StoreError
-from core.study import scalars
-from reports import ledger, page, pictures, words
+from core.manifest import scalars
+from core.store import Store
+from core.tracking import StoreError
+from reports import ledger, page, pictures, views, words
 from reports.arms import arms, board, number
 from reports.lessons import Lesson, lesson_of
-from reports.studies import Shelf, Study, address
+from reports.studies import Shelf, Study
 
 BAR = 24
 """characters of the longest bar in the terminal"""
@@ -35,7 +35,7 @@ def publish(store: Store, key: str) -> Study | None:
     study = None
     try:
         for run in store.runs(f"tags.role = 'study' AND tags.study_key = '{key}'"):
-            study = Study(run, dataset.read(store, run), address(store, run))
+            study = Study.read(store, run)
             with tempfile.TemporaryDirectory() as folder:
                 _write(study, Path(folder))
                 store.upload(run.id, folder, "report")

@@ -71,7 +71,7 @@ def headline(lines: "Sequence[Line]") -> "Line | None":
 
 def put(option: str, file: Path, text: str, marks: Sequence[str] = MARKS) -> None:
     """Write a text between the marks of a file. Raises UserError where that cannot be."""
-    from core.outbox import write
+    from core.files import write
 
     try:
         write(file, between(file.read_text("utf-8"), text, option, marks).encode())

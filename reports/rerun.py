@@ -76,7 +76,7 @@ class _Logged:
 
 def _logged(store: "Store", run_id: str) -> _Logged:
     """Read what is known of a complete trial and of its study."""
-    from core.outbox import DAMAGE
+    from core.archive import DAMAGE
 
     run = store.run(run_id)
     if run.tags.get("role") != "trial" or run.tags.get("complete") != "true":
@@ -91,11 +91,12 @@ def _logged(store: "Store", run_id: str) -> _Logged:
 
 
 def _read(store: "Store", run: "Run") -> _Logged:
-    from core import outbox, provenance
+    from core import archive, provenance
     from core.trials import Trial
 
     (study,) = store.runs(f"tags.role = 'study' AND tags.study_key = '{run.tags['study_key']}'")
-    trial, record, group = outbox.read(store, run)
+    trial, record, group = archive.read(store, run)
+    curves = {name: store.histories([run.id], name)[run.id] for name in run.metrics}
     texts = {name: store.read(study, f"study/{name}").decode() for name in PROVENANCE}
     script = Path(run.tags["mlflow.source.name"]).name  # of this repository's experiments only
     versions = (line.split("==", 1) for line in texts["versions.txt"].split())
@@ -104,7 +105,7 @@ def _read(store: "Store", run: "Run") -> _Logged:
         group=[Trial.of(member) for member in group],
         script=provenance.ROOT / "experiments" / script,
         options=json.loads(texts["config.json"]),
-        metrics=store.metrics(run.id),
+        metrics={(name, i): value for name in curves for i, value in curves[name].items()},
         record=record,
         circumstances={
             "commit": run.tags.get("mlflow.source.git.commit", ""),

@@ -178,7 +178,7 @@ def until_decided(main: Main, config: Any, budget: float = inf) -> None:
 
 def _trained(study: "Study", since: float) -> float:
     """Return the seconds of training among the trials that began later."""
-    from core.outbox import kept
+    from core.archive import kept
     from core.store import Store
 
     runs = kept(Store(), study.trials.attrs["key"])

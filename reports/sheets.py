@@ -18,11 +18,7 @@ def contact_sheet(
     rows = max(1, ceil(len(pictures) / per_row))
     lines = max((caption.count("\n") + 1 for caption in captions), default=1)
     figure, axes = plt.subplots(
-        rows,
-        per_row,
-        figsize=(10, rows * (10 / per_row + 0.17 * lines) + 0.1),
-        squeeze=False,
-        layout="constrained",
+        rows, per_row, figsize=(10, rows * (10 / per_row + 0.17 * lines) + 0.1), squeeze=False
     )
     for axis in axes.flat:
         axis.set_axis_off()

@@ -4,15 +4,15 @@ import functools
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 import xarray as xr
 
-from core import dataset, views
+from core import dataset
 from core.errors import UserError
 from core.store import Run, Store
 from core.trials import SCHEMA
-from reports import judge
+from reports import judge, views
 from reports.judge import Entry
 from reports.lessons import Exhibit, lesson_of, lessons
 
@@ -28,6 +28,12 @@ class Study:
     trials: xr.Dataset
     link: str = ""
     """address of its run on MLflow's page"""
+
+    @classmethod
+    def read(cls, store: Store, run: Run) -> Self:
+        """Read a study of the store. Raises UserError where nothing of it can be read."""
+        link = views.address(store.name, run.experiment, run.id)
+        return cls(run, dataset.read(store, run), link)
 
     @property
     def name(self) -> str:
@@ -162,11 +168,4 @@ def _read(store: Store, run: Run, known: Collection[str]) -> Study:
         raise UserError(f"study {run.id}: stored in schema {schema}, {SCHEMA} is wanted")
     if name not in known:
         raise UserError(f"study {run.id}: of an experiment {name or '(none)'} that is not here")
-    return Study(run, dataset.read(store, run), address(store, run))
-
-
-def address(store: Store, run: Run) -> str:
-    """Return the address of a run on MLflow's page."""
-    return (
-        f"{views.server(store.name)}/#/experiments/{run.experiment}/runs/{run.id}?{views.TRAINING}"
-    )
+    return Study.read(store, run)

@@ -17,6 +17,7 @@ from matplotlib.ticker import LogFormatterSciNotation
 POWERS = str.maketrans("-−0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 mpl.rcParams["text.parse_math"] = False
+mpl.rcParams["figure.constrained_layout.use"] = True  # and so no text covers another
 
 
 class Powers(LogFormatterSciNotation):

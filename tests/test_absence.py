@@ -9,7 +9,8 @@ from core import outbox, provenance
 from core import study as module
 from core.errors import UserError
 from core.outbox import send_all
-from core.store import AwayError, Store, StoreError
+from core.store import Store
+from core.tracking import AwayError, StoreError
 from core.trials import Trial
 from tests.small import TRIALS, Trainer, run, runs, toy
 

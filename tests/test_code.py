@@ -1,5 +1,7 @@
 """A key follows the code that numbers depend on, and nothing else."""
 
+import re
+
 import pytest
 
 from core import code
@@ -59,6 +61,15 @@ def test_a_study_depends_on_no_test_no_caption_and_no_store(script):
     }
     assert not names & forbidden
     assert not any(name.startswith("reports/") for name in names)
+
+
+def test_what_keeps_or_reads_trials_does_not_count():
+    keepers = {
+        path.stem
+        for path in (ROOT / "core").rglob("*.py")
+        if re.search(r"from core\.(archive|outbox|store|tracking) import", path.read_text())
+    }
+    assert {"study", "dataset", "manifest"} <= keepers <= set(code.SILENT)
 
 
 def test_imports_are_followed_wherever_they_stand():

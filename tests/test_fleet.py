@@ -16,7 +16,7 @@ import psutil
 import pytest
 import torch
 
-from core import engines, fleet, job, outbox, provenance
+from core import archive, engines, fleet, job, provenance
 from core.errors import UserError
 from core.fleet import Place
 from core.store import Store
@@ -57,8 +57,8 @@ def run(train=toy.TRAIN, n=3, **changes):
     """Run the toy study, two trials a program; return what was kept: trial -> record."""
     with toy.study(**changes) as study:
         study.run(toy.trials(n), train, lambda trial: trial.factors, 2)
-    runs = outbox.kept(Store(), study.key)
-    return {each.tags["trial"]: outbox.read(Store(), each)[1] for each in runs}
+    runs = archive.kept(Store(), study.key)
+    return {each.tags["trial"]: archive.read(Store(), each)[1] for each in runs}
 
 
 def bits(kept):

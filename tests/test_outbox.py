@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from core import outbox
+from core import archive, outbox
 from core.outbox import StudyFolder, send_all
 from core.store import Store
 from core.trials import Record, Trial
@@ -98,11 +98,11 @@ def test_what_is_being_sent_is_not_described_anew(waiting):
 def test_a_sent_trial_is_read_as_what_its_tag_says(waiting, change, said):
     send_all(Store())
     (run,) = trials()
-    assert outbox.read(Store(), run)[0] == TRIAL
+    assert archive.read(Store(), run)[0] == TRIAL
     path = Path(run.artifacts, "trial.json")
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     with pytest.raises(ValueError, match=said):
-        outbox.read(Store(), run)
+        archive.read(Store(), run)
 
 
 def test_a_trial_leaves_the_folder_whole(waiting, monkeypatch):
@@ -114,10 +114,10 @@ def test_a_trial_leaves_the_folder_whole(waiting, monkeypatch):
 
 
 def test_records_are_read_several_at_once_and_come_in_order():
-    met = threading.Barrier(outbox.READERS, timeout=60)
+    met = threading.Barrier(archive.READERS, timeout=60)
 
     def read(number):
         met.wait()
         return number
 
-    assert list(outbox.at_once(read, range(outbox.READERS))) == [*range(outbox.READERS)]
+    assert list(archive.at_once(read, range(archive.READERS))) == [*range(archive.READERS)]

@@ -12,7 +12,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, Metric, Param
 
 from core.errors import UserError
-from core.store import Store, StoreError
+from core.store import Store
+from core.tracking import StoreError
 
 
 @pytest.fixture

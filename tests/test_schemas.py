@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.archive import FACTS, RECORD, SHARED
 from core.dataset import build
-from core.outbox import FACTS, RECORD, SHARED
 from core.trials import SCHEMA, Record, Shared, Trial
 
 STORES = Path(__file__).parent / "stores"

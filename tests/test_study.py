@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from core import code, outbox, provenance
+from core import archive, code, provenance
 from core import study as module
 from core.store import Store
 from core.trials import Record, Trial
@@ -179,7 +179,7 @@ def test_two_that_train_the_same_leave_one_of_each(store):
     facts = {"params": {}, "tags": {}, "group": [], "started": 1.0, "ended": 2.0}
     folder.keep(TRIALS[0], record(TRIALS[0]), facts)  # as if trained by a third meanwhile
     assert folder.send(Store()) == 1
-    assert len(outbox.kept(Store(), one.key)) == 5
+    assert len(archive.kept(Store(), one.key)) == 5
     assert len(runs("trial")) == 5
 
 

@@ -83,16 +83,7 @@ class Decision:
         }
 
 
-_PLAIN = (
-    "verdict",
-    "test",
-    "margin",
-    "target",
-    "p_supported",
-    "p_refuted",
-    "withheld",
-    "comment",
-)
+_PLAIN = ("verdict", "test", "margin", "target", "p_supported", "p_refuted", "withheld", "comment")
 
 
 @dataclass(frozen=True)

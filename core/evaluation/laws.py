@@ -115,11 +115,12 @@ def tail(law: Law, null: ArrayLike, side: Side) -> Floats:
     where the null is on that side of the value. Bisection on the logarithm of alpha.
     """
     gap = np.asarray(law.value - np.asarray(null, dtype=np.float64))
-    near = _smallest(
-        lambda alpha: np.where(gap > 0, law.limits(alpha)[0] > null, law.limits(alpha)[1] < null),
-        np.shape(gap),
-    )
-    near = np.where(gap == 0, 0.5, near)
+
+    def rejects(alpha: NDArray[np.float64]) -> NDArray[np.bool_]:
+        low, high = law.limits(alpha)
+        return np.where(gap > 0, low > null, high < null)
+
+    near = np.where(gap == 0, 0.5, _smallest(rejects, np.shape(gap)))
     return np.where((gap >= 0) == (side == "greater"), near, 1 - near)[()]
 
 

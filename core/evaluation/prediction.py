@@ -19,12 +19,7 @@ WITHIN = 1.959964
 
 
 def predicted(
-    hits: ArrayLike,
-    successes: int,
-    n: int,
-    *,
-    same_images: bool = False,
-    alpha: float = ALPHA,
+    hits: ArrayLike, successes: int, n: int, *, same_images: bool = False, alpha: float = ALPHA
 ) -> Decision:
     """Judge the claim that one run of ours would print what was published.
 

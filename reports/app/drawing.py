@@ -30,7 +30,7 @@ def draw(image: Image.Image, found: "Answer", dogs: NDArray[np.uint8]) -> Figure
 
     dogs: uint8 (n, 3, side, side), the training images in small.
     """
-    figure = plt.figure(figsize=(10, 4.2), layout="constrained")
+    figure = plt.figure(figsize=(10, 4.2))
     grid = figure.add_gridspec(2, 6)
     _picture(figure.add_subplot(grid[:, :3]), image, found)
     _bars(figure.add_subplot(grid[0, 3:]), found)

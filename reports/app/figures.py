@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from reports.figures import GREY
+from reports.figures import GREY, band, whiskers
 from reports.sheets import contact_sheet
 
 
@@ -28,7 +28,6 @@ def right(frame: pd.DataFrame) -> Figure:
         figsize=(max(8, 4 * len(detectors)), 0.7 * len(kinds) + 1.2),
         sharey=True,
         squeeze=False,
-        layout="constrained",
     )
     colours = sns.color_palette("colorblind")
     n = frame.groupby("shows", sort=False)["pictures"].first()
@@ -36,11 +35,10 @@ def right(frame: pd.DataFrame) -> Figure:
         for index, order in enumerate(orders):
             rows = frame[(frame["order"] == order) & (frame["detector"] == detector)]
             shift = 0.2 * (index - (len(orders) - 1) / 2)
-            gaps = [rows["right"] - rows["right_low"], rows["right_high"] - rows["right"]]
             axis.errorbar(
                 rows["right"],
                 [kinds.index(kind) + shift for kind in rows["shows"]],
-                xerr=np.clip(gaps, 0, None),
+                xerr=whiskers(rows, "right"),
                 fmt="o",
                 ms=4,
                 capsize=3,
@@ -72,7 +70,6 @@ def four_ways(frame: pd.DataFrame) -> Figure:
         sharex=True,
         sharey=True,
         squeeze=False,
-        layout="constrained",
     )
     for row, detector in zip(axes, detectors, strict=True):
         for axis, order in zip(row, orders, strict=True):
@@ -98,26 +95,14 @@ def threshold(frame: pd.DataFrame, used: float) -> Figure:
     """
     detectors, kinds = (list(dict.fromkeys(frame[name])) for name in ("detector", "shows"))
     figure, axes = plt.subplots(
-        1,
-        len(detectors),
-        figsize=(max(6, 4 * len(detectors)), 3.2),
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
+        1, len(detectors), figsize=(max(6, 4 * len(detectors)), 3.2), sharey=True, squeeze=False
     )
     colours = sns.color_palette("colorblind")
     for axis, detector in zip(axes[0], detectors, strict=True):
         for colour, kind in zip(colours, kinds, strict=False):
             rows = frame[(frame["shows"] == kind) & (frame["detector"] == detector)]
             axis.plot(rows["threshold"], rows["right"], color=colour, label=kind)
-            axis.fill_between(
-                rows["threshold"],
-                rows["right_low"],
-                rows["right_high"],
-                color=colour,
-                alpha=0.2,
-                lw=0,
-            )
+            band(axis, rows["threshold"], rows, "right", colour)
         axis.axvline(used, color=GREY, linestyle="--", linewidth=1)
         axis.set(xlim=(0, 1), ylim=(-0.02, 1.02), xlabel="threshold on the probability of a dog")
         axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from reports.figures import BLUE, GREY, ORANGE, panels
+from reports.figures import BLUE, GREY, ORANGE, band, panels
 from reports.text import plain
 
 COLOURS = {
@@ -30,9 +30,7 @@ COLOURS = {
 def rows(images: Mapping[str, NDArray[np.generic]]) -> Figure:
     """Draw rows of images, a name to the left of each. images: name -> (n, C, H, W) in [0, 1]."""
     n = len(next(iter(images.values())))
-    figure, axes = plt.subplots(
-        len(images), n, figsize=(n + 1.5, len(images)), squeeze=False, layout="constrained"
-    )
+    figure, axes = plt.subplots(len(images), n, figsize=(n + 1.5, len(images)), squeeze=False)
     for line, (name, row) in zip(axes, images.items(), strict=True):
         _row(list(line), name, row)
     return figure
@@ -45,9 +43,7 @@ def pictures(
 ) -> Figure:
     """Draw 5 originals, and for every network its reconstructions beside its codes (n, size)."""
     n, lines = min(5, len(originals)), len(reconstructions) + 1
-    figure, axes = plt.subplots(
-        lines, 2 * n, figsize=(2 * n + 1.5, lines), squeeze=False, layout="constrained"
-    )
+    figure, axes = plt.subplots(lines, 2 * n, figsize=(2 * n + 1.5, lines), squeeze=False)
     _row(list(axes[0, :n]), "original", originals[:n])
     for axis in axes[0, n:]:
         axis.set_axis_off()
@@ -78,7 +74,7 @@ def _square(code: NDArray[np.generic]) -> NDArray[np.float64]:
 
 def spectra(frame: pd.DataFrame) -> Figure:
     """Draw power by frequency. frame: arm, frequency, power."""
-    figure, axis = plt.subplots(figsize=(8, 4), layout="constrained")
+    figure, axis = plt.subplots(figsize=(8, 4))
     for name, line in frame.groupby("arm", sort=False):
         style = "--" if name == "original" else "-o"
         axis.plot(
@@ -94,13 +90,11 @@ def spectra(frame: pd.DataFrame) -> Figure:
 
 def rates(frame: pd.DataFrame) -> Figure:
     """Draw PSNR by code size with bands. frame: kind, code, psnr, psnr_low, psnr_high."""
-    figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
+    figure, axis = plt.subplots(figsize=(7, 4))
     for kind, own in frame.groupby("kind", sort=False):
         colour = COLOURS[str(kind)]
         axis.plot(own["code"], own["psnr"], "-o", color=colour, markersize=4, label=kind)
-        axis.fill_between(
-            own["code"], own["psnr_low"], own["psnr_high"], color=colour, alpha=0.2, linewidth=0
-        )
+        band(axis, own["code"], own, "psnr", colour)
     axis.set_xscale("log", base=2)
     ticks = sorted(set(frame["code"]))
     axis.set_xticks(ticks, [str(tick) for tick in ticks])
@@ -115,7 +109,7 @@ def levels(frame: pd.DataFrame) -> Figure:
     """Draw the heat map of noise levels. frame: trained, tested, psnr."""
     table = frame.pivot_table(index="trained", columns="tested", values="psnr", sort=False)
     networks = frame[frame["trained"] != "least squares"]["psnr"]  # a line undoes no noise exactly
-    figure, axis = plt.subplots(figsize=(6, 0.5 * len(table) + 1.5), layout="constrained")
+    figure, axis = plt.subplots(figsize=(6, 0.5 * len(table) + 1.5))
     sns.heatmap(
         table,
         annot=True,

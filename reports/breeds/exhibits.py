@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 from core import dataset
 from core.data.card import baseline
 from core.models.config import DRIFTING, SCRATCH
-from reports import tables, words
+from reports import accuracies, words
 from reports.breeds import figures
 from reports.breeds.claims import lesson
-from reports.figures import accuracy_strip
-from reports.figures import differences as draw_differences
 from reports.lessons import Exhibit
 from reports.scores import by_arm, mean
 from reports.tables import columns
@@ -73,32 +71,13 @@ def breeds(study: xr.Dataset) -> Exhibit:
 @lesson.exhibit
 def accuracy(study: xr.Dataset) -> Exhibit:
     """Return every seed's accuracy, and the networks' intervals."""
-    summary, chance = _summary(study), baseline(study.attrs["card"])
-    every = tables.seeds(networks(study["test/accuracy"]), "accuracy")
-    return Exhibit(
-        caption="Test accuracy. A dot is a seed, a bar the mean with its 95 % interval over seeds "
-        "and images; dashed: naming the largest class.",
-        table=every,
-        figure=partial(accuracy_strip, every, summary, chance),
-        units={"accuracy": "percent"},
-    )
+    return accuracies.accuracies(study, networks(study["test/accuracy"]), _summary(study))
 
 
 @lesson.exhibit
 def differences(study: xr.Dataset) -> Exhibit | None:
     """Return the paired differences of all networks."""
-    hits = networks(study["correct"])
-    frame, names = tables.differences(hits), [arm for arm, _ in by_arm(hits)]
-    if frame.empty:
-        return None
-    return Exhibit(
-        deep=True,
-        caption="Paired differences of test accuracy, row minus column, in points; * marks "
-        "p < .05 after Holm over all pairs.",
-        table=frame,
-        figure=partial(draw_differences, frame, names) if len(names) > 2 else None,
-        units=dict.fromkeys(("difference", "low", "high"), "points"),
-    )
+    return accuracies.differences(networks(study["correct"]))
 
 
 @lesson.exhibit

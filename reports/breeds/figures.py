@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
-from reports.figures import BLUE, ORANGE, panels
+from reports.figures import BLUE, ORANGE, panels, whiskers
 from reports.sheets import contact_sheet
 from reports.words import breed
 
@@ -49,17 +49,12 @@ def recall(frame: pd.DataFrame) -> Figure:
     breeds = list(first["breed"])
     places = {name: index for index, name in enumerate(breeds)}
     figure, axes = plt.subplots(
-        1,
-        len(arms),
-        figsize=(10, 0.19 * len(breeds) + 1.2),
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
+        1, len(arms), figsize=(10, 0.19 * len(breeds) + 1.2), sharey=True, squeeze=False
     )
     for axis, arm in zip(axes[0], arms, strict=True):
         own = frame[frame["arm"] == arm]
-        gaps = [own["recall"] - own["recall_low"], own["recall_high"] - own["recall"]]
-        axis.errorbar(own["recall"], own["breed"].map(places), xerr=gaps, fmt="o", color=BLUE, ms=4)
+        rows, gaps = own["breed"].map(places), whiskers(own, "recall")
+        axis.errorbar(own["recall"], rows, xerr=gaps, fmt="o", color=BLUE, ms=4)
         axis.set(xlim=(-0.02, 1.02))
         axis.set_title(arm, fontsize=9)
         axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=None))

@@ -233,10 +233,6 @@ def _family(found: Sequence[Difference], n_tests: int) -> list[Difference]:
         size = n_tests * (2 if same and n_tests > 1 else 1)
         judged |= verdicts.decide_family(family, size=size)
     return [
-        replace(
-            each,
-            superior=judged[f"larger: {each.arm}"],
-            same=judged.get(f"same: {each.arm}"),
-        )
+        replace(each, superior=judged[f"larger: {each.arm}"], same=judged.get(f"same: {each.arm}"))
         for each in found
     ]

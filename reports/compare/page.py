@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from core.evaluation.intervals import Estimate
-from reports import words
+from reports import views, words
 from reports.compare import drawings, sentences
 from reports.compare.comparison import Comparison, Difference
 from reports.compare.runs import History
@@ -46,8 +46,7 @@ class Source:
 
     def link(self, run: str) -> str:
         """Return the address of a run on MLflow's page."""
-        server = self.uri.rstrip("/") if self.uri.startswith("http") else "http://127.0.0.1:5000"
-        return f"{server}/#/experiments/{self.experiment}/runs/{run}"
+        return views.address(self.uri, self.experiment, run)
 
 
 def screen(found: Comparison, source: Source) -> str:

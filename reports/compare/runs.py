@@ -27,10 +27,7 @@ PARENT = "mlflow.parentRunId"
 
 
 def table(
-    runs: Sequence[Run],
-    config: "Config",
-    history: History,
-    matching: Collection[str] | None = None,
+    runs: Sequence[Run], config: "Config", history: History, matching: Collection[str] | None = None
 ) -> Table:
     """Sort runs into arms and pairs. Raises UserError where the answer would mislead.
 
@@ -51,10 +48,7 @@ def table(
         raise UserError(f"{config.experiment}: no finished run with {metric}: {counts}")
     made, more = grouping.grouped(
         Table(
-            metric=metric,
-            is_higher_better=better,
-            runs={run.id: run for run in level},
-            frame=frame,
+            metric=metric, is_higher_better=better, runs={run.id: run for run in level}, frame=frame
         ),
         config,
     )

@@ -20,9 +20,7 @@ def roc(frame: pd.DataFrame, legends: Mapping[tuple[str, str], str]) -> Figure:
     frame: backbone, against, false alarms, dogs found; legends: (backbone, against) -> text.
     """
     sides, arms = (list(dict.fromkeys(frame[name])) for name in ("against", "backbone"))
-    figure, axes = plt.subplots(
-        len(sides), 2, figsize=(10, 3.6 * len(sides)), squeeze=False, layout="constrained"
-    )
+    figure, axes = plt.subplots(len(sides), 2, figsize=(10, 3.6 * len(sides)), squeeze=False)
     colours = dict(zip(arms, sns.color_palette("colorblind", len(arms)), strict=True))
     for row, side in zip(axes, sides, strict=True):
         for axis in row:

@@ -1,13 +1,12 @@
 """Figures of the study of face detectors, from the tables beside them."""
 
-import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from core.detection.registry import DETECTORS
-from reports.figures import BLUE, GREY, ORANGE
+from reports.figures import BLUE, GREY, ORANGE, band, whiskers
 
 COLOURS = (ORANGE, BLUE, "#009E73", "#CC79A7", GREY, "#E69F00", "#56B4E9")
 LEAST = 10
@@ -29,11 +28,7 @@ def rates(frame: pd.DataFrame) -> Figure:
     kinds = list(dict.fromkeys(frame["pictures with"]))
     most = max(frame.loc[frame["pictures with"] == k, "set"].nunique() for k in kinds)
     figure, axes = plt.subplots(
-        1,
-        len(kinds),
-        figsize=(10, 0.24 * most * (len(detectors) + 1) + 1.3),
-        squeeze=False,
-        layout="constrained",
+        1, len(kinds), figsize=(10, 0.24 * most * (len(detectors) + 1) + 1.3), squeeze=False
     )
     for axis, kind in zip(axes.flat, kinds, strict=True):
         own = frame[frame["pictures with"] == kind]
@@ -43,12 +38,10 @@ def rates(frame: pd.DataFrame) -> Figure:
             places = [
                 sets.index(s) + 0.7 * (index + 0.5) / len(detectors) - 0.35 for s in rows["set"]
             ]
-            value = rows["share with a find"]
-            low, high = (rows[f"share with a find_{end}"] for end in ("low", "high"))
             axis.errorbar(
-                value,
+                rows["share with a find"],
                 places,
-                xerr=np.clip([value - low, high - value], 0, None),
+                xerr=whiskers(rows, "share with a find"),
                 fmt="o",
                 markersize=4,
                 capsize=3,
@@ -75,12 +68,7 @@ def steps(frame: pd.DataFrame) -> Figure:
     drawn = large if len(large) else frame
     sets, kinds = (list(dict.fromkeys(drawn[name])) for name in ("set", "step"))
     figure, axes = plt.subplots(
-        2 * len(sets),
-        3,
-        figsize=(10, 4.6 * len(sets)),
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
+        2 * len(sets), 3, figsize=(10, 4.6 * len(sets)), sharey=True, squeeze=False
     )
     flat = axes.reshape(len(sets), 6)
     for row, name in zip(flat, sets, strict=True):
@@ -92,9 +80,7 @@ def steps(frame: pd.DataFrame) -> Figure:
                 places = range(len(own))
                 colour = colour_of(str(detector))
                 axis.plot(places, own["detected"], "o-", markersize=3, color=colour, label=detector)
-                axis.fill_between(
-                    places, own["detected_low"], own["detected_high"], color=colour, alpha=0.2, lw=0
-                )
+                band(axis, places, own, "detected", colour)
             levels = list(dict.fromkeys(part["level"]))
             axis.set_xticks(range(len(levels)), [f"{level:g}" for level in levels])
             axis.set_xlabel(part["unit"].iloc[0], fontsize=8)

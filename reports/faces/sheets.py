@@ -97,7 +97,6 @@ def sheet(shots: dict[str, list[tuple[Picture, str]]]) -> Figure:
         figsize=(10, 1.85 * sum(heights) + 0.3),
         height_ratios=heights,
         squeeze=False,
-        layout="constrained",
     )
     for axis in axes.flat:
         axis.axis("off")
@@ -140,7 +139,6 @@ def side_by_side(name: str, image: NDArray[np.uint8], found: "Mapping[str, Faces
         len(found),
         figsize=(side * len(found), min(max(side * height / width, 1.0), 2 * side) + 0.6),
         squeeze=False,
-        layout="constrained",
     )
     for axis, (detector, faces) in zip(axes[0], found.items(), strict=True):
         draw(axis, Picture(image, faces.boxes, faces.landmarks, NONE), colour_of(detector))

@@ -9,7 +9,8 @@ import xarray as xr
 from core.data.card import baseline
 from core.evaluation.intervals import wilson
 from core.evaluation.prognosis import OUTLOOKS, observe
-from reports import figures, tables, words
+from reports import accuracies, tables, words
+from reports.initialisation import figures
 from reports.initialisation.claims import lesson, on_course_network
 from reports.lessons import Exhibit
 from reports.scores import by_arm
@@ -40,16 +41,7 @@ def schemes(study: xr.Dataset) -> Exhibit:
 @lesson.exhibit
 def accuracy(study: xr.Dataset) -> Exhibit:
     """Return every seed's accuracy, and the arms' intervals."""
-    summary = _summary(study)
-    every = tables.seeds(on_course_network(study, "test/accuracy"), "accuracy")
-    chance = baseline(study.attrs["card"])
-    return Exhibit(
-        caption="Test accuracy by scheme. A dot is a seed, a bar the mean with its 95 % interval "
-        "over seeds and images; the dashed line is the accuracy of naming the largest class.",
-        table=every,
-        figure=partial(figures.accuracy_strip, every, summary, chance),
-        units={"accuracy": "percent"},
-    )
+    return accuracies.accuracies(study, on_course_network(study, "test/accuracy"), _summary(study))
 
 
 @lesson.exhibit
@@ -68,19 +60,7 @@ def loss_curves(study: xr.Dataset) -> Exhibit:
 @lesson.exhibit
 def differences(study: xr.Dataset) -> Exhibit | None:
     """Return the paired differences of all schemes."""
-    hits = on_course_network(study)
-    frame = tables.differences(hits)
-    if frame.empty:
-        return None
-    names = [arm for arm, _ in by_arm(hits)]
-    return Exhibit(
-        caption="Paired differences of test accuracy, row minus column, in points; * marks "
-        "p < .05 after Holm over all pairs.",
-        table=frame,
-        figure=partial(figures.differences, frame, names),
-        units=dict.fromkeys(("difference", "low", "high"), "points"),
-        deep=True,
-    )
+    return accuracies.differences(on_course_network(study))
 
 
 @lesson.exhibit

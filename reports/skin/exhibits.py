@@ -18,11 +18,7 @@ from reports.scores import by_arm, mean
 from reports.skin import figures, looks, operation
 from reports.skin.lesson import lesson
 from reports.skin.readers import WARNING, Reader, against, beside, published, stored
-from reports.skin.tasks import (
-    drawn,
-    subject,
-    tasks,
-)
+from reports.skin.tasks import drawn, subject, tasks
 
 GRID = np.linspace(0, 1, 41)
 SENSITIVE = 0.95

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from reports.figures import BLUE, GREY, ORANGE
+from reports.figures import BLUE, GREY, ORANGE, band, whiskers
 from reports.skin.readers import Reader
 from reports.text import plain
 
@@ -25,7 +25,7 @@ def _colours(arms: Sequence[str]) -> dict[str, tuple[float, ...]]:
 
 def _panels(n: int, height: float = 4.2) -> tuple[Figure, list[Axes]]:
     width = 5.2 * n if n > 1 else 6.5
-    figure, axes = plt.subplots(1, n, figsize=(width, height), squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(1, n, figsize=(width, height), squeeze=False)
     return figure, list(axes.flat)
 
 
@@ -49,9 +49,7 @@ def roc(
             own = frame[(frame["task"] == task) & (frame["arm"] == arm)]
             x, y = own["false alarms"], own["sensitivity"]
             axis.plot(x, y, color=colours[arm], label=legends[task, arm], linewidth=1.5)
-            axis.fill_between(
-                x, own["sensitivity_low"], own["sensitivity_high"], color=colours[arm], alpha=0.2
-            )
+            band(axis, x, own, "sensitivity", colours[arm])
         axis.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1)
         for reader, marker in zip(readers if task == "melanoma" else (), MARKERS * 9, strict=False):
             axis.scatter(
@@ -86,8 +84,7 @@ def curves(
             own = frame[(frame["task"] == task) & (frame["arm"] == arm)]
             axis.plot(own[x], own[y], color=colours[arm], label=arm, linewidth=1.5)
             if f"{y}_low" in own and arm == first:
-                band = own[f"{y}_low"], own[f"{y}_high"]
-                axis.fill_between(own[x], *band, color=colours[arm], alpha=0.15)
+                band(axis, own[x], own, y, colours[arm])
         axis.plot(own[x], own[dashed], color=GREY, linestyle="--", linewidth=1, label=dashed)
         axis.set(title=f"{task} against the rest", xlabel=x, ylabel=y)
         axis.xaxis.set_major_formatter(PERCENT)
@@ -106,14 +103,10 @@ def reliability(frame: pd.DataFrame) -> Figure:
     for axis, task in zip(axes, tasks, strict=True):
         for name, colour, shift in (("as trained", BLUE, -0.004), ("temperature", ORANGE, 0.004)):
             own = frame[(frame["task"] == task) & (frame["scaled"] == name)]
-            reach = [
-                own["frequency"] - own["frequency_low"],
-                own["frequency_high"] - own["frequency"],
-            ]
             axis.errorbar(
                 own["probability"] + shift,
                 own["frequency"],
-                yerr=reach,
+                yerr=whiskers(own, "frequency"),
                 fmt="o-",
                 color=colour,
                 markersize=4,
@@ -138,9 +131,7 @@ def confusions(frame: pd.DataFrame) -> Figure:
     arms, classes = _names(frame, "arm"), _names(frame, "true")
     short = [name.split("_")[-1] for name in classes]
     short = short if all(short) and len(set(short)) == len(classes) else classes
-    figure, axes = plt.subplots(
-        1, len(arms), figsize=(2.9 * len(arms) + 0.9, 3.0), squeeze=False, layout="constrained"
-    )
+    figure, axes = plt.subplots(1, len(arms), figsize=(2.9 * len(arms) + 0.9, 3.0), squeeze=False)
     for axis, arm in zip(axes.flat, arms, strict=True):
         own = frame[frame["arm"] == arm]
         share, count = (
@@ -164,9 +155,7 @@ def confusions(frame: pd.DataFrame) -> Figure:
 def plane(frame: pd.DataFrame) -> Figure:
     """Draw the t-SNE of each arm, one seed; frame: arm, x, y, class."""
     arms, classes = _names(frame, "arm"), sorted(set(frame["class"]))
-    figure, axes = plt.subplots(
-        1, len(arms), figsize=(3.1 * len(arms) + 1.5, 3.2), squeeze=False, layout="constrained"
-    )
+    figure, axes = plt.subplots(1, len(arms), figsize=(3.1 * len(arms) + 1.5, 3.2), squeeze=False)
     colours = _colours(classes)
     for axis, arm in zip(axes.flat, arms, strict=True):
         for name, marker in zip(classes, MARKERS * len(classes), strict=False):
@@ -184,11 +173,7 @@ def maps(pictures: NDArray[np.uint8], heat: Mapping[str, NDArray[np.float32]]) -
     """Draw explained images above each arm's maps; pictures (n, H, W, 3), heat (n, H, W)."""
     rows, columns = 1 + len(heat), len(pictures)
     figure, axes = plt.subplots(
-        rows,
-        columns,
-        figsize=(1.5 * columns + 0.8, 1.5 * rows),
-        squeeze=False,
-        layout="constrained",
+        rows, columns, figsize=(1.5 * columns + 0.8, 1.5 * rows), squeeze=False
     )
     for axis, picture in zip(axes[0], pictures, strict=True):
         axis.imshow(picture)
@@ -207,19 +192,13 @@ def deletion(frame: pd.DataFrame) -> Figure:
     """Draw how the probability falls as pixels go; frame: arm, order, gone, probability."""
     arms = _names(frame, "arm")
     figure, axes = plt.subplots(
-        1,
-        len(arms),
-        figsize=(2.8 * len(arms) + 0.6, 2.9),
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
+        1, len(arms), figsize=(2.8 * len(arms) + 0.6, 2.9), sharey=True, squeeze=False
     )
     for axis, arm in zip(axes.flat, arms, strict=True):
         for order, colour in (("by the map", ORANGE), ("at random", GREY)):
             own = frame[(frame["arm"] == arm) & (frame["order"] == order)]
             axis.plot(own["gone"], own["probability"], color=colour, label=order, linewidth=1.5)
-            band = own["probability_low"], own["probability_high"]
-            axis.fill_between(own["gone"], *band, color=colour, alpha=0.2, linewidth=0)
+            band(axis, own["gone"], own, "probability", colour)
         axis.set(title=arm, xlabel="pixels gone")
         axis.xaxis.set_major_formatter(PERCENT)
     axes.flat[0].set_ylabel("probability of melanoma")

@@ -13,14 +13,7 @@ from core.evaluation.thresholds import rates
 from reports import tables
 from reports.lessons import Exhibit
 from reports.skin import figures
-from reports.skin.tasks import (
-    Operation,
-    Task,
-    probabilities,
-    subject,
-    tasks,
-    temperatures,
-)
+from reports.skin.tasks import Operation, Task, probabilities, subject, tasks, temperatures
 
 
 def operating_points(study: xr.Dataset) -> Exhibit:

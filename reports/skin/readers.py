@@ -201,9 +201,7 @@ def against(
 
 
 def beside(
-    scores: Mapping[str, NDArray[np.float64]],
-    labels: NDArray[np.bool_],
-    readers: Sequence[Reader],
+    scores: Mapping[str, NDArray[np.float64]], labels: NDArray[np.bool_], readers: Sequence[Reader]
 ) -> pd.DataFrame:
     """Set each arm's specificity at the readers' sensitivity beside the readers' own.
 

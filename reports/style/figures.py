@@ -27,7 +27,6 @@ def pictures(cells: Mapping[tuple[str, str], NDArray[np.float32]]) -> Figure:
         figsize=(side * len(columns), side * sum(tallest) + 0.3),
         height_ratios=tallest,
         squeeze=False,
-        layout="constrained",
     )
     for (row, column), picture in cells.items():
         axis = axes[rows.index(row)][columns.index(column)]
@@ -56,7 +55,7 @@ def losses(frame: pd.DataFrame) -> Figure:
 
 def lengths(frame: pd.DataFrame, layers: Sequence[str]) -> Figure:
     """Draw the artefact length against the layer. frame: arm, content, seed, artefact length."""
-    figure, axis = plt.subplots(figsize=(6, 3.6), layout="constrained")
+    figure, axis = plt.subplots(figsize=(6, 3.6))
     places = frame["arm"].map({arm: index + 1 for index, arm in enumerate(layers)})
     _lines(axis, frame.assign(x=places), "artefact length", BLUE)
     axis.set_xticks(range(1, len(layers) + 1))
@@ -68,7 +67,7 @@ def lengths(frame: pd.DataFrame, layers: Sequence[str]) -> Figure:
 
 def control(frame: pd.DataFrame) -> Figure:
     """Draw what beta does. frame: beta, content, seed, gap to the style, content lost."""
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6))
     for axis, name, colour in zip(
         axes, ("gap to the style", "content lost"), (BLUE, ORANGE), strict=True
     ):
@@ -88,7 +87,7 @@ def fall(frame: pd.DataFrame, against: int, course: Mapping[int, float]) -> Figu
 
     course: step -> published multiple, drawn as dots.
     """
-    figure, axis = plt.subplots(figsize=(6, 3.6), layout="constrained")
+    figure, axis = plt.subplots(figsize=(6, 3.6))
     for _, line in frame.groupby(["content", "style", "seed"], sort=False):
         unit = np.interp(against, line["step"], line["value"])
         axis.plot(line["step"], line["value"] / unit, color=BLUE, linewidth=1, alpha=0.6)

@@ -8,7 +8,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from reports.figures import BLUE, ORANGE
+from reports.figures import BLUE, ORANGE, whiskers
 
 
 def cells(frame: pd.DataFrame, seeds: pd.DataFrame, naive: Mapping[str, float]) -> Figure:
@@ -18,26 +18,18 @@ def cells(frame: pd.DataFrame, seeds: pd.DataFrame, naive: Mapping[str, float]) 
     naive: cell -> the largest class's share of the test images.
     """
     names, arms = (list(dict.fromkeys(frame[column])) for column in ("cell", "arm"))
-    figure, axes = plt.subplots(
-        2, 2, figsize=(10, 6.4), sharex="col", sharey=True, layout="constrained"
-    )
+    figure, axes = plt.subplots(2, 2, figsize=(10, 6.4), sharex="col", sharey=True)
     for axis, name in zip(axes.flat, names, strict=True):
         axis.axvline(naive[name], color="grey", linestyle="--", linewidth=1)
         dots = seeds[seeds["cell"] == name]
         places = [arms.index(arm) + 0.22 for arm in dots["arm"]]
         axis.plot(dots["accuracy"], places, ".", color="grey", markersize=5, alpha=0.7)
-        for row in frame[frame["cell"] == name].itertuples():
-            place, chosen = arms.index(row.arm), bool(row.course)
-            gaps = [[row.accuracy - row.accuracy_low], [row.accuracy_high - row.accuracy]]
-            axis.errorbar(
-                [row.accuracy],
-                [place],
-                xerr=gaps,
-                fmt="o",
-                color=ORANGE if chosen else BLUE,
-                markerfacecolor=ORANGE if chosen else "white",
-                capsize=2,
-            )
+        own = frame[frame["cell"] == name]
+        for chosen, colour, fill in ((True, ORANGE, ORANGE), (False, BLUE, "white")):
+            some = own[own["course"].astype(bool) == chosen]
+            rows, gaps = [arms.index(arm) for arm in some["arm"]], whiskers(some, "accuracy")
+            style = {"fmt": "o", "color": colour, "markerfacecolor": fill, "capsize": 2}
+            axis.errorbar(some["accuracy"], rows, xerr=gaps, **style)
         axis.set_title(name, fontsize=9)
         axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axis.xaxis.set_major_locator(MaxNLocator(6))
@@ -50,12 +42,12 @@ def cells(frame: pd.DataFrame, seeds: pd.DataFrame, naive: Mapping[str, float]) 
 
 def depth(frame: pd.DataFrame) -> Figure:
     """Draw accuracy over the stages kept. frame: cell, stages kept, accuracy and its bounds."""
-    figure, axis = plt.subplots(figsize=(7, 3.6), layout="constrained")
+    figure, axis = plt.subplots(figsize=(7, 3.6))
     names = list(dict.fromkeys(frame["cell"]))
     colours = sns.color_palette("colorblind", len(names))
     for index, (name, colour) in enumerate(zip(names, colours, strict=True)):
         own = frame[frame["cell"] == name]
-        gaps = [own["accuracy"] - own["accuracy_low"], own["accuracy_high"] - own["accuracy"]]
+        gaps = whiskers(own, "accuracy")
         places = own["stages kept"] + 0.03 * (index - (len(names) - 1) / 2)
         axis.errorbar(places, own["accuracy"], gaps, fmt="o-", color=colour, label=name, capsize=2)
     axis.set_xlabel("stages of the frozen network that are kept")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from core.evaluation.comparisons import compare_all, holm, mcnemar, p_value, paired
+from core.evaluation.comparisons import compare_all, holm, mcnemar, p_value, paired, unpaired
 from core.evaluation.intervals import mean, wilson
 
 
@@ -21,6 +21,16 @@ def test_one_number_a_seed_is_the_paired_t_test():
     for alternative in ("two-sided", "greater", "less"):
         one = stats.ttest_rel(a[:, 0], b[:, 0], alternative=alternative)
         assert p_value(estimate, 0, alternative) == pytest.approx(one.pvalue)
+
+
+def test_arms_that_share_nothing_have_welchs_error_and_each_its_own_freedom():
+    random = np.random.default_rng(6)
+    a, b = random.normal(1, 2, 3), random.normal(0, 1, 10)
+    found, shares = unpaired(a[:, None], b[:, None]), [a.var(ddof=1) / 3, b.var(ddof=1) / 10]
+    half = np.sqrt(stats.t.ppf(0.975, [2, 9]) ** 2 @ shares)
+    assert (found.value, found.se) == pytest.approx((a.mean() - b.mean(), np.sqrt(sum(shares))))
+    assert (found.low, found.high) == pytest.approx((found.value - half, found.value + half))
+    assert found.n_seeds == 3  # the fewer of the two
 
 
 def test_pairing_removes_what_the_arms_share():

@@ -68,6 +68,12 @@ def test_standard_error_is_unbiased_and_moves_with_the_size():
     assert planned.se**2 == pytest.approx(0.02 / 20 + 1 / 400 + 4 / 8000)
 
 
+def test_another_size_shrinks_no_more_than_there_is_and_keeps_what_folds_share():
+    folds = Components(0.01, 1.0, 4.0, 5, 50, overlap=0.25).resized(10, 100)
+    assert folds.seeds == pytest.approx(0.01 / 2)  # less than the residual's 4 / 50: all of it is
+    assert folds.se**2 == pytest.approx(0.005 * (1 / 10 + 0.25) + 1 / 100)
+
+
 def test_closed_form_is_the_limit_of_the_bootstrap():
     values = draw(np.random.default_rng(2), 6, 80, 0.05, 2.0, 3.0)
     assert bootstrap(values, 8000).std() == pytest.approx(mean(values).se, rel=0.03)

@@ -21,6 +21,8 @@ def test_a_published_run_among_ours_is_supported_and_one_far_off_refuted():
     assert near.estimate.low < 403 / 540 < near.estimate.high
     assert far.estimate.high < 470 / 540
     assert near.target == pytest.approx(403 / 540)
+    # Far off on either side: of 2.5 % each has half, and so has the interval beside the verdict.
+    assert (near.estimate.confidence, far.estimate.confidence) == pytest.approx((0.95, 0.975))
 
 
 def test_a_few_seeds_on_a_few_images_know_neither():

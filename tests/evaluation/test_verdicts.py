@@ -150,6 +150,16 @@ def test_equivalence_is_an_interval_inside_the_margin():
     assert equivalent(estimate, reach * 0.999).verdict == "undecided"
 
 
+def test_equivalence_is_refuted_exactly_where_its_interval_lies_outside():
+    """The margin is narrow beside the standard error of 0.1, so that the far tail counts."""
+    found = [
+        equivalent(known(value, 0.09, 0, 0, 9, 100), 0.05) for value in np.arange(15, 45) / 100
+    ]
+    outside = [decision.estimate.low > 0.05 for decision in found]
+    assert [decision.verdict == "refuted" for decision in found] == outside
+    assert outside.count(True) == 15  # from 0.30 on; the near tail alone would do from 0.29
+
+
 @pytest.mark.parametrize("value", [0.5, -0.5])
 def test_three_verdicts_in_either_direction(value):
     sure = known(value, 0.001, 0.0, 0.01, 10, 100)

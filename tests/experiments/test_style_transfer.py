@@ -16,9 +16,10 @@ from PIL import Image
 import reports
 from core.errors import UserError
 from core.provenance import ROOT
-from core.store import Store, StoreError
+from core.store import Store
 from core.style.config import StyleConfig
 from core.style.pictures import read, thumbnail
+from core.tracking import StoreError
 from core.trials import Trial
 from experiments import style_transfer
 from experiments.style_transfer import SMOKE, Config, batches, main

@@ -28,13 +28,13 @@ def test_a_trial_is_repeated_to_the_bit(study_store, capfd):
 
 def test_a_number_that_differs_is_named(study_store, capfd, monkeypatch):
     run = trials()["uniform-rule/0/scale=course"]
-    honest = Store.metrics
+    honest = Store.histories
 
-    def touched(self, run_id):
-        found = honest(self, run_id)
-        return found | ({("test/loss", 0): 9.0} if run_id == run.id else {})
+    def touched(self, run_ids, metric):
+        one = (*run_ids, metric) == (run.id, "test/loss")
+        return {run.id: {0: 9.0}} if one else honest(self, run_ids, metric)
 
-    monkeypatch.setattr(Store, "metrics", touched)
+    monkeypatch.setattr(Store, "histories", touched)
     assert repeat(run.id) == 1
     assert "test/loss at step 0: 9.0 logged, " in capfd.readouterr().out
 

@@ -11,7 +11,8 @@ from core.dataset import build
 from core.evaluation.comparisons import compare_all
 from core.evaluation.intervals import mean
 from core.trials import Record, Shared, Trial
-from reports import figures, pictures, tables
+from reports import pictures, tables
+from reports.initialisation import figures as initialisation
 from reports.lessons import Exhibit
 
 CLASSES = ("3", "a b", "$^$")
@@ -108,7 +109,7 @@ def test_confusions_add_the_seeds(trials):
 
 def test_the_band_of_a_loss_curve_is_students(trials):
     frame = tables.curves(study(trials)["step_losses"], points=4)
-    figure = figures.loss_curves(frame, 1.0)
+    figure = initialisation.loss_curves(frame, 1.0)
     band = figure.axes[0].collections[0].get_paths()[0].vertices
     rows = frame[frame["arm"] == "one"].pivot_table(index="step", columns="seed", values="loss")
     logs = np.log(rows.to_numpy())
@@ -124,7 +125,7 @@ def test_class_names_are_no_formulas(trials, tmp_path, monkeypatch):
 
     monkeypatch.setattr(pictures, "KEPT", tmp_path / "kept")
     frame = tables.confusions(study(trials)["confusion"])
-    figure = partial(figures.confusions, frame, list(dict.fromkeys(frame["arm"])))
+    figure = partial(initialisation.confusions, frame, list(dict.fromkeys(frame["arm"])))
     pictures.save(Exhibit(caption="Counts.", table=frame, figure=figure), tmp_path / "confusion")
     assert (tmp_path / "confusion.png").stat().st_size > 1000
     assert len(pd.read_csv(tmp_path / "confusion.csv")) == 18

@@ -10,6 +10,7 @@ from matplotlib import pyplot as plt
 from reports import figures, sheets
 from reports.autoencoders import figures as autoencoders
 from reports.faces import sheets as faces
+from reports.initialisation import figures as initialisation
 from reports.skin import figures as skin
 from reports.skin.readers import Reader
 
@@ -47,7 +48,9 @@ def curves():
 
 
 FIGURES = {
-    "confusions": lambda: figures.confusions(confusion([name[:3] for name in NAMES]), ["an arm"]),
+    "confusions": lambda: initialisation.confusions(
+        confusion([name[:3] for name in NAMES]), ["an arm"]
+    ),
     "panels": lambda: figures.panels(NAMES)[0],
     "sheet": lambda: sheets.contact_sheet([np.zeros((3, 4, 4), np.uint8)] * 7, NAMES),
     "skin confusions": lambda: skin.confusions(confusion(NAMES, count=3)),

@@ -6,8 +6,8 @@ import zlib
 
 from mlflow import MlflowClient
 
-from core import views
 from core.store import Store
+from reports import views
 
 
 def decoded(view):

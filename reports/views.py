@@ -62,6 +62,11 @@ def server(uri: str) -> str:
     return without_password(uri).rstrip("/") if served else "http://127.0.0.1:5000"
 
 
+def address(uri: str, experiment: str, run: str) -> str:
+    """Return the address of a run on MLflow's page."""
+    return f"{server(uri)}/#/experiments/{experiment}/runs/{run}?{TRAINING}"
+
+
 def start_server(uri: str) -> str:
     """Return the command that serves a store's page; nothing where a server does."""
     if uri.startswith("http"):
