@@ -174,7 +174,9 @@ class StudyFolder:
                 sent += 1
             shutil.rmtree(self.path / SENT, ignore_errors=True)
             if ended.exists():
-                store.end(study, _status(ended), ended.stat().st_mtime)
+                said = ended.read_text("utf-8", "replace")
+                status = said if said in ("FINISHED", "FAILED") else "KILLED"  # or nobody knows
+                store.end(study, status, ended.stat().st_mtime)
                 ended.unlink()
             return sent
 
@@ -211,12 +213,6 @@ class StudyFolder:
 
 def _hash(key: str) -> str:
     return sha256(key.encode()).hexdigest()[:16]
-
-
-def _status(path: Path) -> str:
-    """Return the status that `end` wrote; a study of which nobody knows how it ended was killed."""
-    status = path.read_text("utf-8", "replace")
-    return status if status in ("FINISHED", "FAILED") else "KILLED"
 
 
 def send_all(store: Store) -> tuple[int, int]:

@@ -21,7 +21,7 @@ from urllib.request import url2pathname
 
 from core import provenance
 from core.errors import UserError
-from core.tracking import NO_START, Connection, guarded  # sets what MLflow reads as it is imported
+from core.tracking import NO_START, Connection, guarded  # sets what MLflow reads when imported
 
 # isort: split
 import mlflow
@@ -201,10 +201,10 @@ class Store(Connection):
         points = [Metric(n, v, now, step) for n, v, step in metrics if math.isfinite(v)]
         rows = [Param(name, str(value)) for name, value in (params or {}).items()]
         labels = [RunTag(name, value) for name, value in (tags or {}).items()]
-        chunks = [points[i : i + BATCH] for i in range(0, len(points), BATCH)] or [[]]
-        for chunk in chunks[:-1]:
-            self._client.log_batch(run_id, chunk)
-        self._client.log_batch(run_id, chunks[-1], rows, labels)
+        while len(points) > BATCH:
+            self._client.log_batch(run_id, points[:BATCH])
+            points = points[BATCH:]
+        self._client.log_batch(run_id, points, rows, labels)
 
     @guarded
     def log_data(self, run_id: str, name: str, fingerprint: str, source: str) -> None:

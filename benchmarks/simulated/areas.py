@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from benchmarks.simulated.draws import Cell, Hits, Random, in_chunks, wrong
 from core.evaluation.components import crossed
@@ -58,7 +58,7 @@ def scores(
     found = []
     for _ in range(arms):
         noise = random.normal(size=(n_seeds, labels.size))
-        gap = stats.norm.ppf(area) * np.sqrt((1 + spread**2) * 1.5)
+        gap = special.ndtri(area) * np.sqrt((1 + spread**2) * 1.5)
         found.append(np.where(labels, spread, 1.0) * (image + 0.5**0.5 * noise) + gap * labels)
     return found, labels
 
@@ -90,8 +90,8 @@ def _gaps(m: int, area: float, random: Random, draws: int) -> NDArray[Any]:
 
 def true_specificity(area: float, sensitivity: float) -> float:
     """Return the true specificity of binormal scores."""
-    gap = stats.norm.ppf(area) * np.sqrt(2)
-    return float(stats.norm.cdf(stats.norm.ppf(1 - sensitivity) + gap))
+    gap = special.ndtri(area) * np.sqrt(2)
+    return float(special.ndtr(special.ndtri(1 - sensitivity) + gap))
 
 
 def _points(m: int, sensitivity: float, random: Random, draws: int) -> NDArray[Any]:

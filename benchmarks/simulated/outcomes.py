@@ -65,24 +65,25 @@ def _verdicts(decisions: list[Decision]) -> Bools:
     return np.stack([found == "supported", found == "refuted"])
 
 
-def _ours(same: bool, n_seeds: int, random: Random) -> tuple[Bools, Bools]:
-    """Draw our runs and 400 like the published one, (seeds, images) each."""
+def _ours(same: bool, n_seeds: int, random: Random, draws: int) -> Iterator[tuple[Bools, Bools]]:
+    """Draw our runs and 400 like the published one, (seeds, images) each, study by study."""
     hits: Hits = POPULATIONS["seeds differ"]
     skill, more = hits.skill(0.75), 400
-    if same:
-        (runs,) = hits.draw(random, (1, n_seeds + more, N), skill)
-        return runs[0, :n_seeds], runs[0, n_seeds:]
-    (ours,), (others,) = (
-        hits.draw(random, shape, skill) for shape in ((1, n_seeds, N), (more, 1, N))
-    )
-    return ours[0], others[:, 0]
+    for _ in range(draws):
+        if same:
+            (runs,) = hits.draw(random, (1, n_seeds + more, N), skill)
+            yield runs[0, :n_seeds], runs[0, n_seeds:]
+        else:
+            (ours,), (others,) = (
+                hits.draw(random, shape, skill) for shape in ((1, n_seeds, N), (more, 1, N))
+            )
+            yield ours[0], others[:, 0]
 
 
 def _one_run(n_seeds: int, same: bool, random: Random, draws: int) -> NDArray[Any]:
     """Tell where a published run that is one more of ours is denied to be."""
     decisions = []
-    for _ in range(draws):
-        ours, others = _ours(same, n_seeds, random)
+    for ours, others in _ours(same, n_seeds, random, draws):
         decisions.append(quietly(predicted, ours, int(others[0].sum()), N, same_images=same))
     return _verdicts(decisions)[1]
 
@@ -90,8 +91,7 @@ def _one_run(n_seeds: int, same: bool, random: Random, draws: int) -> NDArray[An
 def _at_the_edge(n_seeds: int, same: bool, random: Random, draws: int) -> NDArray[Any]:
     """Tell where a number as far off as one run in twenty is called what one run prints."""
     decisions = []
-    for _ in range(draws):
-        ours, others = _ours(same, n_seeds, random)
+    for ours, others in _ours(same, n_seeds, random, draws):
         runs = others.mean(1)
         edge = runs.mean() + WITHIN * runs.std() * random.choice([-1, 1])
         beyond = int(np.ceil(N * edge) if edge > runs.mean() else np.floor(N * edge))

@@ -1,6 +1,7 @@
 """What the lesson on the finished algorithm claims, and what tests it."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -30,6 +31,7 @@ lesson = Lesson(
     source="the blog post's account of the dog project",
     columns=("dog/breed", "dog/told", "human/told", "neither/told"),
 )
+WORDS: dict[str, Any] = {"published": "words only", "margin": 0.1, "unit": "percent"}
 
 
 def taken_for(seen: xr.Dataset, order: str, threshold: float = THRESHOLD) -> NDArray[np.int64]:
@@ -75,13 +77,7 @@ def _wrong(study: xr.Dataset, margin: float, kind: str) -> Decision:
     )
 
 
-@lesson.claim(
-    "D7a",
-    "The finished algorithm is not very good: on dogs.",
-    published="words only",
-    margin=0.1,
-    unit="percent",
-)
+@lesson.claim("D7a", "The finished algorithm is not very good: on dogs.", **WORDS)
 def wrong_on_dogs(study: xr.Dataset, margin: float) -> Decision:
     """More than one dog in ten is answered wrong, breed included; dog first, as in the course.
 
@@ -91,25 +87,13 @@ def wrong_on_dogs(study: xr.Dataset, margin: float) -> Decision:
     return _wrong(study, margin, "dog")
 
 
-@lesson.claim(
-    "D7b",
-    "The finished algorithm is not very good: on people.",
-    published="words only",
-    margin=0.1,
-    unit="percent",
-)
+@lesson.claim("D7b", "The finished algorithm is not very good: on people.", **WORDS)
 def wrong_on_people(study: xr.Dataset, margin: float) -> Decision:
     """More than one picture of a person in ten is answered wrong."""
     return _wrong(study, margin, "human")
 
 
-@lesson.claim(
-    "D7c",
-    "The finished algorithm is not very good: on pictures of neither.",
-    published="words only",
-    margin=0.1,
-    unit="percent",
-)
+@lesson.claim("D7c", "The finished algorithm is not very good: on pictures of neither.", **WORDS)
 def wrong_on_neither(study: xr.Dataset, margin: float) -> Decision:
     """More than one picture without dog and person in ten is answered wrong."""
     return _wrong(study, margin, "neither")

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from math import inf
+from typing import Any
 
 import xarray as xr
 
@@ -41,11 +42,14 @@ AGAINST_LINEAR = (
     f"epochs) against {PUBLISHED['linear'][20]:.5f} (linear, 32 numbers, 20 epochs); printed 20 "
     "times as large"
 )
-AGAINST_NOISE = (
-    f"training MSE a pixel {PUBLISHED['denoising'][20]:.5f} at noise 0.5; no baseline; printed 20 "
-    "times as large"
-)
 DENOISING = {"denoising_epochs": 20, "batch_size": 20, "lr": 1e-3}
+A4: dict[str, Any] = {
+    "published": f"training MSE a pixel {PUBLISHED['denoising'][20]:.5f} at noise 0.5; no "
+    "baseline; printed 20 times as large",
+    "protocol": DENOISING,
+    "unit": UNIT,
+    "arms": ("denoising",),
+}
 
 
 def course(study: xr.Dataset, name: str) -> xr.DataArray:
@@ -187,26 +191,14 @@ def _level(errors: xr.DataArray) -> str:
     return words.estimate(mean(errors, lesson.bounds["mse"]), UNIT)
 
 
-@lesson.claim(
-    "A4a",
-    "The denoising autoencoder removes noise.",
-    published=AGAINST_NOISE,
-    protocol=DENOISING,
-    unit=UNIT,
-    arms=("denoising",),
-)
+@lesson.claim("A4a", "The denoising autoencoder removes noise.", **A4)
 def removes_noise(study: xr.Dataset, margin: float) -> Decision:
     """Lower squared error on test images than the noisy image (paired by image)."""
     return _denoising(study, margin, "noisy", "noisy image")
 
 
 @lesson.claim(
-    "A4b",
-    "The denoising autoencoder removes noise better than principal components do.",
-    published=AGAINST_NOISE,
-    protocol=DENOISING,
-    unit=UNIT,
-    arms=("denoising",),
+    "A4b", "The denoising autoencoder removes noise better than principal components do.", **A4
 )
 def beats_components(study: xr.Dataset, margin: float) -> Decision:
     """Lower squared error on test images than the best PCA projection (paired by image).
@@ -218,14 +210,7 @@ def beats_components(study: xr.Dataset, margin: float) -> Decision:
     return replace(decision, comment=f"{decision.comment} PCA keeps {size:.0f} components.")
 
 
-@lesson.claim(
-    "A4c",
-    "The denoising autoencoder removes noise better than a line does.",
-    published=AGAINST_NOISE,
-    protocol=DENOISING,
-    unit=UNIT,
-    arms=("denoising",),
-)
+@lesson.claim("A4c", "The denoising autoencoder removes noise better than a line does.", **A4)
 def beats_least_squares(study: xr.Dataset, margin: float) -> Decision:
     """Lower squared error on test images than linear least squares (paired by image)."""
     return _denoising(study, margin, "least-squares", "least squares")

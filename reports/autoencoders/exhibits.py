@@ -25,7 +25,7 @@ def networks_of(study: xr.Dataset, seed: int | None = None) -> list[str]:
         return []
     counts = course(study, "parameters")
     known = counts.max("seed") if seed is None else counts.sel(seed=seed)
-    return counts["arm"].values[np.isfinite(known.values)].tolist()
+    return known.dropna("arm")["arm"].values.tolist()
 
 
 def has(study: xr.Dataset, *arms: str) -> bool:
@@ -189,14 +189,10 @@ def codes(study: xr.Dataset) -> Exhibit | None:
     if not arms:
         return None
     labels = study["label"].sel(image=study["first"].values).values.astype(int)
-    parts = []
-    for arm in arms:
-        places = course(study, "plane").sel(arm=arm, seed=0).values
-        truth = [classes[label] for label in labels]
-        parts.append(
-            pd.DataFrame({"arm": arm, "x": places[:, 0], "y": places[:, 1], "class": truth})
-        )
-    frame = pd.concat(parts, ignore_index=True)
+    truth = [classes[label] for label in labels]
+    places = {arm: course(study, "plane").sel(arm=arm, seed=0).values for arm in arms}
+    parts = [{"arm": a, "x": at[:, 0], "y": at[:, 1], "class": truth} for a, at in places.items()]
+    frame = pd.concat(map(pd.DataFrame, parts), ignore_index=True)
     return Exhibit(
         deep=True,
         caption="Codes of test images in the plane of their two largest principal components, "

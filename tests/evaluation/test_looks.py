@@ -52,6 +52,7 @@ def test_the_interval_over_looks_never_contradicts_the_verdict(effect, size):
         whole = over_looks(looks(random.normal(effect, 1, 40)), GRID)
         judged = decide_family({"claim": whole}, size=size)["claim"]
         low, high = judged.estimate.low, judged.estimate.high
+        assert judged.estimate.confidence == pytest.approx(1 - 2 * ALPHA / size)
         assert (judged.verdict == "supported") == (low > 0)
         assert (judged.verdict == "refuted") == (high < 0)
         first = whole.looks[10].estimate.at(1 - 2 * ALPHA * shares(GRID)[10] / size)

@@ -208,7 +208,8 @@ def test_all_parts_must_hold():
     unsure = known(0.02, 0.01, 0, 0, 9, 100)
     yes, no, unsure = superior(yes), superior(no), superior(unsure)
     assert all_of({"a": yes, "b": yes}).verdict == "supported"
-    assert all_of({"a": yes, "b": no, "c": unsure}).verdict == "refuted"
+    refuted = all_of({"a": yes, "b": no, "c": unsure})
+    assert (refuted.verdict, refuted.shown[0]) == ("refuted", "b")
     whole = all_of({"a": yes, "b": unsure})
     assert whole.verdict == "undecided"
     assert whole.needed == replace(unsure.needed, part="b")
