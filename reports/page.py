@@ -150,7 +150,7 @@ def cell(text: str) -> str:
 def _shown(study: Study, name: str, exhibit: Exhibit, drawn: bool) -> dict[str, Any]:
     """Return an exhibit as the templates take it: its picture and its table as data addresses."""
     frame = exhibit.frame()
-    picture = pictures.address(pictures.png(exhibit)) if exhibit.figure and drawn else None
+    picture = pictures.address(exhibit) if exhibit.figure and drawn else None
     header, rows = words.table(frame.head(LONGEST), exhibit.units)
     table = {"header": header, "rows": rows, "length": len(frame)}
     shown = {"name": name, "exhibit": exhibit, "caption": exhibit.caption}

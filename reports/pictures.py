@@ -22,11 +22,7 @@ others are packed, of 100: 7 % larger than at the default in 40 % of the time"""
 
 def png(exhibit: Exhibit) -> bytes:
     """Return an exhibit's figure as PNG; one that was drawn before is read from mlruns/figures."""
-    figure = exhibit.figure
-    if figure is None:
-        raise ValueError("exhibit: a table, wanted one with a figure")
-    what = (figure.func.__qualname__, figure.args, figure.keywords, DPI)
-    path = KEPT / f"{joblib.hash(what)}-{_drawing_code(figure.func.__module__)}.png"
+    path = _place(exhibit)
     if not path.is_file():
         from matplotlib import pyplot
 
@@ -38,6 +34,22 @@ def png(exhibit: Exhibit) -> bytes:
     return path.read_bytes()
 
 
+def address(exhibit: Exhibit) -> str:
+    """Return an exhibit's figure as the data address of a WebP, which is kept beside the PNG."""
+    path = _place(exhibit).with_suffix(".webp")
+    if not path.is_file():
+        write(path, webp(png(exhibit)))
+    return f"data:image/webp;base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def _place(exhibit: Exhibit) -> Path:
+    figure = exhibit.figure
+    if figure is None:
+        raise ValueError("exhibit: a table, wanted one with a figure")
+    what = (figure.func.__qualname__, figure.args, figure.keywords, DPI, LARGE, QUALITY, EFFORT)
+    return KEPT / f"{joblib.hash(what)}-{_drawing_code(figure.func.__module__)}.png"
+
+
 @functools.cache
 def _drawing_code(module: str) -> str:
     """Hash the module that draws, and what of reports it imports."""
@@ -45,18 +57,18 @@ def _drawing_code(module: str) -> str:
     return joblib.hash([essence(source.read_text()) for source in sources(path, ("reports",))])[:12]
 
 
-def address(content: bytes) -> str:
-    """Return a PNG as the data address of a WebP: without losses, but for a large one.
+def webp(content: bytes) -> bytes:
+    """Pack a PNG as WebP: without losses, but for a large one.
 
     Large ones hold photographs; they become a tenth as large.
     """
-    made = io.BytesIO()
+    packed = io.BytesIO()
     with Image.open(io.BytesIO(content)) as image:
         lossy = (
             {"quality": QUALITY} if len(content) > LARGE else {"lossless": True, "quality": EFFORT}
         )
-        image.convert("RGB").save(made, "webp", **lossy)
-    return f"data:image/webp;base64,{base64.b64encode(made.getvalue()).decode()}"
+        image.convert("RGB").save(packed, "webp", **lossy)
+    return packed.getvalue()
 
 
 def export(exhibit: Exhibit, path: Path) -> None:

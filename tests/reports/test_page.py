@@ -260,10 +260,7 @@ def test_photographs_are_embedded_with_losses_and_charts_are_not():
     def embedded(pixels):
         content = io.BytesIO()
         Image.fromarray(pixels).save(content, "png")
-        text = pictures.address(content.getvalue())
-        start = "data:image/webp;base64,"
-        assert text.startswith(start)
-        data = base64.b64decode(text.removeprefix(start))
+        data = pictures.webp(content.getvalue())
         seen = np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(float)
         return content.getvalue(), data, seen
 
@@ -303,6 +300,15 @@ def test_a_figure_is_drawn_anew_only_when_what_it_shows_changes(tmp_path, monkey
     monkeypatch.setattr(pictures, "_drawing_code", lambda module: "2")
     shown()
     assert drawn == [1, 2, 1]
+
+
+def test_a_figure_is_packed_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "KEPT", tmp_path)
+    exhibit = Exhibit(caption="a", table=pd.DataFrame(), figure=partial(draw, 1))
+    first, packed = pictures.address(exhibit), pictures.webp(pictures.png(exhibit))
+    assert base64.b64decode(first.removeprefix("data:image/webp;base64,")) == packed
+    monkeypatch.setattr(pictures, "webp", lambda content: b"packed again")
+    assert pictures.address(exhibit) == first
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
