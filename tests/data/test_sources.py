@@ -110,7 +110,9 @@ def test_a_damaged_set_is_one_line(tmp_path):
 
 @pytest.mark.parametrize("data", ["imagenet", "folder:", "Digits", ""])
 def test_an_unknown_set_is_refused(data):
-    with pytest.raises(UserError, match=r"--data .*: one of digits, lfw-patches, drawn-digits, lesions, mnist"):
+    with pytest.raises(
+        UserError, match=r"--data .*: one of digits, lfw-patches, drawn-digits, lesions, mnist"
+    ):
         DataConfig(data=data)
 
 
