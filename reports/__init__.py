@@ -1,7 +1,7 @@
 """The report, and its three lines for a notebook.
 
 import reports
-study = reports.load("init_schemes", data="drawn-digits")  # an xarray Dataset: (arm, seed, image, ...)
+study = reports.load("init_schemes", data="drawn-digits")  # an xarray Dataset: (arm, seed, ...)
 reports.verdicts(study), reports.exhibits(study)["accuracy"].frame()
 """
 
