@@ -1,5 +1,6 @@
 """The store: made once by many, swept of the dead, one line where it cannot be used."""
 
+import contextlib
 import multiprocessing
 import os
 import resource
