@@ -17,7 +17,6 @@ from annotated_types import Interval
 from numpy.typing import NDArray
 
 from core import cli
-from core.config import check_options
 from core.store import Run, Store
 from reports.compare import Config as Asked
 from reports.compare import runs
@@ -152,9 +151,6 @@ class Config:
 
     experiments: Annotated[int, Interval(ge=10, le=1_000_000)] = 1_000
     """of each line"""
-
-    def __post_init__(self) -> None:
-        check_options(self)
 
 
 def main(config: Config) -> None:

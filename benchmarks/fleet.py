@@ -24,7 +24,6 @@ from annotated_types import Interval
 
 from benchmarks.writers import free_port, server, study_of_nothing
 from core.address import VARIABLE
-from core.config import check_options
 
 if TYPE_CHECKING:
     from core.job import Job, Train
@@ -51,9 +50,6 @@ class Config:
     """programs of arithmetic, shared out among one worker and among two; 0: none"""
     seconds: Annotated[float, Interval(gt=0, le=3600)] = 10.0
     """that each takes one process of this machine"""
-
-    def __post_init__(self) -> None:
-        check_options(self)
 
 
 def main(config: Config) -> None:

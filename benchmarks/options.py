@@ -27,7 +27,7 @@ from annotated_types import Interval
 
 from benchmarks.kills import PROCESSES, SAID
 from core.address import VARIABLE
-from core.config import Positive, check_options
+from core.config import Positive
 from core.errors import UserError
 from core.provenance import ROOT
 
@@ -79,9 +79,6 @@ class Config:
     """of what is drawn"""
     seconds: Positive = 3.0
     """of computing, after which what is accepted is told to end"""
-
-    def __post_init__(self) -> None:
-        check_options(self)
 
 
 def main(config: Config) -> None:

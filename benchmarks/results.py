@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.timing import ROOT, Times
+from reports.readme import put
 
 RESULTS, PAGE = ROOT / "benchmarks" / "results", ROOT / "docs" / "speed.md"
 COLUMNS = (
@@ -105,11 +106,8 @@ def read(path: Path) -> list[dict[str, str]]:
 
 def write_page(folder: Path = RESULTS, page: Path = PAGE) -> None:
     """Write the tables of all machines between the marks of the page."""
-    begin, end = MARKS
-    text = page.read_text(encoding="utf-8")
-    before, _, rest = text.partition(begin)
     tables = "\n".join(_table(read(path)) for path in sorted(folder.glob("*.csv")))
-    page.write_text(before + begin + tables + end + rest.partition(end)[2], encoding="utf-8")
+    put("page", page, tables, MARKS)
 
 
 def _table(rows: list[dict[str, str]]) -> str:

@@ -20,7 +20,6 @@ from annotated_types import Interval
 
 from benchmarks.damages import WAYS, sql
 from benchmarks.options import fault, run
-from core.config import check_options
 from core.errors import UserError
 
 STUDY = shlex.split("--schemes zeros --seeds 2 --epochs 1 --no-larger --device cpu --width")
@@ -36,9 +35,6 @@ class Config:
     """stores to damage; a fifth of them as databases, bit by bit"""
     seed: Annotated[int, Interval(ge=0)] = 0
     """of what is damaged"""
-
-    def __post_init__(self) -> None:
-        check_options(self)
 
 
 def main(config: Config) -> None:

@@ -17,7 +17,8 @@ from annotated_types import Interval
 
 from benchmarks.simulated import advice, area_methods, areas, outcomes, verdicts
 from benchmarks.simulated.draws import Cell
-from core.config import FilePath, check_options
+from core.config import FilePath
+from reports.readme import put
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "verdicts.md"
 MARKS = (
@@ -46,9 +47,6 @@ class Config:
     """text with the marks"""
     only: tyro.conf.Positional[tuple[str, ...]] = ()
     """words of which a cell's name has one; all cells if none is given"""
-
-    def __post_init__(self) -> None:
-        check_options(self)
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ def main(config: Config) -> None:
     if config.methods:
         print(methods := area_methods.table(config.draws))
         if config.write:
-            _put(config, methods, METHODS)
+            put("page", config.page, methods, METHODS)
         return
     for cell in cells(config.only):
         found.append(observe(cell, config.draws))
@@ -93,14 +91,7 @@ def main(config: Config) -> None:
     broken = sum(not outcome.is_kept for outcome in found)
     print(f"{len(found)} cells, {broken} broken, {monotonic() - start:.0f} s")
     if config.write:
-        _put(config, table(found, config.draws), MARKS)
-
-
-def _put(config: Config, text: str, marks: tuple[str, str]) -> None:
-    from core.files import write
-    from reports.readme import between
-
-    write(config.page, between(config.page.read_text("utf-8"), text, "page", marks).encode())
+        put("page", config.page, table(found, config.draws), MARKS)
 
 
 def cells(only: tuple[str, ...] = ()) -> Iterator[Cell]:

@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from annotated_types import Interval
 
 from core.address import VARIABLE
-from core.config import check_options
 from core.errors import UserError
 
 if TYPE_CHECKING:
@@ -57,9 +56,6 @@ class Config:
     """seconds for which the store is away"""
     pause: Annotated[float, Interval(ge=0, le=3600)] = 6.0
     """seconds that each of a writer's 20 trials takes"""
-
-    def __post_init__(self) -> None:
-        check_options(self)
 
 
 def main(config: Config) -> None:

@@ -20,6 +20,7 @@ import tyro
 
 from core import refusals, torchrun
 from core.address import hide_password
+from core.config import check_options
 from core.errors import UserError, one_line
 
 Config = TypeVar("Config")
@@ -126,6 +127,7 @@ def parse(config: type[Config], description: str, arguments: Sequence[str]) -> C
         raise UserError(f"{' '.join(arguments[:3])}: {error}") from error
     else:
         sys.stderr.write(box.getvalue())  # warnings
+        check_options(options)
         return options
     finally:
         os.environ.pop("COLUMNS", None)

@@ -7,6 +7,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from core.errors import UserError
+
 
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[Path]:
@@ -35,6 +37,15 @@ def whole(path: Path) -> Iterator[Path]:
         raise
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write the text that --out asks for. Raises UserError for a file that cannot be written."""
+    try:
+        write(path, text.encode())
+    except OSError as error:
+        wanted = f"a file that can be written is wanted ({error.strerror})"
+        raise UserError(f"--out {path}: {wanted}") from error
 
 
 def write(path: Path, content: bytes) -> None:

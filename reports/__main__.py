@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal
 from core import cli
 from core.config import FilePath, FolderPath, Settled, check, check_options
 from core.errors import UserError
-from core.files import whole
+from core.files import write_text
 
 if TYPE_CHECKING:
     from reports.studies import Study
@@ -78,14 +78,7 @@ def main(config: Config) -> None:
     render = {"html": page.html, "md": page.markdown, "json": page.as_json}[config.format]
     text = render(shelf, ledger.build(shelf.studies))
     out = config.out or OUT / f"index.{config.format}"
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with whole(out) as file:
-            file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(
-            f"--out {out}: a file that can be written is wanted ({error.strerror})"
-        ) from error
+    write_text(out, text)
     print(f"report: {out.resolve()}")
     if config.figures:
         _export(shelf.studies, config.figures)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.config import FilePath, Positive, check_options
+from core.config import FilePath, Positive
 from core.errors import UserError
 from reports.readme import ROOT, put
 
@@ -32,9 +32,6 @@ class Config:
     """how many times as fast as the measured machine one H100 trains: assumed, not measured"""
     out: FilePath = ROOT / "docs" / "running.md"
     """text with the two marks, for the table"""
-
-    def __post_init__(self) -> None:
-        check_options(self)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.config import FilePath, FolderPath, check_options
+from core.config import FilePath, FolderPath
 from core.data.config import default_root
 from core.errors import UserError
 
@@ -27,9 +27,6 @@ class Config:
     """text with the two marks, for a row a claim and the commands"""
     data_root: FolderPath = field(default_factory=default_root)
     """folder that the commands are to show as DATA_ROOT"""
-
-    def __post_init__(self) -> None:
-        check_options(self)
 
 
 def main(config: Config) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from core.config import FolderPath, Settled, check_options
+from core.config import FolderPath, Settled
 from core.errors import UserError
 
 if TYPE_CHECKING:
@@ -32,9 +32,6 @@ class Config:
     """id of a complete trial, as MLflow shows it"""
     data_root: Settled[FolderPath] = None
     """where the real data lies now (default: where it lay)"""
-
-    def __post_init__(self) -> None:
-        check_options(self)
 
 
 def main(config: Config) -> None:

@@ -4,8 +4,6 @@ import contextlib
 import multiprocessing
 import os
 import resource
-import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +12,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from benchmarks.writers import free_port, server
 from core import provenance
 from core.errors import UserError
 from core.store import Store
@@ -206,35 +205,15 @@ def test_eight_first_starts_at_once_on_nothing(tmp_path, monkeypatch):
     assert {each.name for each in client.search_experiments()} == {"Default", "same"}
 
 
-@contextlib.contextmanager
-def server(folder):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
-    options = ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
-    options += ["--artifacts-destination", str(folder / "artifacts")]
-    with open(folder / "server.log", "w") as log:
-        process = subprocess.Popen(
-            [*command, *options], stdout=log, stderr=log, cwd=folder, start_new_session=True
-        )
-        try:
-            deadline = time.monotonic() + 90
-            while process.poll() is None and time.monotonic() < deadline:
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-                    yield f"http://127.0.0.1:{port}"
-                    return
-                time.sleep(0.2)
-            pytest.skip(f"no MLflow server here: {(folder / 'server.log').read_text()[-300:]}")
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
-            process.wait(timeout=30)
-
-
 @pytest.mark.slow
 def test_a_tracking_server_works_and_its_end_is_one_line(store, tmp_path, monkeypatch):
-    with server(store) as uri:
+    port = free_port()
+    uri = f"http://127.0.0.1:{port}"
+    with contextlib.ExitStack() as running:
+        try:
+            running.enter_context(server(port, f"sqlite:///{store}/mlflow.db", store))
+        except UserError as error:
+            pytest.skip(str(error))
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
         one = Store()

@@ -16,8 +16,7 @@ import tyro
 from annotated_types import Interval
 
 from core.config import UNSAID, FilePath, Positive, Settled, check, check_options
-from core.errors import UserError
-from core.files import whole
+from core.files import write_text
 
 OUT = Path(__file__).parents[1] / "out"
 
@@ -97,11 +96,5 @@ def main(config: Config) -> None:
     print(page.screen(found, source))
     slug = "".join(c if c.isalnum() or c in "-_." else "-" for c in config.experiment)
     out = config.out or OUT / f"compare-{slug}.{config.format}"
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with whole(out) as file:
-            file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        wanted = f"a file that can be written is wanted ({error.strerror})"
-        raise UserError(f"--out {out}: {wanted}") from error
+    write_text(out, text)
     print(f"page: {out.resolve()}")

@@ -90,6 +90,7 @@ def test_divergence_in_one_arm_withholds_the_verdict():
     held = withheld(clear, one, none)
     assert (held.verdict, held.withheld) == ("undecided", "diverged")
     assert decide_family({"a": held, "b": clear})["a"].verdict == "undecided"
-    assert over_looks({10: clear, 20: held}, GRID).verdict == "undecided"
+    late = over_looks({10: clear, 20: held}, GRID)
+    assert (late.verdict, late.p_supported) == ("undecided", 1)  # no family counts it as rejected
     with pytest.raises(ValueError, match=r"wanted \(seeds,\) twice"):
         withheld(clear, none, none[:3])

@@ -26,7 +26,9 @@ def test_a_published_run_among_ours_is_supported_and_one_far_off_refuted():
 
 
 def test_a_few_seeds_on_a_few_images_know_neither():
-    assert predicted(hits(0.75, seeds=3, images=60, spread=0.05), 403, 540).verdict == "undecided"
+    few = predicted(hits(0.75, seeds=3, images=60, spread=0.05), 403, 540)
+    assert few.verdict == "undecided"
+    assert few.estimate.confidence == pytest.approx(0.975)  # the wider: it denies no number yet
 
 
 def test_the_very_same_images_leave_only_the_seeds():

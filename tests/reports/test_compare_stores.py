@@ -1,16 +1,10 @@
 """Comparisons of runs that others logged: what misleads is named, and the numbers are right."""
 
-import contextlib
-import io
 import json
-import re
-import shutil
-import sqlite3
 import subprocess
 import sys
 
 import numpy as np
-import pandas as pd
 import pytest
 from mlflow import MlflowClient
 from scipy import stats
@@ -23,25 +17,6 @@ from core.provenance import ROOT
 from core.store import Store
 from reports import compare, studies
 from tests.reports import plant
-from tests.reports.browser import CHROMIUM, on_a_phone
-
-
-@pytest.fixture(scope="session")
-def planted(tmp_path_factory, empty_store):
-    """A store with every experiment of `plant`; tests leave it as it is."""
-    folder = tmp_path_factory.mktemp("planted")
-    path = folder / "mlflow.db"
-    shutil.copy(empty_store, path)
-    with (
-        contextlib.closing(sqlite3.connect(path)) as database,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        database.execute("PRAGMA journal_mode = WAL")  # planting is twice as fast
-        patch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", None)
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
-        for each in plant.PLANTS:
-            each()
-    return path
 
 
 @pytest.fixture
@@ -244,45 +219,6 @@ def test_a_filter_of_mlflows_selects_runs(ask):
     assert {arm["n"] for arm in found["arms"]} == {4}
     _, found = ask("nested", "--where", "params.model != 'x'")
     assert {arm["n"] for arm in found["arms"]} == {5}
-
-
-def rendered(planted, tmp_path, kind, *options):
-    out = tmp_path / f"found.{kind}"
-    arguments = [*options, "--uri", str(planted), "--format", kind, "--out", str(out)]
-    compare.main(cli.parse(compare.Config, "", arguments))
-    return out.read_text()
-
-
-def test_the_page_is_self_contained_and_draws_every_run(planted, tmp_path):
-    text = rendered(planted, tmp_path, "html", "epochs", "--metric", "val_accuracy")
-    addresses = re.findall(r"""(?:src|href)=["']([^"']*)""", text)
-    links = [each for each in addresses if each.startswith("http://127.0.0.1:5000/#/experiments/")]
-    assert len(links) == 10
-    assert set(addresses) == {"data:,", *links}
-    assert text.count('<circle class="run"') == 10
-    assert text.count('<polyline class="run"') == 10
-    assert text.count('<polyline class="mean"') == text.count("<polygon") == 2
-    assert "mlflow ui --backend-store-uri sqlite:///" in text
-
-
-def test_odd_names_are_shown_as_they_are(planted, tmp_path):
-    text = rendered(planted, tmp_path, "html", "odd names/ü & <b>")
-    assert "<script>" not in text
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
-    assert "<h1>odd names/ü &amp; &lt;b&gt;: loss compared</h1>" in text
-    lines = rendered(planted, tmp_path, "md", "odd names/ü & <b>").splitlines()
-    table = [line for line in lines if line.startswith("|")]
-    assert {len(re.findall(r"(?<!\\)\|", line)) for line in table} == {6}
-    table = pd.read_csv(io.StringIO(rendered(planted, tmp_path, "csv", "odd names/ü & <b>")))
-    arms = ["<script>alert(1)</script>", "a|b `c` $x_1$", '""', "x y"]
-    assert table["arm"].tolist() == [*arms, *arms[1:]]
-    assert table["kind"].tolist() == ["arm"] * 4 + ["difference"] * 3
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
-def test_a_phone_shows_the_page_whole(planted, tmp_path):
-    text = rendered(planted, tmp_path, "html", "odd names/ü & <b>")
-    assert on_a_phone(text, tmp_path) == {"wide": 0, "images": 0, "broken": 0, "nameless": 0}
 
 
 def test_an_unknown_experiment_is_answered_with_those_like_it(ask):

@@ -1,0 +1,62 @@
+"""The chance that a study decides, term by term where it has a formula."""
+
+import numpy as np
+import pytest
+from scipy import special, stats
+
+from core.evaluation.comparisons import paired
+from core.evaluation.intervals import mean, wilson
+from core.evaluation.laws import Student
+from core.evaluation.power import _inflated, images_needed, power
+from core.evaluation.shares import Discordant, Lead
+from core.evaluation.verdicts import superior
+
+
+def lead(only_a, only_b, n):
+    a, b = np.zeros((2, n), bool)
+    a[:only_a], b[only_a : only_a + only_b] = True, True
+    return paired(a[None], b[None], deterministic=True)
+
+
+@pytest.mark.parametrize(
+    ("estimate", "margin", "under_null", "step"),
+    [
+        (lead(14, 6, 200), 0.0, 0.1, 1.0),
+        (wilson(30, 100), 0.2, 0.2 * 0.8, 0.5),
+        (wilson(30, 100).strict(), 0.2, 0.2 * 0.8, 0.5),
+    ],
+)
+def test_one_seed_is_planned_with_the_nulls_variance_and_half_a_step(
+    estimate, margin, under_null, step
+):
+    """A step of McNemar's test is two images, one of a share's a single one."""
+    value, n = estimate.value, 500
+    seen = 0.1 - value**2 if margin == 0 else value * (1 - value)
+    variance = estimate.components.images / n
+    reach = stats.t.ppf(0.975, n - 1) * np.sqrt(variance * under_null / seen) + step / n
+    expected = special.ndtr((value - margin - reach) / np.sqrt(variance))
+    assert power(estimate, 1, n, margin=margin) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("law", "null", "ratio"),
+    [
+        (Lead(0.05, 0.2, ()), 0.0, 0.2 / (0.2 - 0.05**2)),
+        (Lead(0.0, 0.1, ()), 0.3, (0.3 - 0.3**2) / 0.1),  # arms 0.3 apart differ on as many
+        (Discordant(8, 2, 100), 0.0, 0.1 / (0.1 - 0.06**2)),
+        (Discordant(8, 2, 100), -0.2, (0.2 - 0.2**2) / (0.1 - 0.06**2)),
+        (wilson(90, 100).law, 0.8, 0.16 / 0.09),
+        (Student(1.0, ()), 0.0, 1.0),
+    ],
+)
+def test_a_null_has_the_variance_that_its_law_gives_it(law, null, ratio):
+    assert _inflated(law, null, law.value) == pytest.approx(ratio)
+
+
+def test_hits_that_are_all_alike_decide_when_so_many_in_a_row_would():
+    """0.9^36 is the first below 2.5 %."""
+    alike = mean(np.ones((1, 20)))
+    assert images_needed(alike, margin=0.9) == 36
+    assert (power(alike, 1, 35, margin=0.9), power(alike, 1, 36, margin=0.9)) == (0, 1)
+    verdicts = [superior(wilson(n, n), 0.9).verdict for n in (35, 36)]
+    assert verdicts == ["undecided", "supported"]
