@@ -1,40 +1,25 @@
 """Data sets by name: embedded ones, torchvision's, the hub's, and folders."""
 
 from collections.abc import Sequence
-from hashlib import sha256
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from core.data import folders, hub, pets
-from core.data.card import Card, Quarantined
+from core.data.assembly import Facts, assemble, in_memory
 from core.data.config import DataConfig
 from core.data.download import attempt
-from core.data.duplicates import groups_of, thumbnails
-from core.data.images import Images, InMemory, Splits, numbered
+from core.data.images import InMemory, Splits, numbered
 from core.data.layout import Layout
-from core.data.splits import NAMES, conflicts, divide
 from core.errors import UserError
 
-COPIES = "{:,} images are copies of test or validation images and were left out of training."
 CURE = "set --data-root or DATA_ROOT to the folder that holds it"
 LFW_BIAS = (
     "LFW holds only faces that a Viola-Jones (Haar) detector found; it favours Haar cascades."
 )
-
-
-class Facts(TypedDict):
-    """What only the source knows of its images, for the card."""
-
-    source: str
-    classes: tuple[str, ...]
-    synthetic: NotRequired[bool]
-    warnings: NotRequired[Sequence[str]]
-    quarantined: NotRequired[list[Quarantined]]
 
 
 def load(config: DataConfig, prepare: folders.Prepare | None = None) -> Splits:
@@ -89,15 +74,10 @@ def _lesions(config: DataConfig) -> Splits:
     artefacts = [name for name in config.data.partition(":")[2].split("+") if name]
     drawn = lesions.draw(size=config.size or lesions.SIZE, artefacts=artefacts)
     names = tuple(f"view {view} of lesion {i}" for view, i in enumerate(drawn.lesions))
-    return _assemble(
-        InMemory(drawn.pixels, labels=drawn.labels, names=names),
-        config,
-        given=np.full(len(drawn.labels), "train"),
-        digests=_digests(drawn.pixels),
-        thumbs=thumbnails(drawn.pixels),
-        card={"source": lesions.SOURCE, "classes": lesions.CLASSES, "synthetic": True},
-        owners=list(map(str, drawn.lesions)),
-    )
+    images = InMemory(drawn.pixels, labels=drawn.labels, names=names)
+    card: Facts = {"source": lesions.SOURCE, "classes": lesions.CLASSES, "synthetic": True}
+    given = np.full(len(images), "train")
+    return in_memory(config, images, given, card, list(map(str, drawn.lesions)))
 
 
 def _glyphs(config: DataConfig) -> Splits:
@@ -116,14 +96,9 @@ def _embedded(
     source: str,
     warnings: Sequence[str] = (),
 ) -> Splits:
-    return _assemble(
-        InMemory(pixels, labels=labels),
-        config,
-        given=np.full(len(labels), "train"),
-        digests=_digests(pixels),
-        thumbs=thumbnails(pixels),
-        card={"source": source, "classes": classes, "warnings": list(warnings)},
-    )
+    card: Facts = {"source": source, "classes": classes, "warnings": list(warnings)}
+    given = np.full(len(labels), "train")
+    return in_memory(config, InMemory(pixels, labels=labels), given, card)
 
 
 TORCHVISION = {
@@ -146,14 +121,8 @@ def _official(
     pixels, labels = (torch.cat(pair) for pair in zip(train, test, strict=True))
     sizes = {"train": len(train[1]), "test": len(test[1])}
     names = tuple(name for side, n in sizes.items() for name in numbered(side, n))
-    return _assemble(
-        InMemory(pixels, labels=labels, names=names),
-        config,
-        given=np.repeat([*sizes], [*sizes.values()]),
-        digests=_digests(pixels),
-        thumbs=thumbnails(pixels),
-        card=card,
-    )
+    given = np.repeat([*sizes], [*sizes.values()])
+    return in_memory(config, InMemory(pixels, labels=labels, names=names), given, card)
 
 
 def _present(folder: Path) -> Path:
@@ -170,7 +139,7 @@ def _folder(
     source: str = "",
 ) -> Splits:
     found = folders.read(root, config, prepare, listed)
-    return _assemble(
+    return assemble(
         found.images,
         config,
         given=np.array([entry.side for entry in found.entries]),
@@ -212,58 +181,3 @@ def _part(
     data = torch.as_tensor(found.data)
     pixels = data.unsqueeze(1) if data.dim() == 3 else data.permute(0, 3, 1, 2).contiguous()
     return pixels, torch.as_tensor(found.targets).long(), tuple(map(str, found.classes))
-
-
-def _digests(pixels: Tensor) -> list[bytes]:
-    return [sha256(each.tobytes()).digest() for each in pixels.numpy()]
-
-
-def _assemble(
-    images: Images,
-    config: DataConfig,
-    given: NDArray[np.str_],
-    digests: Sequence[bytes],
-    thumbs: NDArray[np.float32],
-    card: Facts,
-    owners: Sequence[str] = (),
-) -> Splits:
-    """Divide the images by groups of copies and of owners, and write the card.
-
-    given: (n,) of train, val and test, as the source has them; card: what only the source knows;
-    owners: the patient or lesion of each image, empty where it is not known.
-    """
-    labels, classes = images.labels.numpy(), card["classes"]
-    groups = groups_of(digests, thumbs, owners)
-    side = divide(labels, groups, given, config.split_seed, classes)
-    left_out = int((side == "").sum())
-    parts = {name: images.take(torch.from_numpy(np.flatnonzero(side == name))) for name in NAMES}
-    rows = zip(side.tolist(), labels.tolist(), (each.hex() for each in digests), strict=True)
-    described = Card(
-        name=config.name,
-        source=card["source"],
-        fingerprint=sha256(repr((classes, images.shape, *rows)).encode()).hexdigest(),
-        classes=classes,
-        shape=images.shape,
-        counts={
-            name: np.bincount(labels[side == name], minlength=len(classes)).tolist()
-            for name in NAMES
-        },
-        split=_sentence(given, config.split_seed, bool(set(owners) - {""})),
-        synthetic=card.get("synthetic", False),
-        warnings=[*card.get("warnings", ()), *([COPIES.format(left_out)] if left_out else ())],
-        quarantined=card.get("quarantined", []),
-        conflicts=conflicts(labels, groups, images.names),
-    )
-    return Splits(parts["train"], parts["val"], parts["test"], described)
-
-
-def _sentence(given: NDArray[np.str_], seed: int, owned: bool) -> str:
-    """Say how the split was made."""
-    brought = [name for name in NAMES if name in given]
-    missing = [name for name in NAMES if name not in given]
-    if not missing:
-        return "as the source has it"
-    own = f"{' and '.join(brought)} as the source has them; " if len(brought) > 1 else ""
-    kept = "copies and images of one patient or lesion" if owned else "copies"
-    share = f"{' and '.join(missing)} a fifth of the {'training ' if own else ''}images each"
-    return f"{own}{share}, by class, {kept} kept together, seed {seed}"

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from PIL import Image
 from skimage.data import astronaut
 
+from core.data.assembly import in_memory
 from core.data.config import DataConfig
 from core.data.duplicates import CONTRAST, THRESHOLD, groups_of, thumbnails
 from core.data.images import InMemory
-from core.data.sources import _assemble, _digests, load
+from core.data.sources import load
 from core.data.splits import NAMES, conflicts, divide
 from core.errors import UserError
 
@@ -117,7 +118,7 @@ def test_copies_saved_anew_or_scaled_are_found_and_others_are_not():
 
     copies = [change(each) for change in (compressed, rescaled) for each in pictures[:10]]
     every = torch.from_numpy(np.stack([*pictures, *copies]).transpose(0, 3, 1, 2).copy())
-    groups = groups_of(_digests(every), thumbnails(every))
+    groups = groups_of([each.tobytes() for each in every.numpy()], thumbnails(every))
     assert (groups[:10] == groups[25:35]).all()
     assert (groups[:10] == groups[35:]).all()
     assert len(set(groups.tolist())) == 25
@@ -158,14 +159,9 @@ def test_thumbnails_are_area_means():
 
 
 def assemble(pixels, labels, sides):
-    return _assemble(
-        InMemory(pixels, labels=torch.as_tensor(labels)),
-        DataConfig(),
-        given=np.asarray(sides),
-        digests=_digests(pixels),
-        thumbs=thumbnails(pixels),
-        card={"source": "made here", "classes": ("a", "b")},
-    )
+    images = InMemory(pixels, labels=torch.as_tensor(labels))
+    card = {"source": "made here", "classes": ("a", "b")}
+    return in_memory(DataConfig(), images, np.asarray(sides), card)
 
 
 def test_leaks_are_closed_counted_and_conflicts_named():
