@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from core.evaluation.comparisons import paired
-from core.evaluation.intervals import mean
+from core.evaluation.components import Components
+from core.evaluation.intervals import mean, symmetric
 from core.evaluation.looks import grid_from, over_looks
-from core.evaluation.power import ALPHA
-from core.evaluation.spending import shares
+from core.evaluation.power import ALPHA, images_needed
+from core.evaluation.spending import needed_at_looks, shares
 from core.evaluation.verdicts import all_of, decide_family, exact, superior, withheld
 
 GRID = grid_from(10)
@@ -94,3 +95,17 @@ def test_divergence_in_one_arm_withholds_the_verdict():
     assert (late.verdict, late.p_supported) == ("undecided", 1)  # no family counts it as rejected
     with pytest.raises(ValueError, match=r"wanted \(seeds,\) twice"):
         withheld(clear, none, none[:3])
+
+
+@pytest.mark.parametrize(("value", "look"), [(0.4, None), (0.6, 80), (0.8, 40), (1.5, 20)])
+def test_the_look_that_is_advised_is_ahead_and_pays_its_share(value, look):
+    """Without shares 0.6 and 0.8 would be told a look earlier, and 1.5 that it needs none."""
+    pilot = symmetric(value, Components(1.0, 0.0, 0.0, 10, 1))
+    assert needed_at_looks(pilot, GRID).seeds == look
+
+
+def test_images_are_advised_for_the_last_look():
+    pilot = symmetric(0.1, Components(0.0001, 1.0, 0.0, 10, 200))
+    asked = images_needed(pilot, alpha=ALPHA * shares(GRID)[80])
+    assert needed_at_looks(pilot, GRID).images == asked
+    assert asked > images_needed(pilot, alpha=ALPHA)

@@ -5,9 +5,10 @@ import pytest
 from scipy import special, stats
 
 from core.evaluation.comparisons import paired
-from core.evaluation.intervals import mean, wilson
+from core.evaluation.components import Components
+from core.evaluation.intervals import mean, symmetric, wilson
 from core.evaluation.laws import Student
-from core.evaluation.power import _inflated, images_needed, power
+from core.evaluation.power import _inflated, images_needed, power, seeds_needed
 from core.evaluation.shares import Discordant, Lead
 from core.evaluation.verdicts import superior
 
@@ -60,3 +61,29 @@ def test_hits_that_are_all_alike_decide_when_so_many_in_a_row_would():
     assert (power(alike, 1, 35, margin=0.9), power(alike, 1, 36, margin=0.9)) == (0, 1)
     verdicts = [superior(wilson(n, n), 0.9).verdict for n in (35, 36)]
     assert verdicts == ["undecided", "supported"]
+
+
+def test_a_pilot_of_few_seeds_is_believed_as_far_as_chi_squared_lets_it():
+    pilot, level = symmetric(0.8, Components(1.0, 0.0, 0.0, 5, 1)), (np.arange(40) + 0.5) / 40
+    true = 4 / stats.chi2.ppf(level, 4)[:, None] / 20
+    observed = true * stats.chi2.ppf(level, 19) / 19
+    half = stats.t.ppf(0.975, 19) * np.sqrt(observed)
+    expected = special.ndtr((0.8 - half) / np.sqrt(true)).mean()
+    assert power(pilot, 20, 1) == pytest.approx(expected)
+    assert power(pilot, 20, 1, known=True) > expected + 0.1
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_what_lies_beyond_a_margin_is_denied_as_often_as_it_is_shown_to_lie_there(side):
+    pilot = symmetric(side * 0.8, Components(1.0, 0.0, 0.0, 5, 1))
+    denied = power(pilot, 20, 1, margin=0.3, target=side * 0.1, test="equivalent")
+    assert denied == pytest.approx(power(pilot, 20, 1, margin=side * 0.4))
+
+
+def test_more_than_ten_thousand_are_beyond_reach():
+    share = wilson(510, 1000)
+    assert 4000 < images_needed(share, margin=0.49) < 6000
+    assert images_needed(share, margin=0.5) is None  # some 20,000
+    pilot = symmetric(0.02, Components(1.0, 0.0, 0.0, 5, 1))
+    assert seeds_needed(pilot, known=True, effect=0.03) == pytest.approx(8720, rel=0.01)
+    assert seeds_needed(pilot, known=True) is None  # some 19,600

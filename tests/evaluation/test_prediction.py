@@ -5,7 +5,9 @@ import pytest
 from scipy import stats
 
 from core.evaluation.comparisons import paired
-from core.evaluation.prediction import predicted, shown_by_one_run
+from core.evaluation.components import Components, crossed
+from core.evaluation.laws import Part
+from core.evaluation.prediction import one_run, predicted, shown_by_one_run
 
 
 def hits(share, seeds=10, images=2000, spread=0.01, start=0):
@@ -77,3 +79,33 @@ def test_one_run_shows_a_large_effect_and_tosses_a_coin_on_none():
     assert shown_by_one_run(half) == pytest.approx(0.76, abs=0.005)  # normal law at 1 / sqrt(2)
     with pytest.raises(ValueError, match="successes"):
         predicted(hits(0.5), 5, 4)
+
+
+def test_one_run_on_fewer_images_has_more_of_what_is_left_and_of_theirs():
+    parts = Components(0.01, 0.2, 1.0, 5, 100)  # all of the seeds' variance is the residual's
+    assert one_run(parts, 25) == (Part(pytest.approx(0.04), 4), Part(pytest.approx(0.2 / 25), 99))
+    assert one_run(parts, 25, same_images=True) == (Part(0.01, 4),)
+
+
+def test_what_is_granted_over_seeds_and_images_has_satterthwaites_freedom():
+    ours = hits(0.75, seeds=4, images=300, spread=0.05)
+    found, parts = predicted(ours, 400, 540), crossed(ours.astype(float))
+    run, around = one_run(parts, 540), parts.parts
+    variance = sum(part.variance for part in run)
+    df = variance**2 / (run[0].variance ** 2 / 3 + run[1].variance ** 2 / 299)
+    se, gap = np.sqrt(sum(part.variance for part in around)), abs(400 / 540 - ours.mean())
+    deviation = 1.959964 * np.sqrt(variance)
+    assert found.margin == pytest.approx(deviation)
+    assert found.p_supported == pytest.approx(stats.nct.cdf(gap / se, df, deviation / se))
+
+
+@pytest.mark.parametrize("images", [None, 160])
+def test_whether_one_run_shows_it_counts_what_we_do_not_know(images):
+    a, b = np.random.default_rng(3).normal([[[1.0]], [[0.0]]], 1, (2, 3, 40))
+    gap, parts = paired(a, b), crossed(a - b)
+    n = images or 40
+    seeds = parts.seeds - min(parts.seeds, parts.residual / 40) * (1 - 40 / n)
+    variance = seeds + parts.images / n + parts.seeds / 3 + parts.images / 40
+    expected = stats.t.cdf(abs(gap.value) / np.sqrt(variance), 2)
+    assert shown_by_one_run(gap, images) == pytest.approx(expected)
+    assert expected > 0.55

@@ -1,5 +1,7 @@
 """Our number less a published one: both vary."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -33,3 +35,8 @@ def test_no_study_of_ours_makes_theirs_more_certain():
     huge = found.components.resized(10_000, 10_000_000)
     assert huge.se**2 == pytest.approx(0.112**2 / 8 + 0.59 * 0.41 / 50, rel=0.02)
     assert images_needed(found) is None
+
+
+def test_the_smaller_class_stays_known():
+    few = replace(mean(HITS), fewest=9)
+    assert less_published(few, 0.59, READERS).fewest == 9

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from core.evaluation.comparisons import paired
-from core.evaluation.ranking import ranks, share_of_gain
+from core.evaluation.laws import Part
+from core.evaluation.ranking import Ratio, ranks, share_of_gain
 
 
 def hits(share, seeds=5, images=400, start=0):
@@ -51,6 +52,18 @@ def test_equal_arms_tie_and_may_still_differ_on_other_images():
     assert (frame["regret_high"] > frame["regret"]).all()
 
 
+def test_ranks_and_the_least_regret_share_the_error_among_the_others():
+    """b leads a by 2.5 standard errors over 9 seeds: enough for one comparison, not for two."""
+    z = stats.zscore(np.arange(9.0) ** 2, ddof=1)
+    arms = {"a": np.zeros(9), "b": z + 2.5 / 3, "c": -10 + 0.01 * z}
+    frame = ranks({name: own[:, None] for name, own in arms.items()}).set_index("arm")
+    assert frame["rank_low"].to_dict() == {"a": 1, "b": 1, "c": 3}
+    assert frame["rank_high"].to_dict() == {"a": 2, "b": 2, "c": 3}
+    strict, single = stats.t.ppf([1 - 0.025 / 2, 0.975], 8) / 3
+    limits = tuple(frame.loc["a", ["regret", "regret_low", "regret_high"]])
+    assert limits == pytest.approx((2.5 / 3, 2.5 / 3 - strict, 2.5 / 3 + single))
+
+
 @given(st.lists(st.integers(0, 5), min_size=2, max_size=6))
 def test_ranks_are_scipys(values):
     scores = {str(i): np.arange(5) < np.full((2, 1), v) for i, v in enumerate(values)}
@@ -91,3 +104,14 @@ def test_without_a_gain_there_is_no_share_of_it():
     assert (estimate.low, estimate.high) == (-np.inf, np.inf)
     with pytest.raises(ValueError, match="part, whole: shapes"):
         share_of_gain(np.zeros((2, 3)), np.zeros((2, 4)))
+
+
+def test_images_that_would_narrow_a_share_beyond_what_the_seeds_leave_do_not():
+    """Their covariance outweighs their variances: one by chance."""
+    seeds = tuple(Part(variance, 4) for variance in (0.01, 0.01, 0.02))
+    images = tuple(Part(variance, 99) for variance in (0.001, 0.001, 0.02))
+    both = Ratio(0.5, 0.5, 1.0, tuple(zip(seeds, images, strict=True)))
+    alone = Ratio(0.5, 0.5, 1.0, tuple((part,) for part in seeds))
+    assert both.limits(0.025) == pytest.approx(alone.limits(0.025))
+    low, high = both._roots(0.025, slice(None))
+    assert alone.limits(0.025)[0] < low < high < alone.limits(0.025)[1]

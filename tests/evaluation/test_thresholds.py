@@ -62,6 +62,14 @@ def test_rates_and_counts_equal_sklearn(images):
     assert found["npv"].value == pytest.approx(tn / (tn + fn))
 
 
+def test_a_score_at_the_threshold_is_called():
+    p, labels = [0.1, 0.4, 0.4, 0.9], [0, 0, 1, 1]
+    assert counts(p, labels, 0.4).tolist() == [[1, 1], [0, 2]]
+    found = rates(p, labels, 0.4, prevalence=0.5)
+    assert (found["sensitivity"].value, found["specificity"].value) == (1, 0.5)
+    assert net_benefit(p, labels, [0.4])["benefit"][0] == pytest.approx((2 - 2 / 3) / 4)
+
+
 def test_a_rare_disease_has_a_low_ppv(images):
     common, rare = (rates(*images, 0.8, prevalence=share)["ppv"] for share in (0.4, 0.01))
     assert rare.high < common.low
