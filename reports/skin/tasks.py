@@ -1,5 +1,6 @@
 """The challenge's tasks: what the arms score in them, and thresholds chosen on validation."""
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -120,15 +121,24 @@ def _thresholds(study: xr.Dataset, positive: int, operation: Operation) -> xr.Da
     chosen = xr.full_like(seen.isel(val_image=0, drop=True), np.nan)
     for arm, scores in by_arm(seen):
         for seed in scores["seed"].values[scores["trained"].values]:
-            chosen.loc[{"arm": arm, "seed": seed}] = choose_threshold(
-                scores.sel(seed=seed).values,
-                labels,
-                operation.rule,
-                target=operation.target,
-                miss_cost=operation.miss_cost,
-                prevalence=operation.prevalence,
+            own = scores.sel(seed=seed).values.astype(np.float64)
+            chosen.loc[{"arm": arm, "seed": seed}] = _threshold(
+                own.tobytes(), labels.tobytes(), operation
             )
     return chosen
+
+
+@functools.lru_cache(maxsize=4096)
+def _threshold(scores: bytes, labels: bytes, operation: Operation) -> float:
+    """Choose a seed's threshold; all claims, looks and exhibits of a study ask for the same."""
+    return choose_threshold(
+        np.frombuffer(scores),
+        np.frombuffer(labels, dtype=bool),
+        operation.rule,
+        target=operation.target,
+        miss_cost=operation.miss_cost,
+        prevalence=operation.prevalence,
+    )
 
 
 def melanoma(study: xr.Dataset) -> Task:
