@@ -130,6 +130,18 @@ def differences(frame: pd.DataFrame, names: list[str]) -> Figure:
     return figure
 
 
+def shaded(axis: Axes, frame: pd.DataFrame, down: str, across: str) -> None:
+    """Draw counts and shares of the row, shaded by these. frame: down, across, count, share."""
+    counts, shares = (
+        frame.pivot_table(index=down, columns=across, values=name, sort=False)
+        for name in ("count", "share")
+    )
+    labels = counts.map("{:,.0f}\n".format) + shares.map("{:.0%}".format)
+    options = {"fmt": "", "annot_kws": {"fontsize": 8}, "cmap": "Blues", "cbar": False}
+    sns.heatmap(shares, annot=labels, vmin=0, vmax=1, ax=axis, **options)
+    axis.set(xlabel="", ylabel="")
+
+
 def plane(frame: pd.DataFrame, classes: Sequence[str]) -> Figure:
     """Draw points in a plane, a panel an arm, a colour and marker a class.
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from reports.figures import BLUE, GREY, MARKERS, ORANGE, band, whiskers
+from reports.figures import BLUE, GREY, MARKERS, ORANGE, band, shaded, whiskers
 from reports.skin.readers import Reader
 from reports.text import plain
 
@@ -125,20 +125,10 @@ def confusions(frame: pd.DataFrame) -> Figure:
     short = short if all(short) and len(set(short)) == len(classes) else classes
     figure, axes = plt.subplots(1, len(arms), figsize=(2.9 * len(arms) + 0.9, 3.0), squeeze=False)
     for axis, arm in zip(axes.flat, arms, strict=True):
-        own = frame[frame["arm"] == arm]
-        share, count = (
-            own.pivot_table(index="true", columns="predicted", values=name, sort=False).to_numpy()
-            for name in ("share", "count")
-        )
-        axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
-        for (row, column), n in np.ndenumerate(count):
-            colour = "white" if share[row, column] > 0.55 else "black"
-            text = f"{n:,.0f}\n{share[row, column]:.0%}"
-            axis.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)
+        shaded(axis, frame[frame["arm"] == arm], "true", "predicted")
         axis.set_title(arm, fontsize=9)
-        axis.set_xticks(range(len(classes)), short, fontsize=8)
-        axis.set_yticks(range(len(classes)), short, fontsize=8, rotation=90, va="center")
-        axis.grid(visible=False)
+        axis.set_xticks(axis.get_xticks(), short, fontsize=8, rotation=0)
+        axis.set_yticks(axis.get_yticks(), short, fontsize=8, rotation=90, va="center")
     axes.flat[0].set_ylabel("true class", fontsize=9)
     figure.supxlabel("predicted class", fontsize=9)
     return figure
