@@ -16,10 +16,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
-from reports import text  # noqa: F401  # drawn as it is
+from reports.text import plain
 
 # Okabe and Ito's colours, told apart by colour-blind readers.
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#999999"
+MARKERS = "osD^vP*X<>"
 
 sns.set_theme(style="whitegrid", font_scale=0.9)
 
@@ -126,4 +127,36 @@ def differences(frame: pd.DataFrame, names: list[str]) -> Figure:
     axis.grid(visible=False)
     axis.tick_params(axis="x", rotation=60)
     axis.tick_params(axis="y", rotation=0)
+    return figure
+
+
+def shaded(axis: Axes, frame: pd.DataFrame, down: str, across: str) -> None:
+    """Draw counts and shares of the row, shaded by these. frame: down, across, count, share."""
+    counts, shares = (
+        frame.pivot_table(index=down, columns=across, values=name, sort=False)
+        for name in ("count", "share")
+    )
+    labels = counts.map("{:,.0f}\n".format) + shares.map("{:.0%}".format)
+    options = {"fmt": "", "annot_kws": {"fontsize": 8}, "cmap": "Blues", "cbar": False}
+    sns.heatmap(shares, annot=labels, vmin=0, vmax=1, ax=axis, **options)
+    axis.set(xlabel="", ylabel="")
+
+
+def plane(frame: pd.DataFrame, classes: Sequence[str]) -> Figure:
+    """Draw points in a plane, a panel an arm, a colour and marker a class.
+
+    frame: arm, x, y, class. classes: those that there are; of more than 20 there is no legend.
+    """
+    names = list(dict.fromkeys(frame["arm"]))
+    colours = sns.color_palette("colorblind" if len(classes) <= 10 else "husl", len(classes))
+    figure, axes = panels(names, per_row=3, height=2.8)
+    for axis, name in zip(axes, names, strict=True):
+        for label, colour, marker in zip(classes, colours, MARKERS * len(classes), strict=False):
+            own = frame[(frame["arm"] == name) & (frame["class"] == label)]
+            style = {"s": 10, "marker": marker, "color": colour, "linewidth": 0}
+            axis.scatter(own["x"], own["y"], label=plain(label), **style)
+        axis.set(xticks=[], yticks=[])
+    if len(classes) <= 20:
+        shown = axes[0].get_legend_handles_labels()
+        figure.legend(*shown, loc="outside right center", markerscale=2, fontsize=8)
     return figure

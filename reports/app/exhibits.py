@@ -1,6 +1,6 @@
 """Tables and figures of the evaluation of the dog app."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from core.detection.config import KINDS, ORDERS, SINGLE, THRESHOLD
 from core.evaluation.intervals import wilson
 from reports.app import figures
-from reports.app.claims import COURSE, is_right, lesson, of_kind, share, taken_for
+from reports.app.claims import COURSE, Bools, is_right, lesson, of_kind, share, taken_for
 from reports.lessons import Exhibit
 from reports.tables import columns
 
@@ -27,15 +27,10 @@ def looks(study: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
 @lesson.exhibit
 def whole(study: xr.Dataset) -> Exhibit:
     """Return how many pictures of each kind are answered right."""
-    rows = []
+    rows: list[dict[str, object]] = []
     for detector, seen in looks(study):
         for order in ORDERS:
-            right = is_right(seen, order)
-            for kind in KINDS:
-                hits = right[of_kind(study, kind)]
-                if len(hits):
-                    row = {"detector": detector, "order": order, "shows": kind}
-                    rows.append({**row, **columns("right", share(hits)), "pictures": len(hits)})
+            rows += _right(study, is_right(seen, order), detector=detector, order=order)
     frame = pd.DataFrame(rows)
     return Exhibit(
         caption="Pictures answered right, for a dog its breed too, by what they show and by the "
@@ -45,6 +40,15 @@ def whole(study: xr.Dataset) -> Exhibit:
         figure=partial(figures.right, frame),
         units={"right": "percent"},
     )
+
+
+def _right(
+    study: xr.Dataset, right: Bools, shown: Sequence[str] = KINDS, **named: object
+) -> Iterator[dict[str, object]]:
+    """Yield a row a kind that there are pictures of: the share of them that is answered right."""
+    for kind in shown:
+        if len(hits := right[of_kind(study, kind)]):
+            yield {**named, "shows": kind, **columns("right", share(hits)), "pictures": len(hits)}
 
 
 @lesson.exhibit
@@ -87,14 +91,12 @@ def confusion(predicted: NDArray[np.int64], kinds: NDArray[np.int64]) -> pd.Data
 @lesson.exhibit
 def threshold(study: xr.Dataset) -> Exhibit:
     """Return what the threshold on the probability of a dog does to each kind."""
-    rows = []
+    rows: list[dict[str, object]] = []
     for detector, seen in looks(study):
         for cut in THRESHOLDS:
-            right = is_right(seen, COURSE, cut)
-            for kind in SINGLE:
-                if len(hits := right[of_kind(study, kind)]):
-                    row = {"detector": detector, "shows": kind, "threshold": float(cut)}
-                    rows.append({**row, **columns("right", share(hits)), "pictures": len(hits)})
+            rows += _right(
+                study, is_right(seen, COURSE, cut), SINGLE, detector=detector, threshold=float(cut)
+            )
     frame = pd.DataFrame(rows)
     return Exhibit(
         deep=True,

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from reports.figures import GREY, band, whiskers
+from reports.figures import GREY, band, shaded, whiskers
 from reports.sheets import contact_sheet
 
 
@@ -60,9 +60,7 @@ def four_ways(frame: pd.DataFrame) -> Figure:
 
     frame: detector, order, shows, taken for, count, share.
     """
-    detectors, orders, kinds, taken = (
-        list(dict.fromkeys(frame[name])) for name in ("detector", "order", "shows", "taken for")
-    )
+    detectors, orders = (list(dict.fromkeys(frame[name])) for name in ("detector", "order"))
     figure, axes = plt.subplots(
         len(detectors),
         len(orders),
@@ -74,15 +72,8 @@ def four_ways(frame: pd.DataFrame) -> Figure:
     for row, detector in zip(axes, detectors, strict=True):
         for axis, order in zip(row, orders, strict=True):
             rows = frame[(frame["order"] == order) & (frame["detector"] == detector)]
-            counts, shares = (
-                rows.pivot_table(index="shows", columns="taken for", values=name).loc[kinds, taken]
-                for name in ("count", "share")
-            )
-            sns.heatmap(
-                shares, annot=counts, fmt=".0f", cmap="Blues", vmin=0, vmax=1, cbar=False, ax=axis
-            )
+            shaded(axis, rows, "shows", "taken for")
             axis.set_title(f"{order}, faces by {detector}", fontsize=9)
-            axis.set(xlabel="", ylabel="")
     figure.supxlabel("taken for", fontsize=9)
     figure.supylabel("shows", fontsize=9)
     return figure

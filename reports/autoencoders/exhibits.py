@@ -12,6 +12,7 @@ from core import dataset
 from reports import tables, words
 from reports.autoencoders import figures
 from reports.autoencoders.claims import PUBLISHED, course, lesson
+from reports.figures import plane
 from reports.lessons import Exhibit
 from reports.scores import mean
 
@@ -198,7 +199,7 @@ def codes(study: xr.Dataset) -> Exhibit | None:
         caption="Codes of test images in the plane of their two largest principal components, "
         "seed 0.",
         table=frame,
-        figure=partial(figures.codes, frame, classes),
+        figure=partial(plane, frame, classes),
     )
 
 

@@ -11,8 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from reports.figures import BLUE, GREY, ORANGE, band, panels
-from reports.text import plain
+from reports.figures import BLUE, GREY, ORANGE, band
 
 COLOURS = {
     "convolutional": BLUE,
@@ -123,25 +122,4 @@ def levels(frame: pd.DataFrame) -> Figure:
     axis.set_xlabel("standard deviation of the test noise")
     axis.set_ylabel("trained with noise")
     axis.tick_params(axis="y", rotation=0)
-    return figure
-
-
-def codes(frame: pd.DataFrame, classes: list[str]) -> Figure:
-    """Draw the codes of every network in a plane. frame: arm, x, y, class."""
-    names = list(dict.fromkeys(frame["arm"]))
-    palette = dict(zip(classes, sns.color_palette("husl", len(classes)), strict=True))
-    figure, axes = panels(names, per_row=3, height=2.8)
-    for axis, name in zip(axes, names, strict=True):
-        for label in classes:
-            own = frame[(frame["arm"] == name) & (frame["class"] == label)]
-            axis.scatter(
-                own["x"], own["y"], s=7, color=palette[label], linewidth=0, label=plain(label)
-            )
-        axis.set_xticks([])
-        axis.set_yticks([])
-    if len(classes) <= 20:
-        handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(
-            handles, labels, loc="outside right center", frameon=False, markerscale=2, fontsize=8
-        )
     return figure

@@ -11,11 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from reports.figures import BLUE, GREY, ORANGE, band, whiskers
+from reports.figures import BLUE, GREY, MARKERS, ORANGE, band, shaded, whiskers
 from reports.skin.readers import Reader
 from reports.text import plain
 
-MARKERS = "osD^vP*X<>"
 PERCENT = PercentFormatter(1, decimals=0)
 
 
@@ -23,9 +22,8 @@ def _colours(arms: Sequence[str]) -> dict[str, tuple[float, ...]]:
     return dict(zip(arms, sns.color_palette("colorblind", len(arms)), strict=True))
 
 
-def _panels(n: int, height: float = 4.2) -> tuple[Figure, list[Axes]]:
-    width = 5.2 * n if n > 1 else 6.5
-    figure, axes = plt.subplots(1, n, figsize=(width, height), squeeze=False)
+def _panels(n: int) -> tuple[Figure, list[Axes]]:
+    figure, axes = plt.subplots(1, n, figsize=(5.2 * n if n > 1 else 6.5, 4.2), squeeze=False)
     return figure, list(axes.flat)
 
 
@@ -41,40 +39,33 @@ def roc(
     frame: task, arm, false alarms, sensitivity, sensitivity_low, sensitivity_high; legends:
     (task, arm) -> text.
     """
-    tasks, arms = _names(frame, "task"), _names(frame, "arm")
-    figure, axes = _panels(len(tasks), 5.6 if readers else 4.6)
-    colours = _colours(arms)
-    for axis, task in zip(axes, tasks, strict=True):
-        for arm in arms:
-            own = frame[(frame["task"] == task) & (frame["arm"] == arm)]
-            x, y = own["false alarms"], own["sensitivity"]
-            axis.plot(x, y, color=colours[arm], label=legends[task, arm], linewidth=1.5)
-            band(axis, x, own, "sensitivity", colours[arm])
-        axis.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1)
+    chance = frame.assign(chance=frame["false alarms"])
+    ends = (-0.01, 1.01)
+    figure = curves(chance, "false alarms", "sensitivity", "chance", "", ends, legends)
+    figure.set_figheight(5.6 if readers else 4.6)
+    for axis, task in zip(figure.axes, _names(frame, "task"), strict=True):
         for reader, marker in zip(readers if task == "melanoma" else (), MARKERS * 9, strict=False):
-            axis.scatter(
-                1 - reader.specificity,
-                reader.sensitivity,
-                marker=marker,
-                s=40,
-                color="black",
-                label=plain(reader.name),
-                zorder=3,
-            )
-        axis.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), title=f"{task} against the rest")
-        axis.set(xlabel="false alarms (1 - specificity)", ylabel="sensitivity")
-        axis.xaxis.set_major_formatter(PERCENT)
+            place, name = (1 - reader.specificity, reader.sensitivity), plain(reader.name)
+            axis.scatter(*place, marker=marker, s=40, color="black", label=name, zorder=3)
+        axis.set(xlim=ends, xlabel="false alarms (1 - specificity)")
         axis.yaxis.set_major_formatter(PERCENT)
         axis.legend(loc="lower right", fontsize=7)
     return figure
 
 
 def curves(
-    frame: pd.DataFrame, x: str, y: str, dashed: str, first: str, scale: tuple[float, float]
+    frame: pd.DataFrame,
+    x: str,
+    y: str,
+    dashed: str,
+    first: str,
+    scale: tuple[float, float],
+    legends: Mapping[tuple[str, str], str] | None = None,
 ) -> Figure:
     """Draw a curve an arm, a panel a task; the column `dashed` is drawn once a panel, in grey.
 
-    first: the arm whose band is drawn, where the frame has one; scale: limits of y.
+    first: the arm whose band is drawn, or all if empty, where the frame has one; scale: limits of
+    y; legends: (task, arm) -> text, else the arm.
     """
     tasks, arms = _names(frame, "task"), _names(frame, "arm")
     figure, axes = _panels(len(tasks))
@@ -82,8 +73,9 @@ def curves(
     for axis, task in zip(axes, tasks, strict=True):
         for arm in arms:
             own = frame[(frame["task"] == task) & (frame["arm"] == arm)]
-            axis.plot(own[x], own[y], color=colours[arm], label=arm, linewidth=1.5)
-            if f"{y}_low" in own and arm == first:
+            label = legends[task, arm] if legends else arm
+            axis.plot(own[x], own[y], color=colours[arm], label=label, linewidth=1.5)
+            if f"{y}_low" in own and first in ("", arm):
                 band(axis, own[x], own, y, colours[arm])
         axis.plot(own[x], own[dashed], color=GREY, linestyle="--", linewidth=1, label=dashed)
         axis.set(title=f"{task} against the rest", xlabel=x, ylabel=y)
@@ -133,39 +125,12 @@ def confusions(frame: pd.DataFrame) -> Figure:
     short = short if all(short) and len(set(short)) == len(classes) else classes
     figure, axes = plt.subplots(1, len(arms), figsize=(2.9 * len(arms) + 0.9, 3.0), squeeze=False)
     for axis, arm in zip(axes.flat, arms, strict=True):
-        own = frame[frame["arm"] == arm]
-        share, count = (
-            own.pivot_table(index="true", columns="predicted", values=name, sort=False).to_numpy()
-            for name in ("share", "count")
-        )
-        axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
-        for (row, column), n in np.ndenumerate(count):
-            colour = "white" if share[row, column] > 0.55 else "black"
-            text = f"{n:,.0f}\n{share[row, column]:.0%}"
-            axis.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)
+        shaded(axis, frame[frame["arm"] == arm], "true", "predicted")
         axis.set_title(arm, fontsize=9)
-        axis.set_xticks(range(len(classes)), short, fontsize=8)
-        axis.set_yticks(range(len(classes)), short, fontsize=8, rotation=90, va="center")
-        axis.grid(visible=False)
+        axis.set_xticks(axis.get_xticks(), short, fontsize=8, rotation=0)
+        axis.set_yticks(axis.get_yticks(), short, fontsize=8, rotation=90, va="center")
     axes.flat[0].set_ylabel("true class", fontsize=9)
     figure.supxlabel("predicted class", fontsize=9)
-    return figure
-
-
-def plane(frame: pd.DataFrame) -> Figure:
-    """Draw the t-SNE of each arm, one seed; frame: arm, x, y, class."""
-    arms, classes = _names(frame, "arm"), sorted(set(frame["class"]))
-    figure, axes = plt.subplots(1, len(arms), figsize=(3.1 * len(arms) + 1.5, 3.2), squeeze=False)
-    colours = _colours(classes)
-    for axis, arm in zip(axes.flat, arms, strict=True):
-        for name, marker in zip(classes, MARKERS * len(classes), strict=False):
-            own = frame[(frame["arm"] == arm) & (frame["class"] == name)]
-            axis.scatter(
-                own["x"], own["y"], s=14, marker=marker, color=colours[name], label=plain(name)
-            )
-        axis.set(title=arm, xticks=[], yticks=[])
-    handles, labels = axes.flat[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(classes), fontsize=8)
     return figure
 
 

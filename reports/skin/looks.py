@@ -12,6 +12,7 @@ from core.evaluation.comparisons import paired
 from core.evaluation.intervals import Estimate
 from core.evaluation.roc import auc
 from reports import scores, tables, words
+from reports.figures import plane
 from reports.lessons import Exhibit
 from reports.scores import by_arm
 from reports.skin import figures
@@ -125,7 +126,7 @@ def tsne(study: xr.Dataset) -> Exhibit | None:
         caption="t-SNE of the features of test images, equally many of every class, seed 0. "
         "Distances between groups mean nothing.",
         table=frame,
-        figure=partial(figures.plane, frame),
+        figure=partial(plane, frame, sorted(set(frame["class"]))),
     )
 
 

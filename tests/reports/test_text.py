@@ -8,7 +8,6 @@ import pytest
 from matplotlib import pyplot as plt
 
 from reports import figures, sheets
-from reports.autoencoders import figures as autoencoders
 from reports.faces import sheets as faces
 from reports.initialisation import figures as initialisation
 from reports.skin import figures as skin
@@ -54,13 +53,12 @@ FIGURES = {
     "panels": lambda: figures.panels(NAMES)[0],
     "sheet": lambda: sheets.contact_sheet([np.zeros((3, 4, 4), np.uint8)] * 7, NAMES),
     "skin confusions": lambda: skin.confusions(confusion(NAMES, count=3)),
-    "skin plane": lambda: skin.plane(plane(NAMES)),
     "skin roc": lambda: skin.roc(
         curves(),
         {("melanoma", "an arm"): "an arm"},
         [Reader(name=name, sensitivity=0.5, specificity=0.5) for name in NAMES],
     ),
-    "autoencoders": lambda: autoencoders.codes(plane(NAMES), NAMES),
+    "plane": lambda: figures.plane(plane(NAMES), NAMES),
 }
 
 
