@@ -149,14 +149,12 @@ def arithmetic(products: int, job: "Job") -> "list[Record]":
 
 def _calibrated(seconds: float) -> int:
     """Return how many products take as long here and now."""
-    few = 200
-    return max(1, round(few * seconds / _timed(lambda: arithmetic(few, _no_job()))[0]))
-
-
-def _no_job() -> "Job":
     from core.job import Job
 
-    return Job([], Path("none"), len)
+    few = 200
+    return max(
+        1, round(few * seconds / _timed(lambda: arithmetic(few, Job([], Path("none"), len)))[0])
+    )
 
 
 def _timed(call: Callable[[], object]) -> tuple[float, float]:

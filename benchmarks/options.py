@@ -124,13 +124,9 @@ def draw(known: dict[str, str], chance: random.Random) -> list[str]:
             chance.choice(chance.choice((suiting, suiting, *pools)))
             for _ in range(chance.choice((1, 1, 1, 1, 0, 2)) if pools else 1)
         ]
-        given += [option] if is_switch(kind) and chance.random() < 0.9 else [option, *values]
+        is_switch = kind in ("", "│")
+        given += [option] if is_switch and chance.random() < 0.9 else [option, *values]
     return given
-
-
-def is_switch(kind: str) -> bool:
-    """Tell whether an option takes no value."""
-    return kind in ("", "│")
 
 
 def run(script: str, given: Sequence[str], folder: Path, seconds: float) -> tuple[int, str, str]:

@@ -73,20 +73,17 @@ def beside(studies: Sequence[Study]) -> list[Beside]:
 def headings(studies: Sequence[Study]) -> list[str]:
     """Name each study by its data, where these differ, and by the settings that do."""
     settings = [
-        {"": study.data, **_settings(study), "seeds": study.trials.sizes["seed"]}
+        {"": study.data, **dict(flat(study.facts["settings"])), "seeds": study.trials.sizes["seed"]}
         for study in studies
     ]
     names = dict.fromkeys(itertools.chain.from_iterable(settings))
-    apart = [name for name in names if len({str(each.get(name)) for each in settings}) > 1]
+    differing = [name for name in names if len({str(each.get(name)) for each in settings}) > 1]
+    apart = [name for name in differing if name not in UNSAID]
     return [
         ", ".join(_said(name, each[name]) for name in apart if each.get(name) is not None)
         or study.run.name
         for study, each in zip(studies, settings, strict=True)
     ]
-
-
-def _settings(study: Study) -> dict[str, Any]:
-    return {name: v for name, v in flat(study.facts["settings"]) if name not in UNSAID}
 
 
 def _said(name: str, value: Any) -> str:

@@ -26,15 +26,13 @@ def places(pictures: Collection[str], folder: Path | None, what: str) -> dict[st
     found, taken = {}, {Path(name).expanduser().resolve() for name in pictures}
     for name in pictures:
         file, number = readable(Path(name).name), 1
-        while (path := _drawing(folder or PLACE, file, number, what)).resolve() in taken:
+        path = (folder or PLACE) / f"{file}-{what}.png"
+        while path.resolve() in taken:
             number += 1
+            path = path.with_name(f"{file}-{number}-{what}.png")
         taken.add(path.resolve())
         found[name] = path
     return found
-
-
-def _drawing(folder: Path, file: str, number: int, what: str) -> Path:
-    return folder / f"{file}{f'-{number}' if number > 1 else ''}-{what}.png"
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -132,9 +132,6 @@ def _row(line: Line, evidence: Evidence) -> Row:
     assert decision is not None
     low, value, high = lead(decision)
     left, middle, right = (AXIS(min(max(x, -REACH), REACH)) for x in (low, value, high))
+    early = any(part.withheld for part in (decision, *decision.parts.values()))
     arrows, number = (low < -REACH, high > REACH), words.deciding(evidence.entry)
-    return Row(line, evidence, number, left, middle, right, _early(decision), arrows)
-
-
-def _early(decision: Decision) -> bool:
-    return any(part.withheld for part in (decision, *decision.parts.values()))
+    return Row(line, evidence, number, left, middle, right, early, arrows)

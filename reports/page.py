@@ -153,16 +153,9 @@ def _shown(study: Study, name: str, exhibit: Exhibit, drawn: bool) -> dict[str, 
     picture = pictures.address(exhibit) if exhibit.figure and drawn else None
     header, rows = words.table(frame.head(LONGEST), exhibit.units)
     table = {"header": header, "rows": rows, "length": len(frame)}
-    shown = {"name": name, "exhibit": exhibit, "caption": exhibit.caption}
     csv = _csv(study, name, exhibit.csv()) if drawn else ""
-    return {
-        **shown,
-        "picture": picture,
-        "table": table,
-        "csv": csv,
-        "longest": LONGEST,
-        "behind": BEHIND,
-    }
+    shown = {"name": name, "exhibit": exhibit, "caption": exhibit.caption, "picture": picture}
+    return {**shown, "table": table, "csv": csv, "longest": LONGEST, "behind": BEHIND}
 
 
 def _csv(study: Study, name: str, text: bytes) -> str:

@@ -101,21 +101,12 @@ def compare_all(scores: Mapping[str, ArrayLike], confidence: float = 0.95) -> pd
     """
     tables = {arm: as_table(values, arm) for arm, values in scores.items()}
     pairs = list(combinations(tables, 2))
-    estimates = [paired(tables[a], tables[b], confidence) for a, b in pairs]
-    p = [p_value(estimate) for estimate in estimates]
-    return pd.DataFrame(
-        {
-            "a": [a for a, _ in pairs],
-            "b": [b for _, b in pairs],
-            "difference": [estimate.value for estimate in estimates],
-            "low": [estimate.low for estimate in estimates],
-            "high": [estimate.high for estimate in estimates],
-            "n_seeds": [estimate.n_seeds for estimate in estimates],
-            "n_images": [estimate.n_images for estimate in estimates],
-            "p": p,
-            "p_holm": holm(p),
-        }
-    )
+    found = [paired(tables[a], tables[b], confidence) for a, b in pairs]
+    numbers = ((e.value, e.low, e.high, e.n_seeds, e.n_images, p_value(e)) for e in found)
+    rows = [(*pair, *each) for pair, each in zip(pairs, numbers, strict=True)]
+    names = ["a", "b", "difference", "low", "high", "n_seeds", "n_images", "p"]
+    frame = pd.DataFrame(rows, columns=names)
+    return frame.assign(p_holm=holm(frame["p"]))
 
 
 def mcnemar(

@@ -220,12 +220,8 @@ def _settle_looks(decision: Decision, levels: Levels, planned: float) -> Decisio
 def _needed(decision: Decision, alpha: float, grid: tuple[int, ...] = ()) -> Needed | None:
     if not decision.estimate.components.can_grow:
         return None
-    question: Question = {
-        "margin": decision.margin,
-        "alpha": alpha,
-        "test": decision.test,
-        "target": decision.target,
-    }
+    question: Question = {"margin": decision.margin, "target": decision.target}
+    question |= {"alpha": alpha, "test": decision.test}
     if grid:
         return needed_at_looks(decision.estimate, grid, **question)
     return needed(decision.estimate, **question)

@@ -35,7 +35,7 @@ def predicted(
     table, share = as_table(hits, "hits"), successes / n
     ours = mean(table)
     run = one_run(ours.components, n, same_images=same_images)
-    around = mean_parts(ours.components, same_images=same_images)
+    around = ours.components.parts[: 1 if same_images else None]  # in the order of `one_run`
     spread = tuple(
         Part(one.variance + ours_.variance, one.df) for one, ours_ in zip(run, around, strict=True)
     )
@@ -80,11 +80,6 @@ def one_run(parts: Components, n_images: int, *, same_images: bool = False) -> t
     one = parts.resized(1, n_images)
     found = [Part(one.seeds, parts.n_seeds - 1)] if parts.n_seeds > 1 else []
     return (*found, Part(one.images / n_images, parts.n_images - 1))
-
-
-def mean_parts(parts: Components, *, same_images: bool = False) -> tuple[Part, ...]:
-    """Return the variance of our own mean, in the order of `one_run`."""
-    return parts.parts[:1] if same_images else parts.parts
 
 
 def shown_by_one_run(estimate: Estimate, n_images: int | None = None, null: float = 0.0) -> float:

@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -70,13 +70,10 @@ def own(path: Path, splits: "Splits", positive: str) -> tuple[Reader, ...]:
     table = tables.read(path, what, wanted, wanted)
     values = [{name: _share(table, row, name) for name in wanted} for row in range(len(table.rows))]
     if not has_images:
+        names = [readable(cells["reader"]) for cells in table.rows]
         return tuple(
-            Reader(
-                name=readable(cells["reader"]),
-                sensitivity=own["sensitivity"],
-                specificity=own["specificity"],
-            )
-            for cells, own in zip(table.rows, values, strict=True)
+            Reader(name=name, sensitivity=own["sensitivity"], specificity=own["specificity"])
+            for name, own in zip(names, values, strict=True)
         )
     if positive not in splits.card.classes:
         raise UserError(f"{what}: a class named {positive} is wanted in --data")
@@ -144,16 +141,13 @@ def packed(
     for row, reader in zip(calls, readers, strict=True):
         row[list(reader.calls)] = list(reader.calls.values())
     rates = [[reader.sensitivity, reader.specificity] for reader in readers]
-    coords = {"reader": _distinct(readers), "rate": ("sensitivity", "specificity")}
+    names = [reader.name for reader in readers]
+    distinct = (f"{n} ({i + 1})" if n in names[:i] else n for i, n in enumerate(names))
+    coords = {"reader": tuple(distinct), "rate": ("sensitivity", "specificity")}
     return coords, {
         "rates": (("reader", "rate"), np.array(rates)),
         "calls": (("reader", "image"), calls),
     }
-
-
-def _distinct(readers: Sequence[Reader]) -> tuple[str, ...]:
-    names = [reader.name for reader in readers]
-    return tuple(f"{n} ({i + 1})" if n in names[:i] else n for i, n in enumerate(names))
 
 
 def stored(study: xr.Dataset) -> tuple[Reader, ...]:
@@ -166,15 +160,8 @@ def stored(study: xr.Dataset) -> tuple[Reader, ...]:
         said = study["calls"].sel(reader=name).values
         calls = {int(index): bool(said[index]) for index in np.flatnonzero(said >= 0)}
         images = "ours" if calls else "the user's"
-        found.append(
-            Reader(
-                name=name,
-                sensitivity=sensitivity,
-                specificity=specificity,
-                images=images,
-                calls=calls,
-            )
-        )
+        rates: dict[str, Any] = {"sensitivity": sensitivity, "specificity": specificity}
+        found.append(Reader(name=name, images=images, calls=calls, **rates))
     return tuple(found)
 
 

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from core.evaluation import intervals
+from core.evaluation.verdicts import superior
 from reports.lessons import NotTestedError
-from reports.scores import mean
+from reports.scores import mean, unless_diverged
 
 
 def test_scores_that_are_no_numbers_test_nothing():
@@ -15,3 +17,30 @@ def test_scores_that_are_no_numbers_test_nothing():
         mean(scores)
     scores[0, 1], scores[1, 1] = 1.0, 3.0
     assert mean(scores).value == 2.0
+
+
+ARMS, SEEDS, SCALES = ["a", "b", "c"], [0, 1, 2], ["course", "larger"]
+
+
+@pytest.mark.parametrize(
+    ("lost", "arms", "withheld"),
+    [
+        ([("c", 1, "larger")], ARMS, "diverged"),  # on one scale of two, and the last arm alone
+        ([("c", 1, "larger")], ARMS[:2], ""),
+        ([("a", 1, "course"), ("b", 1, "larger")], ARMS[:2], ""),  # on the same seed
+        ([("a", 1, "course"), ("b", 2, "course")], ARMS[:2], "diverged"),
+        ([("a", 1, "course")], ["a"], "diverged"),
+        ([("a", seed, "course") for seed in SEEDS], ["a"], ""),
+    ],
+)
+def test_arms_that_diverged_on_other_seeds_are_not_compared(lost, arms, withheld):
+    dims = {"arm": ARMS, "seed": SEEDS, "scale": SCALES}
+    loss = xr.DataArray(np.ones((3, 3, 2)), dims, tuple(dims))
+    for arm, seed, scale in lost:
+        loss.loc[arm, seed, scale] = np.nan
+    clear = superior(intervals.mean(np.array([[8.0], [9.0], [8.5]])))
+    trained = xr.full_like(loss, fill_value=True, dtype=bool)
+    study = xr.Dataset({"test/loss": loss, "trained": trained})
+    assert unless_diverged(clear, study, arms).withheld == withheld
+    never = study.assign(trained=study["trained"] & loss.notnull())  # what is missing, not lost
+    assert unless_diverged(clear, never, arms) is clear

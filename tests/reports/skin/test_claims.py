@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.trials import Trial
-from reports.judge import judge
+from reports.judge import at_looks, judge
 from reports.lessons import lesson_of
 from reports.skin import looks, tasks
 from reports.skin.claims import lesson
@@ -76,6 +76,22 @@ def test_m1_is_arithmetic_outside_the_family(study):
     assert right["M5"].decision.p_supported == wrong["M5"].decision.p_supported
     assert right["M5"].decision.p_supported < 8e-4  # 1e-4, the least of 9,999 shuffles, times 7
     assert "ground_truth.csv" in judge(study(pretrained={}))["M1"].lacking
+
+
+@pytest.mark.parametrize(("submission", "size"), [(None, 9), ([EXPECTED, EXPECTED], 8)])
+def test_the_family_is_the_lessons_nine_claims_less_arithmetic(study, submission, size):
+    """Whatever was tested: here there is no arm that M3 needs, and no board for M2."""
+    scored = submission and labels(submission=(("rows", "category"), np.array(submission)))
+    found = study(scored, pretrained={"skill": 0.7, "copies": 0, "lesion": 0, "cluster": 0.8})
+    entries = judge(found)
+    alone = {
+        name: at_looks(lesson.claims[name], found).p_supported
+        for name, entry in entries.items()
+        if entry.decision and not entry.decision.is_arithmetic
+    }
+    first = min(alone, key=alone.get)
+    assert 0 < alone[first] < 1 / size
+    assert entries[first].decision.p_supported == pytest.approx(size * alone[first])
 
 
 def test_m2_wants_the_600_test_images_and_then_asks_the_board(study, monkeypatch):

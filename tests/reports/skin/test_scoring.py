@@ -1,6 +1,7 @@
 """The scorer: the course's numbers, whatever the order of the rows, and errors that name images."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,13 +49,26 @@ def test_shuffled_crlf_and_marked_files_score_alike(tmp_path, truth, rows):
     assert one.areas["mean"].value == pytest.approx(np.mean(both))
 
 
+def test_calls_are_made_at_the_threshold_and_weighed_at_the_prevalence(tmp_path, truth, rows):
+    predictions = read(write(tmp_path / "p.csv", rows))
+    found, ill = score(predictions, truth, 0.3, 0.2), truth["task_1"].to_numpy() == 1
+    called = predictions["task_1"].to_numpy() >= 0.3
+    hits, alarms = called[ill].mean(), called[~ill].mean()
+    assert found.counts["melanoma"][:, 1].tolist() == [called[~ill].sum(), called[ill].sum()]
+    ppv = 0.2 * hits / (0.2 * hits + 0.8 * alarms)
+    assert found.rates["melanoma"]["ppv"].value == pytest.approx(ppv)
+
+
 def test_the_same_task_twice_has_one_tasks_interval(tmp_path, rows):
     twice = [f"{row.split(',')[0]},{row.split(',')[1]},{row.split(',')[1]}" for row in rows]
     alike = [f"{row.split(',')[0]},{row.split(',')[1]},{row.split(',')[1]}" for row in TRUTH]
     found = score(
         read(write(tmp_path / "p.csv", twice)), read(write(tmp_path / "t.csv", alike)), 0.5, 0.1
     )
-    assert found.areas["mean"].se == pytest.approx(found.areas["melanoma"].se)
+    mean = found.areas["mean"]
+    assert mean.se == pytest.approx(found.areas["melanoma"].se)
+    half = 1.959964 * mean.se
+    assert (mean.low, mean.high) == pytest.approx((mean.value - half, mean.value + half))
 
 
 @pytest.mark.parametrize(
@@ -109,6 +123,8 @@ def test_ranks_lie_between_the_known_places():
     sure = wilson(87_100, 100_000)  # 0.869 to 0.873: below 0.874, around 0.870
     assert ranks(sure, "melanoma") == (2, 3)
     assert ranks(wilson(999, 1000), "melanoma") == (1, 1)
+    level = replace(sure, low=board["melanoma"][1], high=board["melanoma"][0])
+    assert ranks(level, "melanoma") == (1, 2)  # an equal entry is not ahead
     assert ranks(wilson(50, 100), "melanoma") == (6, 24)
 
 
