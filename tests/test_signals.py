@@ -65,6 +65,44 @@ def test_a_signal_sent_twice_by_timeout_or_a_closing_terminal_is_one():
     assert errors.strip().startswith("interrupted: what is finished is kept")
 
 
+TRAINS_APART = """
+from dataclasses import dataclass
+import torch
+from torch import nn
+from core import cli
+from core.config import DeviceConfig, TrainConfig
+from core.data.images import InMemory
+from core.device import pick
+from core.training import seeds
+
+@dataclass
+class Config:
+    '''Train for ever.'''
+
+def main(_):
+    seeds.os.cpu_count = lambda: 2
+    models = [nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(32, 2)) for _ in "ab"]
+    images = InMemory(torch.zeros(100, 1, 6, 6, dtype=torch.uint8), labels=torch.zeros(100).long())
+    endless = [TrainConfig(epochs=1_000_000, batch_size=20)] * 2
+    print("ready", flush=True)
+    seeds.fit_apart(models, (0, 1), images, None, endless, pick(DeviceConfig(device="cpu")))
+
+cli.run(main, Config, "Train.")
+"""
+
+
+@pytest.mark.slow  # processes import torch
+def test_an_interrupt_ends_processes_that_train_without_a_further_word():
+    with start(TRAINS_APART) as process:
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(10)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert errors.strip().startswith("interrupted: what is finished is kept")
+    assert len(errors.strip().splitlines()) == 1
+
+
 UNBUFFERED = {**os.environ, "PYTHONUNBUFFERED": "1"}
 BREAKS = """
 import sys

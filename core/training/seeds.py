@@ -15,6 +15,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import torch
+from joblib.externals.loky import get_reusable_executor
 from torch import nn
 
 from core.config import TrainConfig
@@ -82,7 +83,12 @@ def fit_apart(
         joblib.delayed(_alone)(model, train, val, config, seed, device, place, objective)
         for model, config, seed, place in zip(models, configs, seeds, places, strict=True)
     )
-    done = joblib.Parallel(n_jobs=jobs, max_nbytes=None)(tasks)
+    try:
+        done = joblib.Parallel(n_jobs=jobs, max_nbytes=None)(tasks)
+    except BaseException:  # an interrupt: processes left alone would warn of what they leak
+        if jobs > 1:
+            get_reusable_executor().shutdown(kill_workers=True)
+        raise
     for model, (_, weights) in zip(models, done, strict=True):
         model.load_state_dict(weights)
     for place in places:
