@@ -82,11 +82,11 @@ def test_d7_is_refuted_by_enough_right_answers(invent, study):
     assert {entry.verdict for entry in judge(many).values()} == {"refuted"}
 
 
-def test_a_kind_of_which_there_is_nothing_is_not_tested(study):
-    made = study(mtcnn={})
-    entries = judge(made.isel(image=np.flatnonzero(made["of"].values != 3)))
-    assert entries["D7c"].verdict == "not tested"
-    assert "0 pictures of the kind neither" in entries["D7c"].lacking
+@pytest.mark.parametrize("n", [0, 4, 5])
+def test_a_kind_of_which_there_are_fewer_than_five_pictures_is_not_tested(study, n):
+    entries = judge(study(mtcnn={}).isel(image=slice(120 + n)))
+    assert (entries["D7c"].verdict == "not tested") is (n < 5)
+    assert (f"{n} pictures of the kind neither" in entries["D7c"].lacking) is (n < 5)
 
 
 def test_breeds_count_for_dogs_alone_and_the_dog_comes_first(study):
@@ -101,6 +101,8 @@ def test_breeds_count_for_dogs_alone_and_the_dog_comes_first(study):
     assert right["both"][80:120].all()
     assert not right["dog-first"][80:120].any()
     assert np.flatnonzero(~claims.is_right(seen, "dog-first", 0.95)[:40]).size == 40
+    first = seen.assign(label=seen["label"].where(seen["image"] != "5", 0))  # of the first breed
+    assert np.flatnonzero(~claims.is_right(first, "dog-first")[:40]).tolist() == [5]
 
 
 def test_mtcnn_is_judged_where_both_detectors_looked(study):

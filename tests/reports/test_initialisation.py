@@ -133,6 +133,7 @@ def test_w3_is_decided_with_dropout_off(invent):
 
 def test_u01_at_chance_does_not_learn(judged):
     assert judged({**AS_PUBLISHED, "uniform-0-1": 0.1})["W2"].verdict != "supported"
+    assert judged({**AS_PUBLISHED, "uniform-0-1": 0.15})["W2"].verdict == "supported"
 
 
 def test_a_normal_law_that_is_better_supports_w4_only_at_both_variances(judged):
