@@ -99,6 +99,7 @@ def test_verdicts_follow_exact_mcnemar(two):
     assert judged["D2"].decision.p_supported == pytest.approx(0.5**9)
     told = "of 50: haar-alt 40, mtcnn 50; mtcnn alone 10, haar-alt alone 0"
     assert told in judged["D1"].decision.comment
+    assert judge(two(lfw=([True], [False], True)))["D1"].verdict == "not tested"  # one picture
     worse = judge(two(lfw=(haar, mtcnn, True)))
     assert worse["D1"].verdict == "refuted"
     assert worse["D2"].verdict == "not tested"
