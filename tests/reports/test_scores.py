@@ -7,7 +7,7 @@ import xarray as xr
 from core.evaluation import intervals
 from core.evaluation.verdicts import superior
 from reports.lessons import NotTestedError
-from reports.scores import mean, unless_diverged
+from reports.scores import mean, paired, unless_diverged
 
 
 def test_scores_that_are_no_numbers_test_nothing():
@@ -17,6 +17,18 @@ def test_scores_that_are_no_numbers_test_nothing():
         mean(scores)
     scores[0, 1], scores[1, 1] = 1.0, 3.0
     assert mean(scores).value == 2.0
+
+
+def test_arms_are_paired_on_the_seeds_that_both_have():
+    values = np.arange(12.0).reshape(3, 4)
+    a, b, c = (
+        xr.DataArray(values, {"seed": seeds, "image": list("wxyz")}, ("seed", "image"))
+        for seeds in ([0, 1, 2], [1, 2, 3], [2, 3, 4])
+    )
+    gap = paired(a, b)
+    assert (gap.value, gap.n_seeds) == (4.0, 2)
+    with pytest.raises(NotTestedError, match="1 seeds are in both arms"):
+        paired(a, c)
 
 
 ARMS, SEEDS, SCALES = ["a", "b", "c"], [0, 1, 2], ["course", "larger"]
