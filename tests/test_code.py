@@ -72,6 +72,21 @@ def test_what_keeps_or_reads_trials_does_not_count():
     assert {"study", "dataset", "manifest"} <= keepers <= set(code.SILENT)
 
 
+def test_mlflow_has_two_doors():
+    """`core.tracking` settles what MLflow reads as it is imported, and `core.store` comes after."""
+    rooms = (
+        path
+        for name in ("core", "reports", "experiments", "benchmarks")
+        for path in (ROOT / name).rglob("*.py")
+    )
+    doors = {
+        str(path.relative_to(ROOT))
+        for path in rooms
+        if re.search(r"^\s*(import|from) mlflow", path.read_text(), re.MULTILINE)
+    }
+    assert doors == {"core/store.py", "core/tracking.py"}
+
+
 def test_imports_are_followed_wherever_they_stand():
     names = {str(p.relative_to(ROOT)) for p in sources(ROOT / "experiments/init_schemes.py")}
     assert {
