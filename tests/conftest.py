@@ -7,6 +7,7 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
 import contextlib
 import shutil
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,6 +90,19 @@ def study_store(studied: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Point the test at that store, which it must leave as it is; returns its folder."""
     _point_at(studied, monkeypatch)
     return studied
+
+
+@pytest.fixture
+def special(tmp_path: Path) -> Path:
+    """Make one file of every kind; returns their folder."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "link").symlink_to("pipe")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(tmp_path / "socket"))
+    return tmp_path
 
 
 @pytest.fixture

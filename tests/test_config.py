@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import socket
 from pathlib import Path
 from typing import Annotated
 
@@ -77,19 +76,6 @@ def test_what_is_out_of_range_is_refused_with_the_range(message):
 def test_the_ends_of_a_range_belong_to_it_as_said():
     Options(seeds=2, depth=100, dropout=0.0, levels=(100.0,), weight=0.0, rate=1e300)
     Options(seeds=10_000, depth=None, share=1e-9, free=-(10**30), is_on=True)
-
-
-@pytest.fixture
-def special(tmp_path):
-    """Make one file of every kind; returns their folder."""
-    os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "file").touch()
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "loop").symlink_to("loop")
-    (tmp_path / "link").symlink_to("pipe")
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(os.path.relpath(tmp_path / "socket"))
-    return tmp_path
 
 
 @pytest.mark.parametrize("name", ["pipe", "link", "socket", "/dev/null", "/dev/zero"])
