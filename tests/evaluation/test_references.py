@@ -16,6 +16,8 @@ def test_a_share_has_wilsons_interval_and_strictly_the_exact_one(successes, n):
     for estimate, method in ((ours, "wilson"), (ours.strict(), "beta")):
         expected = proportion.proportion_confint(successes, n, 0.05, method)
         assert (estimate.low, estimate.high) == pytest.approx(expected, abs=1e-9)
+    judged = equivalent(ours, 1.0, target=0.5).estimate  # a verdict takes the strict one
+    assert (judged.low, judged.high) == pytest.approx(expected, abs=1e-9)
 
 
 def test_a_family_is_holms():

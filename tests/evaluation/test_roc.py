@@ -8,6 +8,7 @@ from scipy import special, stats
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from core.evaluation.comparisons import p_value
+from core.evaluation.components import crossed
 from core.evaluation.operating import bootstrapped, partial_auc, specificity_at
 from core.evaluation.roc import auc, auc_difference, auc_table, placements, roc_points
 from core.evaluation.verdicts import superior
@@ -127,6 +128,43 @@ def test_limits_are_the_logits_around_a_moved_centre():
     half = np.sqrt(reach * unit) / (centre * (1 - centre))
     expected = special.expit(special.logit(centre) + half * np.array([-1, 1]))
     assert (one.low, one.high) == pytest.approx(tuple(expected))
+
+
+def squared(parts):
+    """The half-width squared of (variance, degrees of freedom)."""
+    return sum(stats.t.ppf(0.975, df) ** 2 * variance for variance, df in parts)
+
+
+def test_strict_limits_take_one_misplaced_image_a_class_and_the_seeds_tail():
+    scores, labels = draw(np.random.default_rng(9), 12, 30, seeds=3, digits=9)
+    one = auc(scores, labels)
+    area, unit, t = one.value, one.value * (1 - one.value), stats.t.ppf(0.975, 2)
+    seeds = one.components.seeds / 3 / unit
+    parts = [(seeds, 2)]
+    for n, placed in zip((12, 30), placements(scores, labels), strict=True):
+        share, seen = crossed(placed).images / unit, n * min(area, 1 - area)
+        parts.append((max(share, (seen * share + 1) / (seen + 1)) / n, n - 1))
+    n = stats.norm.ppf(0.975) ** 2 / squared(parts)
+    low = stats.beta.ppf(0.025, area * n, (1 - area) * n + 1)
+    high = stats.beta.ppf(0.975, area * n + 1, (1 - area) * n)
+    tail = 1.5 * (2 * area - 1) * (1 + t**2) * seeds / 2  # towards 1/2
+    strict = one.strict()
+    assert area > 0.5
+    assert (strict.low, strict.high) == pytest.approx((low - tail, high))
+
+
+def test_a_gap_knows_seeds_and_either_class_apart_and_a_quarter_of_an_image_unseen():
+    random = np.random.default_rng(9)
+    scores, labels = draw(random, 12, 30, seeds=6, digits=9)
+    a, b = scores[:3], scores[3:] + random.normal(size=42)  # arms that see images differently
+    gap = auc_difference(a, b, labels)
+    sides = [x - y for x, y in zip(placements(a, labels), placements(b, labels), strict=True)]
+    parts = [(crossed(side).images / side.shape[1], side.shape[1] - 1) for side in sides]
+    assert min(variance for variance, _ in parts) > 0
+    parts += [(gap.components.seeds / 3, 2), (0.25 / 12**2, np.inf)]
+    half = np.sqrt(squared(parts))
+    assert (gap.low, gap.high) == pytest.approx((gap.value - half, gap.value + half))
+    assert gap.fewest == 12
 
 
 def test_a_perfect_ranking_is_not_certain():

@@ -192,7 +192,9 @@ def test_below_the_least_seeds_and_images_there_is_no_verdict(shape, withheld, a
 def test_an_area_needs_ten_images_of_either_class(positives, withheld):
     labels = np.arange(400) < positives
     scores = labels + 0.2 * np.random.default_rng(1).normal(size=400)
-    assert superior(auc(scores, labels), 0.5).withheld == withheld
+    decision = superior(auc(scores, labels), 0.5)
+    assert decision.withheld == withheld
+    assert decision.needed == (Needed(images=445) if withheld else None)  # as many times 10 / 9
     assert superior(auc(-scores, ~labels), 0.5).withheld == withheld
 
 
