@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from core.evaluation.comparisons import paired
 from core.evaluation.components import Components
@@ -34,6 +35,17 @@ def test_a_look_charges_for_all_looks():
     assert over_looks(looks(-scores), GRID).p_refuted == pytest.approx(min(charged))
     assert list(whole.looks) == [10, 20, 40]
     assert whole.grid == GRID
+
+
+@pytest.mark.parametrize(("side", "verdict"), [(1, "supported"), (-1, "refuted")])
+def test_a_look_decides_at_its_share_of_the_error_and_else_names_the_next(side, verdict):
+    share = ALPHA * (10 / 80) ** 0.5  # .0088
+    for p, says, look in ((share - 1e-5, verdict, None), (share + 1e-5, "undecided", 40)):
+        value = side * 0.1 * stats.t.isf(p, 9)
+        first = superior(symmetric(value, Components(0.1, 0.0, 0.0, 10, 1)))
+        whole = over_looks({10: first}, GRID)
+        assert (whole.verdict, whole.looks[10].verdict) == (says, says)
+        assert (whole.needed.seeds if whole.needed else None) == look
 
 
 def test_a_verdict_never_reverts():
