@@ -15,10 +15,10 @@ import sys
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from core import cli
-from core.config import FilePath, FolderPath, Settled, check, check_options
+from core.config import UNSAID, FilePath, FolderPath, Settled, check, check_options
 from core.errors import UserError
 from core.files import write_text
 
@@ -34,7 +34,7 @@ COMMANDS = ("compare", "replicate", "rerun", "readme", "night", "clean")
 class Config:
     """What to report."""
 
-    study: tuple[str, ...] = ()
+    study: Annotated[tuple[str, ...], UNSAID] = ()
     """experiments to report, such as init_schemes (default: all)"""
     since: Settled[str] = None
     """leave out studies begun before this date, YYYY-MM-DD"""

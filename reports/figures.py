@@ -13,7 +13,7 @@ import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from reports.text import plain
@@ -23,6 +23,11 @@ BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#999999"
 MARKERS = "osD^vP*X<>"
 
 sns.set_theme(style="whitegrid", font_scale=0.9)
+
+
+def percent(share: float, _place: int | None = None) -> str:
+    """Label a tick at a share with the decimals that it needs: `95%`, `97.5%`."""
+    return f"{100 * share:.4g}%"
 
 
 def panels(
@@ -87,7 +92,7 @@ def accuracy_strip(frame: pd.DataFrame, summary: pd.DataFrame, baseline: float) 
             linewidth=1.2,
         )
         axis.axvline(baseline, color=GREY, linestyle="--", linewidth=1)
-        axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+        axis.xaxis.set_major_formatter(percent)
     axes[1].xaxis.set_major_locator(MaxNLocator(5, prune="both"))
     axes[0].set_yticks(range(len(names)), names)
     axes[0].invert_yaxis()

@@ -101,9 +101,13 @@ class Study:
 
     @property
     def size(self) -> str:
-        """Say how much was trained: `130 trials, 13 arms, 10 seeds`."""
-        trained = int(self.trials["trained"].sum())
-        parts = [(trained, "trial"), *((self.trials.sizes[dim], dim) for dim in ("arm", "seed"))]
+        """Say how much was trained: `150 trials, 15 arms, 10 seeds`.
+
+        An arm is counted once for each level of the factors, as MLflow's page lists it.
+        """
+        trained = self.trials["trained"]
+        trials, arms = int(trained.sum()), int(trained.any("seed").sum())
+        parts = [(trials, "trial"), (arms, "arm"), (trained.sizes["seed"], "seed")]
         return ", ".join(_counted(n, word) for n, word in parts)
 
     def as_dict(self) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def number(value: float, unit: str = "", *, bare: bool = False) -> str:
         text = f"{value:,.3g}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.2e}"
         text = f"{value:,.0f}" if 1e3 <= abs(value) < 1e9 else text
     else:
-        text = f"{factor * value:{sign}.{decimals}f}"
+        text = f"{factor * value:{sign}z.{decimals}f}"
     return text if bare else text + suffix
 
 

@@ -7,10 +7,9 @@ import pandas as pd
 import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from reports.figures import GREY, band, shaded, whiskers
+from reports.figures import GREY, band, percent, shaded, whiskers
 from reports.sheets import contact_sheet
 
 
@@ -46,7 +45,7 @@ def right(frame: pd.DataFrame) -> Figure:
                 label=order,
             )
         axis.set_xlim(-0.02, 1.02)
-        axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+        axis.xaxis.set_major_formatter(percent)
         axis.set_xlabel("answered right")
         axis.set_title(f"faces by {detector}", fontsize=9)
     axes[0][0].set_yticks(range(len(kinds)), [f"{kind}\nn = {n[kind]}" for kind in kinds])
@@ -96,7 +95,7 @@ def threshold(frame: pd.DataFrame, used: float) -> Figure:
             band(axis, rows["threshold"], rows, "right", colour)
         axis.axvline(used, color=GREY, linestyle="--", linewidth=1)
         axis.set(xlim=(0, 1), ylim=(-0.02, 1.02), xlabel="threshold on the probability of a dog")
-        axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+        axis.yaxis.set_major_formatter(percent)
         axis.set_title(f"faces by {detector}", fontsize=9)
     axes[0][0].set_ylabel("answered right")
     axes[0][0].legend(title="shows", fontsize=8)

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from reports.figures import BLUE, ORANGE, panels, whiskers
+from reports.figures import BLUE, ORANGE, panels, percent, whiskers
 from reports.sheets import contact_sheet
 from reports.words import breed
 
@@ -57,7 +57,7 @@ def recall(frame: pd.DataFrame) -> Figure:
         axis.errorbar(own["recall"], rows, xerr=gaps, fmt="o", color=BLUE, ms=4)
         axis.set(xlim=(-0.02, 1.02))
         axis.set_title(arm, fontsize=9)
-        axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+        axis.xaxis.set_major_formatter(percent)
     axes[0][0].set_yticks(range(len(breeds)), map(breed, breeds), fontsize=7)
     figure.supxlabel("recall", fontsize=9)
     return figure

@@ -7,10 +7,9 @@ import pandas as pd
 import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from reports.figures import GREY
+from reports.figures import GREY, percent
 from reports.sheets import contact_sheet
 
 
@@ -30,8 +29,8 @@ def roc(frame: pd.DataFrame, legends: Mapping[tuple[str, str], str]) -> Figure:
                 axis.plot(x, y, color=colours[arm], label=legends[arm, side], linewidth=1.5)
             axis.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1)
             axis.set_xlabel(f"taken for dogs: {side}")
-            axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=None))
-            axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+            axis.xaxis.set_major_formatter(percent)
+            axis.yaxis.set_major_formatter(percent)
         row[0].set_ylabel("dogs found")
         row[0].set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
         row[1].set(xlim=(-0.002, 0.2), ylim=(0.8, 1.005))

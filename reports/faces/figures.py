@@ -3,10 +3,9 @@
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
 from core.detection.registry import DETECTORS
-from reports.figures import BLUE, GREY, ORANGE, band, whiskers
+from reports.figures import BLUE, GREY, ORANGE, band, percent, whiskers
 
 COLOURS = (ORANGE, BLUE, "#009E73", "#CC79A7", GREY, "#E69F00", "#56B4E9")
 LEAST = 10
@@ -52,7 +51,7 @@ def rates(frame: pd.DataFrame) -> Figure:
         axis.set_yticks(range(len(sets)), [f"{name}\nn = {n[name]:,}" for name in sets], fontsize=8)
         axis.invert_yaxis()
         axis.set_ylim(len(sets) - 0.5, -0.5)
-        axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+        axis.xaxis.set_major_formatter(percent)
         axis.set_title(f"pictures with {kind}: anything found", fontsize=9)
     axes.flat[0].legend(fontsize=8, loc="best")
     return figure
@@ -85,7 +84,7 @@ def steps(frame: pd.DataFrame) -> Figure:
             axis.set_xticks(range(len(levels)), [f"{level:g}" for level in levels])
             axis.set_xlabel(part["unit"].iloc[0], fontsize=8)
             axis.set_title(f"{name}, n = {part['pictures'].iloc[0]}: {kind}", fontsize=9)
-            axis.yaxis.set_major_formatter(PercentFormatter(1))
+            axis.yaxis.set_major_formatter(percent)
             axis.set_ylim(-0.03, 1.03)
     flat[0][0].legend(fontsize=8)
     return figure

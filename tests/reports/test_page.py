@@ -120,6 +120,25 @@ def test_two_studies_on_one_data_set_both_have_a_section(studied, tmp_path, monk
     assert 'id="beside"' not in page.html(shelf, ledger.build(shelf.studies))
 
 
+def test_the_first_screen_says_what_was_run_and_what_would_decide_it(studied, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{studied}/mlflow.db")
+    shelf = studies.collect(Store())
+    (study,) = shelf.studies
+
+    def first() -> str:
+        text = page.html(shelf, ledger.build(shelf.studies))
+        return re.search(r'<section id="latest">(.*?)</section>', text, re.DOTALL)[1]
+
+    assert study.size == "10 trials, 5 arms, 2 seeds"
+    badge = '<span class="badge">synthetic data</span></h2>'
+    assert badge not in first()
+    assert re.findall(r"undecided</span>.* <small>(.*)</small></li>", first()) == [
+        "Verdicts begin at 10 seeds; here are fewer."
+    ]
+    study.trials.attrs["card"] = {**study.card, "synthetic": True}
+    assert badge in first()
+
+
 def test_filters_and_bad_options(study_store, tmp_path):
     with pytest.raises(UserError, match="no study to report"):
         main(Config(study=("autoencoders",)))

@@ -88,3 +88,16 @@ def test_ticks_of_logarithmic_axes_have_no_formulas(base):
     texts = drawn(figure)
     assert not any("$" in text or "\\" in text for text in texts)
     assert {"10⁻¹", "10³"} <= texts if base == 10 else {"2⁻⁴", "2⁴"} & texts
+
+
+def test_ticks_of_shares_have_no_decimals_that_say_nothing():
+    frame = table(arm=["a", "b"], seed=0, accuracy=[0.1, 0.962])
+    summary = table(
+        arm=["a", "b"],
+        accuracy=[0.1, 0.962],
+        accuracy_low=[0.09, 0.958],
+        accuracy_high=[0.11, 0.966],
+    )
+    texts = drawn(figures.accuracy_strip(frame, summary, 0.1))
+    assert {"100%", "94%", "97%"} <= texts
+    assert figures.percent(0.975) == "97.5%"

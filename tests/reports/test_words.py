@@ -16,6 +16,7 @@ from reports import words
         (0.8483, "percent", "84.8 %"),
         (0.0041, "points", "+0.4 points"),
         (-0.0041, "points", "-0.4 points"),
+        (-0.0004, "points", "+0.0 points"),
         (0.011783, "", "0.0118"),
         (0.00052, "", "5.20e-04"),
         (19.34, "dB", "19.3 dB"),
