@@ -41,6 +41,8 @@ def test_error_is_the_weighted_gap(honest):
     assert estimate.low <= estimate.value <= estimate.high
     shifted = calibration_error(np.full(400, 0.3), np.arange(400) < 200)
     constant = np.full(400, 0.3)
+    sure = calibration_error(np.arange(400) < 200.0, np.arange(400) < 200)
+    assert (sure.value, sure.low, sure.high) == (0, 0, 0)  # images are drawn with their labels
     assert shifted.value >= 0.2
     assert shifted.low > chance_error(constant)
 

@@ -33,7 +33,7 @@ def test_kept_is_the_share_of_common_neighbours():
 def test_separate_clouds_are_far_above_chance_and_noise_is_not():
     clouds, noise = above_chance(near(12), LABELS), above_chance(near(0), LABELS)
     assert clouds.value == pytest.approx(1 - 1 / 3, abs=0.02)
-    assert clouds.p(0, "greater") == pytest.approx(1 / (SHUFFLES + 1), rel=0.01)
+    assert clouds.p(0, "greater") == pytest.approx(1 / (SHUFFLES + 1), rel=1e-6)
     assert superior(clouds).verdict == "supported"
     assert abs(noise.value) < 0.15
     assert superior(noise).verdict == "undecided"

@@ -49,6 +49,15 @@ def test_youden_and_cost_are_the_best_of_all_cuts(miss_cost, prevalence):
     )
 
 
+def test_youden_calls_some_and_a_cost_without_prevalence_takes_the_images_own(images):
+    assert choose_threshold([0.9, 0.1], [0, 1], "youden") == 0.1  # not infinite, worse as it is
+    own, same, other = (
+        choose_threshold(*images, "cost", miss_cost=4, prevalence=share)
+        for share in (None, 60 / 300, 0.5)
+    )
+    assert own == same > other
+
+
 def test_rates_and_counts_equal_sklearn(images):
     scores, labels = images
     table = counts(scores, labels, 0.8)
@@ -111,6 +120,7 @@ def test_net_benefit_by_hand_and_at_another_prevalence():
     assert frame.loc[0.2, "all"] == pytest.approx(0.5 - 0.25 * 0.5)
     rare = net_benefit(p, labels, [0.2], prevalence=0.1)
     assert rare["benefit"][0] == pytest.approx(0.1 * 1.0 - 0.25 * 0.9 * 0.5)
+    assert rare["all"][0] == pytest.approx(0.1 - 0.25 * 0.9)
     none = net_benefit(p, labels, [0.95])
     assert none["benefit"][0] == 0
     assert none[["benefit_low", "benefit_high"]].isna().all(axis=None)
