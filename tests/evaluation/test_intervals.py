@@ -94,6 +94,7 @@ def test_one_number_a_seed_is_the_t_interval():
     estimate = mean(values, 0.9)
     assert (estimate.low, estimate.high) == pytest.approx(tuple(expected))
     assert (estimate.n_seeds, estimate.n_images, estimate.method) == (7, 1, "t over seeds")
+    assert mean([[0], [1], [1]]).method == "t over seeds"  # one number a seed is no hit
 
 
 def test_one_seed_of_floats_is_the_t_interval_over_images():

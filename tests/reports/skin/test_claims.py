@@ -174,6 +174,7 @@ def test_m7_counts_nevi_alone(study):
     assert verdicts(marked)["M7"] == "refuted"
     row = looks.shortcuts(marked).frame().iloc[0]
     assert row["by ink"] == pytest.approx(-before)
+    assert row["by a ruler"] == 0
     assert row["false positives on nevi"] == pytest.approx(before)
     others = study(pretrained={}, data={"classes": ["melanoma", "mole", "seborrheic_keratosis"]})
     renamed = others.assign_coords({"class": ["melanoma", "mole", "seborrheic_keratosis"]})
@@ -210,12 +211,15 @@ def flipping(study, share):
 )
 def test_m9_is_a_range(study, share, verdict):
     """39.5 % lies above 6.5 to 22 %; of 240 images 14 % can be told to be inside, 20 % cannot."""
-    entry = judge(flipping(study, share))["M9"]
+    turned = flipping(study, share)
+    entry = judge(turned)["M9"]
     (decision,) = entry.decision.parts.values()
     assert decision.estimate.value == pytest.approx(share, abs=0.003)
     bounds = decision.target - decision.margin, decision.target + decision.margin
     assert bounds == pytest.approx((0.065, 0.22))
     assert entry.verdict == verdict
+    shown = looks.shortcuts(turned).frame()["calls that flip when turned"]
+    assert shown.tolist() == pytest.approx([decision.estimate.value])
 
 
 def test_claims_without_a_melanoma_say_so(study):

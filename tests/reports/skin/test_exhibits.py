@@ -1,6 +1,7 @@
 """Tables of skin: thresholds, prevalences, remedies, all by which stored logits are judged."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from scipy import special
 
 from core.evaluation.calibration import calibration_error, temperature
 from core.evaluation.odds import log_odds
+from core.evaluation.thresholds import choose_threshold
 from core.trials import Trial
 from reports.judge import judge
 from reports.lessons import lesson_of
@@ -45,6 +47,25 @@ def test_thresholds_are_chosen_on_validation_images(study):
     assert row["sensitivity"] == pytest.approx(called[:, LABELS == 0].mean())
     assert row["sensitivity"] < 0.85  # chosen on the test images it would be .9
     assert row["TP of"] == f"{called[:, LABELS == 0].sum(1).mean():.1f} of 60"
+    assert row["FP of"] == f"{called[:, LABELS != 0].sum(1).mean():.1f} of 180"
+
+
+def test_a_cost_is_weighed_at_the_prevalence_and_a_tie_is_called(study):
+    found = study(trials=moved(), config={"threshold": "cost", "prevalence": 0.02})
+    task, labels = tasks.melanoma(found), found["val_label"].values == 0
+    for seed, chosen in enumerate(task.chosen("pretrained")):
+        odds = tasks.odds(found["val_logits"], 0).sel(arm="pretrained", seed=seed).values
+        assert chosen == choose_threshold(odds, labels, "cost", miss_cost=10.0, prevalence=0.02)
+        assert chosen != choose_threshold(odds, labels, "cost", miss_cost=10.0)
+    tied = replace(task, thresholds=task.odds.isel(image=7, drop=True))
+    assert (tied.called(found["test_logits"]).isel(image=7).sel(arm="pretrained") == 1).all()
+
+
+def test_one_melanoma_among_the_validation_images_will_do(study):
+    found = study(pretrained={}, seeds=2)
+    one = (np.arange(N) > 0).astype(int)
+    assert "melanoma" in tasks.tasks(found.assign(val_label=("val_image", one)))
+    assert "melanoma" not in tasks.tasks(found.assign(val_label=("val_image", 0 * one + 1)))
 
 
 def test_another_rule_judges_the_same_logits_anew(study):
