@@ -64,7 +64,11 @@ def main(config: Config) -> None:
     """Collect the studies, build the ledger, render, write, and say where it is."""
     from core.store import Store
     from reports import ledger, page, studies
+    from reports.lessons import lessons
 
+    known = sorted({lesson.study for lesson in lessons()})
+    for name in config.study:
+        check("study", name, name in known, f"one or more of {', '.join(known)}")
     store = Store()
     since = datetime.fromisoformat(config.since) if config.since else None
     shelf = studies.collect(store, config.study, since)

@@ -142,6 +142,10 @@ def test_the_first_screen_says_what_was_run_and_what_would_decide_it(studied, mo
 def test_filters_and_bad_options(study_store, tmp_path):
     with pytest.raises(UserError, match="no study to report"):
         main(Config(study=("autoencoders",)))
+    with pytest.raises(
+        UserError, match="--study autoencoder: one or more of autoencoders, dog_app"
+    ):
+        main(Config(study=("autoencoder",)))
     with pytest.raises(UserError, match="no study to report"):
         main(Config(since="2999-01-01"))
     for since in ("tomorrow", "0001-01-01", "20240101", "2024-02-30", "2024-01-01T00:00"):
