@@ -19,6 +19,12 @@ def test_scores_that_are_no_numbers_test_nothing():
     assert mean(scores).value == 2.0
 
 
+def test_an_interval_is_clipped_to_the_range_of_its_scores():
+    table = [[0.98, 0.99, 1.0], [0.9, 1.0, 1.0]]
+    scores = xr.DataArray(table, {"seed": [0, 1]}, ("seed", "image"))
+    assert mean(scores, (0, 1)).high == 1 < mean(scores).high
+
+
 def test_arms_are_paired_on_the_seeds_that_both_have():
     values = np.arange(12.0).reshape(3, 4)
     a, b, c = (

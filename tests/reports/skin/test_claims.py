@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from core.evaluation.operating import specificity_at
 from core.trials import Trial
 from reports.judge import at_looks, judge
 from reports.lessons import lesson_of
@@ -135,6 +136,9 @@ def test_m4_counts_the_readers_own_chance(study):
     assert found.components.readers == pytest.approx(0.112**2)
     assert found.se > np.sqrt(theirs)
     near = study(pretrained={"skill": 1.5})
+    task = tasks.melanoma(near)
+    ours = specificity_at(task.scores("pretrained"), task.labels, 0.82)
+    assert found.value == pytest.approx(ours.value - 0.59)
     assert 0.59 < found.value + 0.59 < 0.9
     assert verdicts(near)["M4"] == "undecided"  # eight readers and 50 images settle little
     (decision,) = lesson.claims["M4"].decide(near).parts.values()

@@ -68,6 +68,14 @@ def test_one_melanoma_among_the_validation_images_will_do(study):
     assert "melanoma" not in tasks.tasks(found.assign(val_label=("val_image", 0 * one + 1)))
 
 
+def test_an_image_that_scores_the_threshold_is_counted_as_called(study):
+    trials = moved()
+    for kept in trials.values():
+        kept.arrays["val_logits"] = (("val_image", "class"), kept.arrays["test_logits"][1])
+    row = operation.operating_points(study(trials=trials)).frame().set_index("task").loc["melanoma"]
+    assert row["TP of"] == "54.0 of 60"  # the 54th sets the threshold
+
+
 def test_another_rule_judges_the_same_logits_anew(study):
     one, other = (
         study(trials=moved(), config={"threshold": rule}) for rule in ("sensitivity", "youden")
