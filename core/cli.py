@@ -29,6 +29,7 @@ UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES
 UNUSABLE = {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO}  # paths
 SIGNALS = [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")]
 IMPORTING = "<frozen importlib._bootstrap>"
+PUTTING_BACK = "_finalize_fairy"  # in SQLAlchemy: a connection, to its pool
 ASK_AGAIN = 0.05  # seconds
 ONE_PRESS = 0.1  # seconds: `timeout` and schedulers send the same signal twice, people do not
 
@@ -178,12 +179,12 @@ def _is_out_of_memory(error: Exception) -> bool:
 def _interrupt(number: int, frame: FrameType | None) -> None:
     """Raise KeyboardInterrupt with the signal's number; leave at once the next time.
 
-    Within an import, once that is done: torch, where its start is broken off, aborts.
+    Within a call that is to be whole, once that is done.
     """
     start = time.monotonic()
 
     def stop(_: int, frame: FrameType | None) -> None:
-        if not _is_importing(frame):
+        if not _is_whole(frame):
             signal.setitimer(signal.ITIMER_REAL, 0)
             raise KeyboardInterrupt(number)
 
@@ -211,10 +212,16 @@ def _unraisable(found: "sys.UnraisableHookArgs") -> None:
         sys.__unraisablehook__(found)
 
 
-def _is_importing(frame: FrameType | None) -> bool:
-    while frame and frame.f_code.co_filename != IMPORTING:
+def _is_whole(frame: FrameType | None) -> bool:
+    """Tell whether a frame lies within a call that is not to be broken off.
+
+    torch, half imported, aborts; SQLAlchemy logs what stops it here as an error, with a traceback.
+    """
+    while frame:
+        if frame.f_code.co_filename == IMPORTING or frame.f_code.co_name == PUTTING_BACK:
+            return True
         frame = frame.f_back
-    return frame is not None
+    return False
 
 
 def _leave(number: int) -> Never:

@@ -140,6 +140,46 @@ def test_an_import_is_not_broken_off(tmp_path):
     )
 
 
+PUTS_BACK = """
+import time
+from dataclasses import dataclass
+import sqlalchemy
+from core import cli
+
+@dataclass
+class Config:
+    pass
+
+def main(_):
+    engine = sqlalchemy.create_engine("sqlite://")
+    connection = engine.connect()
+
+    def roll_back(_):
+        print("ready", flush=True)
+        time.sleep(0.5)
+        print("put back", flush=True)
+
+    engine.dialect.do_rollback = roll_back
+    connection.close()
+    time.sleep(5)
+
+cli.run(main, Config, "Put a connection back.")
+"""
+
+
+def test_a_connection_is_put_back_before_an_interrupt_counts():
+    """Its pool would log the interrupt as an error of its own, with a traceback."""
+    with start(PUTS_BACK) as process:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGTERM)
+        out, errors = process.communicate(timeout=30)
+    assert (process.returncode, out) == (143, "put back\n")
+    assert (
+        errors.strip()
+        == "interrupted: what is finished is kept; the same command goes on from there"
+    )
+
+
 FINALIZES = """
 import os, signal, time
 from dataclasses import dataclass
