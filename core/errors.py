@@ -1,6 +1,7 @@
 """The one exception that is meant for the user: a single line, no traceback, exit status 2."""
 
 import re
+import textwrap
 
 
 class UserError(Exception):
@@ -24,6 +25,11 @@ def one_line(text: str) -> str:
     words = " ".join(text.split())
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)
     return re.sub(r"(\S{80})\S{80,}(\S{40})", r"\1...\2", without_password(shown))
+
+
+def reason(error: BaseException) -> str:
+    """Return what another library says was wrong, on one line, the end left out if it is long."""
+    return textwrap.shorten(str(error), 160, placeholder=" ...")
 
 
 def without_password(text: str) -> str:

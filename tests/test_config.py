@@ -24,7 +24,7 @@ from core.config import (
     check_names,
     check_options,
 )
-from core.errors import UserError, one_line
+from core.errors import UserError, one_line, reason
 
 PACKAGES = (experiments, reports, benchmarks)
 
@@ -150,6 +150,11 @@ def test_names_are_known_and_given_once():
         with pytest.raises(UserError) as refused:
             check_names("arms", names, ["a", "b"])
         assert str(refused.value) == wanted
+
+
+def test_a_reason_is_one_line_that_ends_with_a_word():
+    assert reason(OSError("no\n  such host")) == "no such host"
+    assert reason(OSError("word " * 50)) == "word " * 31 + "..."
 
 
 def test_what_is_shown_hides_passwords_and_steers_no_terminal():

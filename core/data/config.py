@@ -24,11 +24,11 @@ class DataConfig:
     """The images of a study."""
 
     data: str = "digits"
-    """digits or lfw-patches (embedded); drawn-digits; lesions (drawn too; lesions:ink+ruler+hair
-    puts these on some); mnist, fashion-mnist or cifar10 (torchvision's, taken from DATA_ROOT or
-    downloaded to it); isic2017 (in DATA_ROOT); oxford-pets (torchvision's); hf:NAME or hf:PATH, a
-    set of the library datasets; or folder:PATH, one sub-folder per class, with train/, valid/ (or
-    val/) and test/ above them if you have them"""
+    """digits or lfw-patches (embedded); drawn-digits (more images than digits has) or lesions
+    (lesions:ink+ruler+hair puts these on some), both drawn by a program; mnist, fashion-mnist or
+    cifar10 (torchvision's, taken from DATA_ROOT or downloaded to it); isic2017 (in DATA_ROOT);
+    oxford-pets (torchvision's); hf:NAME or hf:PATH, a set of the library datasets; or folder:PATH,
+    one sub-folder per class, with train/, valid/ (or val/) and test/ above them if you have them"""
     data_root: FolderPath = field(default_factory=default_root)
     """where real data sets lie; the default is the environment's DATA_ROOT, else ./data"""
     size: Settled[Annotated[int, Interval(ge=1, le=4096)]] = None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.data.download import attempt
 from core.data.layout import Entry
-from core.errors import UserError
+from core.errors import UserError, reason
 
 FOLDER = "oxford-iiit-pet"
 SOURCE = "Oxford-IIIT Pet (torchvision.datasets.OxfordIIITPet), 37 breeds of cats and dogs"
@@ -28,11 +28,10 @@ def entries(data_root: Path) -> list[Entry]:
         try:
             attempt(lambda: OxfordIIITPet(data_root, download=True))
         except Exception as error:
-            reason = " ".join(str(error).split())[:120]
             raise UserError(
                 f"--data-root {data_root}: {FOLDER} is not there and cannot be downloaded "
-                f"({reason}); set --data-root or DATA_ROOT to the folder that holds it, or give "
-                "--data folder:PATH with one sub-folder per breed"
+                f"({reason(error)}); set --data-root or DATA_ROOT to the folder that holds it, or "
+                "give --data folder:PATH with one sub-folder per breed"
             ) from error
     root = data_root / FOLDER
     found = []

@@ -14,7 +14,7 @@ from core.data.config import DataConfig
 from core.data.download import attempt
 from core.data.images import InMemory, Splits, numbered
 from core.data.layout import Layout
-from core.errors import UserError
+from core.errors import UserError, reason
 
 CURE = "set --data-root or DATA_ROOT to the folder that holds it"
 LFW_BIAS = (
@@ -171,13 +171,13 @@ def _part(
         try:
             found = attempt(lambda: make(download=True))
         except Exception as error:
-            reason = " ".join(str(error).split())[:120]
             raise UserError(
-                f"--data-root {root}: {missing} and cannot be downloaded ({reason}); {CURE}"
+                f"--data-root {root}: {missing} and cannot be downloaded ({reason(error)}); {CURE}"
             ) from error
     except Exception as error:
-        reason = " ".join(str(error).split())[:120]
-        raise UserError(f"--data-root {root}: {kind} in {folder} is damaged: {reason}") from error
+        raise UserError(
+            f"--data-root {root}: {kind} in {folder} is damaged: {reason(error)}"
+        ) from error
     data = torch.as_tensor(found.data)
     pixels = data.unsqueeze(1) if data.dim() == 3 else data.permute(0, 3, 1, 2).contiguous()
     return pixels, torch.as_tensor(found.targets).long(), tuple(map(str, found.classes))

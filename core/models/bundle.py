@@ -10,7 +10,7 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional as F
 
-from core.errors import UserError
+from core.errors import UserError, reason
 from core.files import whole
 from core.models.backbones import Preparation, Trunk, digest
 from core.provenance import ROOT
@@ -95,8 +95,7 @@ def load(path: Path) -> Bundle:
         classes = tuple(facts.pop("classes"))
         return Bundle(classes=classes, preparation=prepared, **facts, **tensors)
     except (OSError, SafetensorError, AttributeError, KeyError, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise UserError(f"{path}: a trained head is wanted: {reason}") from error
+        raise UserError(f"{path}: a trained head is wanted: {reason(error)}") from error
 
 
 def small(pixels: Tensor, side: int = 96) -> Tensor:

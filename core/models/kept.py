@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from core.data.card import Card
 from core.data.decode import scale
-from core.errors import UserError
+from core.errors import UserError, reason
 from core.models import backbones
 from core.models.backbones import Preparation
 from core.models.config import RANDOM
@@ -103,8 +103,7 @@ def load(path: str | Path) -> Kept:
         network.load_state_dict(state)
         return Kept(network.eval(), classes, _preparing(facts["preparation"], shape))
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise UserError(f"{path}: a kept network is wanted: {reason}") from error
+        raise UserError(f"{path}: a kept network is wanted: {reason(error)}") from error
 
 
 def _preparing(

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torchvision import models
 
 from core.data.download import attempt
-from core.errors import UserError
+from core.errors import UserError, reason
 from core.models.config import DIGITS, IMAGENET, RANDOM
 
 # Names that DenseNet's layers had when its weights were saved; torchvision renames them too.
@@ -75,10 +75,9 @@ def imagenet(name: str) -> dict[str, Tensor]:
             lambda: entry(name).get_state_dict(progress=False, check_hash=True, weights_only=True)
         )
     except Exception as error:
-        reason = " ".join(str(error).split())[:120]
         raise UserError(
             f"--weights imagenet: {name}'s weights are not in {place} and cannot be downloaded "
-            f"({reason}); put {file} there, or use --weights FILE (a state dict) or random"
+            f"({reason(error)}); put {file} there, or use --weights FILE (a state dict) or random"
         ) from error
 
 
@@ -105,9 +104,8 @@ def read(path: Path) -> dict[str, Tensor]:
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged files make torch raise almost anything
-        reason = " ".join(str(error).split())[:120]
         raise UserError(
-            f"--weights {path}: a state dict is wanted, this is not one: {reason}"
+            f"--weights {path}: a state dict is wanted, this is not one: {reason(error)}"
         ) from error
     if not isinstance(state, dict) or not all(map(_is_plain, state.values())):
         raise UserError(f"--weights {path}: a state dict, names to tensors, is wanted")
