@@ -45,9 +45,9 @@ def mistakes(frame: pd.DataFrame, pictures: Sequence[NDArray[np.uint8]]) -> Figu
     frame: backbone, kind, most probable class, probability of a dog; pictures: uint8 (H, W, 3), in
     its order.
     """
-    several = len(set(frame["backbone"])) > 1
+    title = "{}\n" if len(set(frame["backbone"])) > 1 else ""
     captions = [
-        f"{backbone + ': ' if several else ''}{kind}, p(dog) {p:.3f}\n{top[:26]}"
+        f"{title.format(backbone)}{kind}, p(dog) {p:.3f}\n{top[:26]}"
         for backbone, kind, top, p in zip(
             frame["backbone"],
             frame["kind"],

@@ -45,7 +45,8 @@ def test_the_rate_is_constant_or_a_half_cosine():
 
 
 @pytest.mark.parametrize(
-    ("n", "epochs", "batch_size"), [(9_999, 15, 32), (10_000, 2, 100), (20, 15, 20)]
+    ("n", "epochs", "batch_size"),
+    [(20, 15, 20), (4_999, 15, 32), (5_000, 2, 32), (19_999, 2, 32), (20_000, 2, 100)],
 )
 def test_what_is_left_open_follows_the_size_of_the_set(n, epochs, batch_size):
     plan = Plan.of(TrainConfig(), n)
