@@ -70,14 +70,18 @@ def test_options_of_nested_configs_are_flat(run):
     assert seen == [Config(number=5, device=DeviceConfig(device="cpu"))]
 
 
-@pytest.mark.parametrize(("given", "seen"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
-def test_threads_that_wait_sleep_unless_the_user_says_otherwise(run, monkeypatch, given, seen):
-    monkeypatch.setenv("OMP_WAIT_POLICY", "restored after the test")
+@pytest.mark.parametrize(("given", "seen"), [(None, "PASSIVE 2000"), ("ACTIVE", "ACTIVE None")])
+def test_threads_that_wait_soon_sleep_unless_the_user_says_otherwise(run, monkeypatch, given, seen):
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.setenv(name, "restored after the test")
+        del os.environ[name]
     if given:
         os.environ["OMP_WAIT_POLICY"] = given
-    else:
-        del os.environ["OMP_WAIT_POLICY"]
-    assert run([], lambda _: print(os.environ["OMP_WAIT_POLICY"])) == (0, f"{seen}\n", [])
+
+    def main(_):
+        print(os.environ["OMP_WAIT_POLICY"], os.environ.get("GOMP_SPINCOUNT"))
+
+    assert run([], main) == (0, f"{seen}\n", [])
 
 
 def test_what_the_user_can_put_right_is_one_line(run):
