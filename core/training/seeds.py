@@ -8,6 +8,7 @@ started. On a CPU dense networks therefore train as one program only where there
 an accelerator, which small batches leave idle, all train as one program (not measured).
 """
 
+import gc
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -83,12 +84,16 @@ def fit_apart(
         joblib.delayed(_alone)(model, train, val, config, seed, device, place, objective)
         for model, config, seed, place in zip(models, configs, seeds, places, strict=True)
     )
+    interrupted = None
     try:
         done = joblib.Parallel(n_jobs=jobs, max_nbytes=None)(tasks)
-    except BaseException:  # an interrupt: processes left alone would warn of what they leak
+    except KeyboardInterrupt as interrupt:
+        interrupted = interrupt.args
+    if interrupted is not None:  # without joblib's frames, which hold what it shares
         if jobs > 1:
             get_reusable_executor().shutdown(kill_workers=True)
-        raise
+        gc.collect()
+        raise KeyboardInterrupt(*interrupted)
     for model, (_, weights) in zip(models, done, strict=True):
         model.load_state_dict(weights)
     for place in places:
