@@ -18,7 +18,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from core import cli
-from core.config import UNSAID, FilePath, FolderPath, Settled, check, check_options
+from core.config import (
+    UNSAID,
+    FilePath,
+    FolderPath,
+    Settled,
+    check,
+    check_names,
+    check_options,
+)
 from core.errors import UserError
 from core.files import write_text
 
@@ -67,8 +75,8 @@ def main(config: Config) -> None:
     from reports.lessons import lessons
 
     known = sorted({lesson.study for lesson in lessons()})
-    for name in config.study:
-        check("study", name, name in known, f"one or more of {', '.join(known)}")
+    if config.study:
+        check_names("study", dict.fromkeys(config.study), known)
     store = Store()
     since = datetime.fromisoformat(config.since) if config.since else None
     shelf = studies.collect(store, config.study, since)

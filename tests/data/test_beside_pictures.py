@@ -7,25 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from core.data.decode import UnreadableError, decode
-
-RANDOM = np.random.default_rng(0)
-
-
-COLOURS = RANDOM.integers(0, 256, (6, 9, 3), dtype=np.uint8)  # height 6, width 9
-
-
-def pixels(path):
-    image = decode(path)
-    assert image.mode == "RGB"
-    return np.asarray(image)
-
-
-def reason(path):
-    with pytest.raises(UnreadableError) as caught:
-        decode(path)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+from tests.data.decoded import COLOURS, pixels, reason
 
 
 def exif(*entries):

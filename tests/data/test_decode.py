@@ -11,22 +11,9 @@ from PIL import Image, ImageOps
 
 from core.data import decode as module
 from core.data.decode import UnreadableError, decode, scale
+from tests.data.decoded import COLOURS, pixels, reason
 
 RANDOM = np.random.default_rng(0)
-COLOURS = RANDOM.integers(0, 256, (6, 9, 3), dtype=np.uint8)  # height 6, width 9
-
-
-def pixels(path):
-    image = decode(path)
-    assert image.mode == "RGB"
-    return np.asarray(image)
-
-
-def reason(path):
-    with pytest.raises(UnreadableError) as caught:
-        decode(path)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 @pytest.mark.parametrize("suffix", ["png", "bmp", "ppm", "tiff", "webp"])
