@@ -28,8 +28,9 @@ Config = TypeVar("Config")
 UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 UNUSABLE = {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO}  # paths
 SIGNALS = [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")]
-IMPORTING = "<frozen importlib._bootstrap>"
-PUTTING_BACK = "_finalize_fairy"  # in SQLAlchemy: a connection, to its pool
+WHOLE = ("importlib", "sqlalchemy")
+"""packages whose calls are not broken off: torch, half imported, aborts; SQLAlchemy closes what an
+interrupt left open, and logs with a traceback what it cannot close"""
 SPIN = "2000"
 """how long threads that wait for one another spin before they sleep (libgomp). Training on 2 cores,
 quiet and beside four busy processes: never 8.0 and 25 s, so long 6.4 and 27, a hundred times as
@@ -217,12 +218,9 @@ def _unraisable(found: "sys.UnraisableHookArgs") -> None:
 
 
 def _is_whole(frame: FrameType | None) -> bool:
-    """Tell whether a frame lies within a call that is not to be broken off.
-
-    torch, half imported, aborts; SQLAlchemy logs what stops it here as an error, with a traceback.
-    """
+    """Tell whether a frame lies within a call that is not to be broken off."""
     while frame:
-        if frame.f_code.co_filename == IMPORTING or frame.f_code.co_name == PUTTING_BACK:
+        if frame.f_globals.get("__name__", "").partition(".")[0] in WHOLE:
             return True
         frame = frame.f_back
     return False

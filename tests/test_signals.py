@@ -140,7 +140,7 @@ def test_an_import_is_not_broken_off(tmp_path):
     )
 
 
-PUTS_BACK = """
+ASKS = """
 import time
 from dataclasses import dataclass
 import sqlalchemy
@@ -150,30 +150,34 @@ from core import cli
 class Config:
     pass
 
+def slowly(*_):
+    print("ready", flush=True)
+    time.sleep(0.5)
+    print("done", flush=True)
+
 def main(_):
     engine = sqlalchemy.create_engine("sqlite://")
     connection = engine.connect()
-
-    def roll_back(_):
-        print("ready", flush=True)
-        time.sleep(0.5)
-        print("put back", flush=True)
-
-    engine.dialect.do_rollback = roll_back
-    connection.close()
+    {how}
     time.sleep(5)
 
-cli.run(main, Config, "Put a connection back.")
+cli.run(main, Config, "Ask a database.")
 """
+PUTS_BACK = "engine.dialect.do_rollback = slowly; connection.close()"
+FETCHES = (
+    "connection.connection.dbapi_connection.create_function('slowly', 0, slowly); "
+    "connection.execute(sqlalchemy.text('SELECT slowly()')).all()"
+)
 
 
-def test_a_connection_is_put_back_before_an_interrupt_counts():
-    """Its pool would log the interrupt as an error of its own, with a traceback."""
-    with start(PUTS_BACK) as process:
+@pytest.mark.parametrize("how", [PUTS_BACK, FETCHES])
+def test_a_call_to_the_database_ends_before_an_interrupt_counts(how):
+    """SQLAlchemy would log what it cannot close thereafter as an error, with a traceback."""
+    with start(ASKS.format(how=how)) as process:
         assert process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGTERM)
         out, errors = process.communicate(timeout=30)
-    assert (process.returncode, out) == (143, "put back\n")
+    assert (process.returncode, out) == (143, "done\n")
     assert (
         errors.strip()
         == "interrupted: what is finished is kept; the same command goes on from there"
