@@ -6,7 +6,7 @@ is named in an error, never paired by its position.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -218,14 +218,21 @@ def table(values: xr.DataArray) -> xr.DataArray:
     rest = [dim for dim in values.dims if dim != "seed"]
     if len(rest) > 1 or "seed" not in values.dims:
         raise ValueError(f"{values.name}: dimensions {values.dims}, wanted seed and one more")
-    if "trained" in values.coords:
-        values = values.isel(seed=np.flatnonzero(values["trained"]))
-    else:  # a difference of arms, of which not all have every seed
-        values = values.dropna("seed", how="all")
+    values = values.transpose("seed", *rest)
+    known = pd.notna(values.values)
+    measured = known.any(axis=1) if rest else known
+    if "trained" in values.coords:  # else a difference of arms, of which not all have every seed
+        trained = values["trained"].values
+        measured = trained & measured if rest else trained
+    values = _only(values, "seed", measured)
     if not rest:
         return values.expand_dims("once", axis=1)
-    found = values.transpose("seed", rest[0])
-    return found.dropna("seed", how="all").dropna(rest[0], how="all")
+    return _only(values, rest[0], known[measured].any(axis=0))
+
+
+def _only(values: xr.DataArray, dim: Hashable, wanted: NDArray[np.bool_]) -> xr.DataArray:
+    """Take a part of a dimension; all of it as it is, as reports do this a thousand times."""
+    return values if wanted.all() else values.isel({dim: np.flatnonzero(wanted)})
 
 
 def aligned(a: xr.DataArray, b: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:

@@ -151,48 +151,49 @@ def _area_beside(row: Array, truth: NDArray[np.bool_], height: float) -> float:
 def bootstrapped(
     scores: ArrayLike,
     labels: ArrayLike,
-    statistic: Callable[[Array], Array],
+    statistics: Callable[[Array], Array],
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
-) -> Estimate:
-    """Estimate a statistic of the ROC curve, its standard error by resampling each class.
+) -> list[Estimate]:
+    """Estimate statistics of the ROC curve, their standard errors by resampling each class.
 
-    statistic: the positives' specificities (their placements), sorted ascending along the last
-    axis, to one number each. Several seeds are averaged, and the variance of their mean is added
-    to that over images (which already holds some of it: the interval is on the safe side). For
-    what a few images decide it is too short; it draws bands, and decides nothing.
+    statistics: the positives' specificities (their placements), (m,), to k numbers, (k,). Several
+    seeds are averaged, and the variance of their mean is added to that over images (which already
+    holds some of it: the interval is on the safe side). For what a few images decide it is too
+    short; it draws bands, and decides nothing.
     """
     table, truth = check_scores(scores, labels)
-    draws = np.stack([_resample(row, truth, statistic, resamples, seed) for row in table])
-    values = statistic(np.sort(placements(table, truth)[0], axis=1))
     n_seeds, n_images = table.shape
-    seeds = float(values.var(ddof=1)) if n_seeds > 1 else 0.0
-    images = float(draws.mean(0).var(ddof=1)) * n_images
-    parts = Components(seeds, images, 0.0, n_seeds, n_images)
-    value, law = float(values.mean()), Student(float(values.mean()), parts.parts)
-    over = f"bootstrap over {parts.units}"
-    return Estimate.of(value, parts, law, over, confidence=confidence, bounds=(0.0, 1.0))
+    values = np.stack([statistics(row) for row in placements(table, truth)[0]])
+    draws = np.mean([_resample(row, truth, statistics, resamples, seed) for row in table], axis=0)
+    seeds = values.var(axis=0, ddof=1) if n_seeds > 1 else np.zeros(values.shape[1])
+    images = draws.var(axis=0, ddof=1) * n_images
+    estimates, bounds = [], (0.0, 1.0)
+    for value, *among in zip(values.mean(0).tolist(), seeds.tolist(), images.tolist(), strict=True):
+        parts = Components(among[0], among[1], 0.0, n_seeds, n_images)
+        law, over = Student(value, parts.parts), f"bootstrap over {parts.units}"
+        estimate = Estimate.of(value, parts, law, over, confidence=confidence, bounds=bounds)
+        estimates.append(estimate)
+    return estimates
 
 
 def _resample(
     row: Array,
     truth: NDArray[np.bool_],
-    statistic: Callable[[Array], Array],
+    statistics: Callable[[Array], Array],
     resamples: int,
     seed: int,
 ) -> Array:
     """Draw positives and negatives anew; the same images for the same seed, whatever the scores."""
     random = np.random.default_rng(seed)
-    positives, negatives = np.sort(row[truth]), row[~truth]
+    positives, negatives = row[truth], row[~truth]
     above = (positives[:, None] > negatives) + 0.5 * (positives[:, None] == negatives)
-    # By name of the image, not by rank, so that two networks are resampled alike.
-    place = np.argsort(np.argsort(row[truth], kind="stable"), kind="stable")
-    result = np.empty(resamples)
-    for index in range(resamples):
-        chosen = np.sort(place[random.integers(0, len(positives), len(positives))])
+    results = []
+    for _ in range(resamples):
+        chosen = random.integers(0, len(positives), len(positives))
         weights = np.bincount(
             random.integers(0, len(negatives), len(negatives)), minlength=len(negatives)
         )
-        result[index] = statistic((above @ weights / len(negatives))[chosen])
-    return result
+        results.append(statistics((above @ weights / len(negatives))[chosen]))
+    return np.array(results)

@@ -96,15 +96,13 @@ def roc(study: xr.Dataset) -> Exhibit | None:
 
 def _band(scores: NDArray[np.float64], labels: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return low and high of the sensitivity at each share of false alarms of GRID, (2, 41)."""
+    specificities = 1 - GRID[:, None] - 1e-9
 
-    def at(alarms: float) -> tuple[float, float]:
-        estimate = bootstrapped(
-            scores, labels, lambda placed: (placed >= 1 - alarms - 1e-9).mean(-1), resamples=300
-        )
-        return estimate.low, estimate.high
+    def sensitivities(placed: NDArray[np.float64]) -> NDArray[np.float64]:
+        return (placed >= specificities).mean(-1)
 
-    bounds = np.array([at(alarms) for alarms in GRID[::2]]).T
-    return np.stack([np.interp(GRID, GRID[::2], bound) for bound in bounds])
+    estimates = bootstrapped(scores, labels, sensitivities, resamples=300)
+    return np.array([(estimate.low, estimate.high) for estimate in estimates]).T
 
 
 def _readers(study: xr.Dataset) -> list[Reader]:

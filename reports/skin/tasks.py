@@ -117,15 +117,15 @@ def area(arm: xr.Dataset, positive: str) -> Estimate | None:
 
 
 def _thresholds(study: xr.Dataset, positive: int, operation: Operation) -> xr.DataArray:
-    seen, labels = odds(study["val_logits"], positive), study["val_label"].values == positive
-    chosen = xr.full_like(seen.isel(val_image=0, drop=True), np.nan)
-    for arm, scores in by_arm(seen):
-        for seed in scores["seed"].values[scores["trained"].values]:
-            own = scores.sel(seed=seed).values.astype(np.float64)
-            chosen.loc[{"arm": arm, "seed": seed}] = _threshold(
-                own.tobytes(), labels.tobytes(), operation
-            )
-    return chosen
+    labels = study["val_label"].values == positive
+
+    def choose(scores: Floats) -> float:
+        if np.isnan(scores).any():  # of a trial that was not trained
+            return np.nan
+        return _threshold(scores.astype(np.float64).tobytes(), labels.tobytes(), operation)
+
+    seen = odds(study["val_logits"], positive)
+    return xr.apply_ufunc(choose, seen, input_core_dims=[["val_image"]], vectorize=True)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -57,11 +57,14 @@ def test_of_a_sensitivity_that_rounds_up_the_positives_are_counted_right():
 
 
 def test_bands_hold_the_chance_of_seeds():
-    def area(ascending):
-        return ascending.mean(-1)
+    def means(placed):
+        return np.array([placed.mean(), (placed >= 0.8).mean()])
 
-    one, many = (bootstrapped(each, LABELS, area) for each in (scored(4)[:1], scored(4)))
+    (one, _), (many, above) = (
+        bootstrapped(scores, LABELS, means) for scores in (scored(4)[:1], scored(4))
+    )
     areas = [quiet(row).mean() for row in scored(4)]
     assert many.value == pytest.approx(np.mean(areas))
+    assert above.value == pytest.approx(np.mean([(quiet(row) >= 0.8).mean() for row in scored(4)]))
     assert many.components.seeds == pytest.approx(np.var(areas, ddof=1))
     assert one.components.seeds == 0
