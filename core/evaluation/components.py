@@ -159,26 +159,3 @@ def skew(values: NDArray[np.float64]) -> Floats:
 def _variance(means: NDArray[np.float64], least: NDArray[np.float64]) -> Floats:
     variance = means.var(-1, ddof=1)
     return np.where(variance > least, variance, 0.0)[()]
-
-
-def bootstrap(values: ArrayLike, resamples: int = 2000, seed: int = 0) -> NDArray[np.float64]:
-    """Resample the grand mean: seeds first, then images.
-
-    values: (seeds, images), 2 or more of each. Returns (resamples,) float64. Deviations are
-    inflated by sqrt(k / (k - 1)), and image effects shrunk by the noise that the seed means
-    already carry. Its variance then tends to the one of `crossed`, which is why the intervals
-    use that closed form and this function only checks it.
-
-    Source: reflated random-effects bootstrap, Davison and Hinkley, Bootstrap Methods (1997),
-    section 3.8; pigeonhole bootstrap, Owen, Annals of Applied Statistics 1 (2007) 386-411.
-    """
-    table = as_table(values, "values")
-    random, total = np.random.default_rng(seed), np.full(resamples, table.mean())
-    effects = ((table.mean(1), crossed(table).seeds), (table.mean(0), crossed(table).images))
-    for means, variance in effects:
-        spread = means.std()
-        scale = np.sqrt(variance) / spread if spread else 0.0
-        deviations = (means - means.mean()) * scale
-        for i in range(resamples):
-            total[i] += random.choice(deviations, len(deviations)).mean()
-    return total

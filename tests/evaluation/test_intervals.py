@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from core.evaluation.comparisons import paired
-from core.evaluation.components import Components, bootstrap, crossed
+from core.evaluation.components import Components, crossed
 from core.evaluation.intervals import mean, wilson
 from core.evaluation.laws import Student
 from core.evaluation.verdicts import superior
@@ -72,6 +72,20 @@ def test_another_size_shrinks_no_more_than_there_is_and_keeps_what_folds_share()
     folds = Components(0.01, 1.0, 4.0, 5, 50, overlap=0.25).resized(10, 100)
     assert folds.seeds == pytest.approx(0.01 / 2)  # less than the residual's 4 / 50: all of it is
     assert folds.se**2 == pytest.approx(0.005 * (1 / 10 + 0.25) + 1 / 100)
+
+
+def bootstrap(table, resamples):
+    """Resample the grand mean, seeds and images: the reflated random-effects bootstrap.
+
+    Image effects are shrunk by the noise that the seeds' means already carry (Davison and Hinkley,
+    Bootstrap Methods, 1997, section 3.8; Owen, Annals of Applied Statistics 1, 2007, 386-411).
+    """
+    random, total = np.random.default_rng(0), np.full(resamples, table.mean())
+    parts = crossed(table)
+    for means, variance in ((table.mean(1), parts.seeds), (table.mean(0), parts.images)):
+        deviations = (means - means.mean()) * np.sqrt(variance) / means.std()
+        total += random.choice(deviations, (resamples, len(deviations))).mean(1)
+    return total
 
 
 def test_closed_form_is_the_limit_of_the_bootstrap():
