@@ -151,7 +151,7 @@ def _stack(
     whole = math.prod(shape) == sum(values.size for _, (_, values) in parts)
     if not whole and dtype.kind not in "f":
         dtype = np.result_type(dtype, np.float32)
-    stacked = np.full(shape, 0 if whole else np.nan, dtype)
+    stacked = np.empty(shape, dtype) if whole else np.full(shape, np.nan, dtype)
     for place, (keys, values) in parts:
         if keys:
             index = [labels.places(*pair) for pair in zip(keys, values.shape, strict=True)]
