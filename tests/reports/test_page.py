@@ -44,7 +44,8 @@ await new Promise(done => setTimeout(done, 200));
 seen.followed = shown().includes("claim-W6");
 html.querySelector("#unfold").click();
 seen.folded = all("details:not([open])").length;
-seen.labelless = all("input, select").filter(each => !each.labels.length).length;"""
+seen.labelless = all("input, select").filter(each => !each.labels.length).length;
+seen.small = all("img").filter(each => each.width < Math.min(each.naturalWidth, 600)).length;"""
 
 
 @pytest.fixture(scope="module")
@@ -231,6 +232,7 @@ def test_a_phone_shows_the_page_whole_and_its_filter_works(text, tmp_path):
         "broken": 0,
         "nameless": 0,
         "labelless": 0,
+        "small": 0,  # wide figures are panned, as their letters would be too small
     }
 
 
