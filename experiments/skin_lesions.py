@@ -194,7 +194,7 @@ def common(config: Config, splits: "Splits", probe: "Probe") -> "Shared":
     if config.data.data == "isic2017":
         arrays |= scoring.course(config.data.data_root / "isic2017" / "scoring")
     if config.readers:
-        own = readers.own(config.readers, splits, skin.TARGET)
+        own = readers.read(config.readers, splits, skin.TARGET)
         names, calls = readers.packed(own, len(splits.test))
         coords, arrays = coords | names, arrays | calls
     return shared(splits, {"arm": ARMS}, coords | scoring.COORDS, arrays)

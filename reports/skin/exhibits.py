@@ -27,10 +27,10 @@ SENSITIVE = 0.95
 @lesson.exhibit
 def arms(study: xr.Dataset) -> Exhibit:
     """Return areas and accuracy of every arm."""
-    rows, found = [], tasks(study)
+    rows, by_name = [], tasks(study)
     for arm, hits in by_arm(study["correct"]):
         row: dict[str, object] = {"arm": arm}
-        for task in found.values():
+        for task in by_name.values():
             scores = task.scores(arm)
             row |= tables.columns(f"AUC {task.name}", auc(scores, task.labels))
             upper = partial_auc(scores, task.labels, SENSITIVE)
@@ -54,7 +54,7 @@ def area_differences(study: xr.Dataset) -> Exhibit:
     frames = []
     for task in tasks(study).values():
         areas = {arm: auc_table(task.scores(arm), task.labels) for arm in task.arms}
-        if len(areas) > 1 and len({len(each) for each in areas.values()}) == 1:
+        if len(areas) > 1 and len({len(table) for table in areas.values()}) == 1:
             frames.append(compare_all(areas).assign(task=task.name))
     columns = ["task", "a", "b", "difference", "low", "high", "n_seeds", "n_images", "p", "p_holm"]
     return Exhibit(

@@ -72,12 +72,12 @@ def curves(
     colours = _colours(arms)
     for axis, task in zip(axes, tasks, strict=True):
         for arm in arms:
-            own = frame[(frame["task"] == task) & (frame["arm"] == arm)]
+            curve = frame[(frame["task"] == task) & (frame["arm"] == arm)]
             label = legends[task, arm] if legends else arm
-            axis.plot(own[x], own[y], color=colours[arm], label=label, linewidth=1.5)
-            if f"{y}_low" in own and first in ("", arm):
-                band(axis, own[x], own, y, colours[arm])
-        axis.plot(own[x], own[dashed], color=GREY, linestyle="--", linewidth=1, label=dashed)
+            axis.plot(curve[x], curve[y], color=colours[arm], label=label, linewidth=1.5)
+            if f"{y}_low" in curve and first in ("", arm):
+                band(axis, curve[x], curve, y, colours[arm])
+        axis.plot(curve[x], curve[dashed], color=GREY, linestyle="--", linewidth=1, label=dashed)
         axis.set(title=f"{task} against the rest", xlabel=x, ylabel=y)
         axis.xaxis.set_major_formatter(PERCENT)
         axis.set_ylim(*scale)
@@ -94,11 +94,11 @@ def reliability(frame: pd.DataFrame) -> Figure:
     figure, axes = _panels(len(tasks))
     for axis, task in zip(axes, tasks, strict=True):
         for name, colour, shift in (("as trained", BLUE, -0.004), ("temperature", ORANGE, 0.004)):
-            own = frame[(frame["task"] == task) & (frame["scaled"] == name)]
+            points = frame[(frame["task"] == task) & (frame["scaled"] == name)]
             axis.errorbar(
-                own["probability"] + shift,
-                own["frequency"],
-                yerr=whiskers(own, "frequency"),
+                points["probability"] + shift,
+                points["frequency"],
+                yerr=whiskers(points, "frequency"),
                 fmt="o-",
                 color=colour,
                 markersize=4,
@@ -142,8 +142,8 @@ def maps(pictures: NDArray[np.uint8], heat: Mapping[str, NDArray[np.float32]]) -
     )
     for axis, picture in zip(axes[0], pictures, strict=True):
         axis.imshow(picture)
-    for row, (_, each) in zip(axes[1:], heat.items(), strict=True):
-        for axis, values in zip(row, each, strict=True):
+    for row, stack in zip(axes[1:], heat.values(), strict=True):
+        for axis, values in zip(row, stack, strict=True):
             axis.imshow(values, cmap="magma", vmin=0, vmax=float(np.quantile(values, 0.99)) or 1.0)
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
@@ -161,9 +161,9 @@ def deletion(frame: pd.DataFrame) -> Figure:
     )
     for axis, arm in zip(axes.flat, arms, strict=True):
         for order, colour in (("by the map", ORANGE), ("at random", GREY)):
-            own = frame[(frame["arm"] == arm) & (frame["order"] == order)]
-            axis.plot(own["gone"], own["probability"], color=colour, label=order, linewidth=1.5)
-            band(axis, own["gone"], own, "probability", colour)
+            curve = frame[(frame["arm"] == arm) & (frame["order"] == order)]
+            axis.plot(curve["gone"], curve["probability"], color=colour, label=order, linewidth=1.5)
+            band(axis, curve["gone"], curve, "probability", colour)
         axis.set(title=arm, xlabel="pixels gone")
         axis.xaxis.set_major_formatter(PERCENT)
     axes.flat[0].set_ylabel("probability of melanoma")

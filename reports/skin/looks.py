@@ -29,7 +29,7 @@ def shortcuts(study: xr.Dataset) -> Exhibit | None:
     rows = []
     for arm in task.arms:
         row: dict[str, object] = {"arm": arm}
-        changes = _changes(study, {name: each.sel(arm=arm) for name, each in called.items()})
+        changes = _changes(study, {name: calls.sel(arm=arm) for name, calls in called.items()})
         for name, estimate in {**changes, **_areas(study, task, arm)}.items():
             row |= tables.columns(name, estimate)
         rows.append({**row, "seeds": len(task.scores(arm))})
@@ -48,51 +48,47 @@ def shortcuts(study: xr.Dataset) -> Exhibit | None:
 
 def _changes(study: xr.Dataset, called: dict[str, xr.DataArray]) -> dict[str, Estimate]:
     flips = (called["turned"] != called["test_logits"]).any("turn").astype(float)
-    found, places = {"calls that flip when turned": scores.mean(flips)}, nevi(study)
+    changes, places = {"calls that flip when turned": scores.mean(flips)}, nevi(study)
     if places is not None:
         still, inked, ruled = (
             called[name].isel(image=places) for name in ("test_logits", "inked", "ruled")
         )
-        found |= {
+        changes |= {
             "false positives on nevi": scores.mean(still),
             "by ink": scores.paired(inked, still),
             "by a ruler": scores.paired(ruled, still),
         }
-    return found
+    return changes
 
 
 def _areas(study: xr.Dataset, task: Task, arm: str) -> dict[str, Estimate]:
-    truth, found = study["probe_label"].values == task.positive, {}
+    truth, areas = study["probe_label"].values == task.positive, {}
     if "seen" in study:
         seen = odds(study["seen"].sel(arm=arm), task.positive)
         for view in study["view"].values.tolist():
-            found[f"AUC, {view}"] = auc(dataset.table(seen.sel(view=view)).values, truth)
+            areas[f"AUC, {view}"] = auc(dataset.table(seen.sel(view=view)).values, truth)
     if "leak" in study:
         for split in study["split"].values.tolist():
             head = study["leak"].sel(arm=arm, seed=0, split=split).values
             if np.isfinite(head).all():
-                found[f"AUC, split {split}"] = auc(head, truth)
-    return found
+                areas[f"AUC, split {split}"] = auc(head, truth)
+    return areas
 
 
 def _seed_0(study: xr.Dataset, name: str) -> dict[str, xr.DataArray]:
     """Return what was asked of the networks of seed 0: arm -> its array."""
     if name not in study:
         return {}
-    return {
-        arm: each.sel(seed=0)
-        for arm, each in by_arm(study[name])
-        if np.isfinite(each.sel(seed=0)).all()
-    }
+    return {arm: v for arm, v in by_arm(study[name].sel(seed=0)) if np.isfinite(v).all()}
 
 
 def tsne_trust(study: xr.Dataset) -> Exhibit | None:
     """Return what the t-SNE keeps of the features."""
-    if not (found := _seed_0(study, "near")):
+    if not (nearest := _seed_0(study, "near")):
         return None
     labels, rows = study["label"].sel(image=study["shown"].values).values, []
-    for arm, each in found.items():
-        near = {name: each.sel(space=name).values.astype(int) for name in ("plane", "full")}
+    for arm, index in nearest.items():
+        near = {name: index.sel(space=name).values.astype(int) for name in ("plane", "full")}
         row: dict[str, object] = {"arm": arm}
         for name, places in near.items():
             row[f"10-NN accuracy, {name}"] = float(neighbours.hits(places, labels).mean())
@@ -113,13 +109,13 @@ def tsne_trust(study: xr.Dataset) -> Exhibit | None:
 
 def tsne(study: xr.Dataset) -> Exhibit | None:
     """Return the t-SNE of the features."""
-    if not (found := _seed_0(study, "points")):
+    if not (points := _seed_0(study, "points")):
         return None
     classes = study["class"].values
     names = classes[study["label"].sel(image=study["shown"].values).values]
     frame = pd.concat(
-        pd.DataFrame({"arm": arm, "x": each.values[:, 0], "y": each.values[:, 1], "class": names})
-        for arm, each in found.items()
+        pd.DataFrame({"arm": arm, "x": xy.values[:, 0], "y": xy.values[:, 1], "class": names})
+        for arm, xy in points.items()
     )
     return Exhibit(
         deep=True,
@@ -135,16 +131,16 @@ def explanations(study: xr.Dataset) -> Exhibit | None:
     if not (agreement := _seed_0(study, "agreement")):
         return None
     rows = []
-    for arm, each in agreement.items():
+    for arm, rho in agreement.items():
         areas = study["deletion"].sel(arm=arm, seed=0).mean("step")
         by_map, random = (areas.sel(order=o).values[None] for o in ("by the map", "at random"))
         row: dict[str, object] = {"arm": arm}
-        agreed = intervals.mean(each.values[None], bounds=(-1, 1))
+        agreed = intervals.mean(rho.values[None], bounds=(-1, 1))
         row |= tables.columns("agreement with a randomised network", agreed)
         row |= tables.columns("area under deletion, by the map", intervals.mean(by_map))
         row |= tables.columns("at random", intervals.mean(random))
         row |= tables.columns("difference", paired(random, by_map, deterministic=True))
-        rows.append({**row, "images": len(each)})
+        rows.append({**row, "images": len(rho)})
     return Exhibit(
         deep=True,
         caption="Integrated gradients of melanoma's logit on melanomas of the test set, networks "
@@ -158,13 +154,13 @@ def explanations(study: xr.Dataset) -> Exhibit | None:
 
 def attributions(study: xr.Dataset) -> Exhibit | None:
     """Return the maps of some images."""
-    if not (found := _seed_0(study, "maps")):
+    maps = {arm: m.values.astype(np.float32) for arm, m in _seed_0(study, "maps").items()}
+    if not maps:
         return None
-    maps = {arm: each.values.astype(np.float32) for arm, each in found.items()}
     rows = [
-        (arm, image, float(values.mean()))
-        for arm, each in maps.items()
-        for image, values in zip(study["picture"].values.tolist(), each, strict=True)
+        (arm, image, float(heat.mean()))
+        for arm, heats in maps.items()
+        for image, heat in zip(study["picture"].values.tolist(), heats, strict=True)
     ]
     height, width = next(iter(maps.values())).shape[1:]
     return Exhibit(
@@ -178,15 +174,15 @@ def attributions(study: xr.Dataset) -> Exhibit | None:
 
 def deletion(study: xr.Dataset) -> Exhibit | None:
     """Return how the probability falls as pixels go."""
-    if not (found := _seed_0(study, "deletion")):
+    if not (probabilities := _seed_0(study, "deletion")):
         return None
     rows = []
-    for arm, each in found.items():
-        for order in each["order"].values.tolist():
-            for step in each["step"].values.tolist():
-                values = each.sel(order=order, step=step).values[None]
+    for arm, curves in probabilities.items():
+        for order in curves["order"].values.tolist():
+            for step in curves["step"].values.tolist():
+                values = curves.sel(order=order, step=step).values[None]
                 point = tables.columns("probability", intervals.mean(values, bounds=(0, 1)))
-                gone = step / (each.sizes["step"] - 1)
+                gone = step / (curves.sizes["step"] - 1)
                 rows.append({"arm": arm, "order": order, "gone": gone, **point})
     frame = pd.DataFrame(rows)
     return Exhibit(

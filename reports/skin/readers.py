@@ -56,7 +56,7 @@ def published() -> tuple[Reader, ...]:
     return tuple(Reader(**fields) for fields in tomllib.loads(text)["study"])
 
 
-def own(path: Path, splits: "Splits", positive: str) -> tuple[Reader, ...]:
+def read(path: Path, splits: "Splits", positive: str) -> tuple[Reader, ...]:
     """Read the user's readers: a csv with the columns reader, sensitivity, specificity.
 
     Or reader, image, call (1: `positive`): what readers said of our test images, known by their
@@ -72,8 +72,8 @@ def own(path: Path, splits: "Splits", positive: str) -> tuple[Reader, ...]:
     if not has_images:
         names = [readable(cells["reader"]) for cells in table.rows]
         return tuple(
-            Reader(name=name, sensitivity=own["sensitivity"], specificity=own["specificity"])
-            for name, own in zip(names, values, strict=True)
+            Reader(name=name, sensitivity=rates["sensitivity"], specificity=rates["specificity"])
+            for name, rates in zip(names, values, strict=True)
         )
     if positive not in splits.card.classes:
         raise UserError(f"{what}: a class named {positive} is wanted in --data")
@@ -154,15 +154,15 @@ def stored(study: xr.Dataset) -> tuple[Reader, ...]:
     """Return the user's readers that a study keeps; indices are those of its test images."""
     if "rates" not in study:
         return ()
-    found = []
+    readers = []
     for name in study["reader"].values.tolist():
         sensitivity, specificity = study["rates"].sel(reader=name).values.tolist()
         said = study["calls"].sel(reader=name).values
         calls = {int(index): bool(said[index]) for index in np.flatnonzero(said >= 0)}
         images = "ours" if calls else "the user's"
         rates: dict[str, Any] = {"sensitivity": sensitivity, "specificity": specificity}
-        found.append(Reader(name=name, images=images, calls=calls, **rates))
-    return tuple(found)
+        readers.append(Reader(name=name, images=images, calls=calls, **rates))
+    return tuple(readers)
 
 
 def against(
@@ -177,9 +177,9 @@ def against(
         index, said = np.array([*reader.calls]), np.array([*reader.calls.values()])
         row: dict[str, object] = {"reader": reader.name, "images": len(index)}
         for name, kind in (("sensitivity", True), ("specificity", False)):
-            own = labels[index] == kind
-            ours = called[:, index[own]] == kind
-            theirs = np.tile(said[own] == kind, (len(ours), 1))
+            of_kind = labels[index] == kind
+            ours = called[:, index[of_kind]] == kind
+            theirs = np.tile(said[of_kind] == kind, (len(ours), 1))
             gap = paired(ours.astype(float), theirs.astype(float))
             row[f"their {name}"] = float(theirs.mean())
             row |= columns(f"{name}, ours - theirs", gap)
@@ -202,9 +202,9 @@ def beside(
             "sensitivity": reader.sensitivity,
             "specificity": reader.specificity,
         }
-        for arm, each in scores.items():
+        for arm, score in scores.items():
             near = reader.dermoscopic and reader.sensitivity > 0
-            estimate = specificity_at(each, labels, reader.sensitivity) if near else None
+            estimate = specificity_at(score, labels, reader.sensitivity) if near else None
             row |= columns(f"{arm}, specificity there", estimate)
         rows.append({**row, "their algorithm": reader.algorithm, "source": reader.citation})
     return pd.DataFrame(rows)

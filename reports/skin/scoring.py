@@ -8,7 +8,7 @@ Source: ISIC 2017 part 3, as the course's get_results.py scores it (which joins 
 
 import functools
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,10 +84,10 @@ def _joined(predictions: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
         raise UserError(f"predictions: {error}; a path that only one has is wanted") from error
     rows = {place: row for row, place in enumerate(places) if place is not None}
     pairs = list(zip(ids, places, strict=True))
-    twice = [each for row, (each, at) in enumerate(pairs) if at is not None and rows[at] != row]
+    twice = [image for row, (image, at) in enumerate(pairs) if at is not None and rows[at] != row]
     _refuse("predictions", "more than once", twice)
-    _refuse("predictions", "missing", [each for n, each in enumerate(names) if n not in rows])
-    _refuse("predictions", "not in the truth", [each for each, place in pairs if place is None])
+    _refuse("predictions", "missing", [name for n, name in enumerate(names) if n not in rows])
+    _refuse("predictions", "not in the truth", [image for image, place in pairs if place is None])
     return predictions.iloc[[rows[place] for place in range(len(names))]]
 
 
@@ -102,10 +102,10 @@ def score(
     """
     joined = _joined(predictions, truth)
     labels = {task: truth[task].to_numpy() == 1 for task in TASKS}
-    for task, each in labels.items():
-        if not 2 <= each.sum() <= len(each) - 2:
+    for task, label in labels.items():
+        if not 2 <= label.sum() <= len(label) - 2:
             wanted = "2 or more of each class are wanted"
-            raise UserError(f"truth: {task} has {each.sum()} positives of {len(each)}; {wanted}")
+            raise UserError(f"truth: {task} has {label.sum()} positives of {len(label)}; {wanted}")
     columns = {task: joined[task].to_numpy() for task in TASKS}
     areas = {name: auc(columns[task], labels[task]) for task, name in TASKS.items()}
     areas["mean"] = _mean(columns, labels, areas)
@@ -145,7 +145,7 @@ def _mean(
 ) -> Estimate:
     """Average the two areas; their pseudo-values per image carry the covariance."""
     table = np.mean([auc_table(columns[task], labels[task]) for task in TASKS], axis=0)
-    parts, value = crossed(table), float(np.mean([each.value for each in areas.values()]))
+    parts, value = crossed(table), float(np.mean([area.value for area in areas.values()]))
     law = Student(value, (Part(parts.se**2, float("inf")),))
     return Estimate.of(value, parts, law, areas["melanoma"].method, bounds=(0.0, 1.0))
 
@@ -178,22 +178,20 @@ def _shown(estimate: Estimate, where: str) -> str:
     return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f}){where}"
 
 
-def lines(scores: Scores, threshold: float, prevalence: float) -> list[str]:
-    """Return what the scorer prints."""
+def lines(scores: Scores, threshold: float, prevalence: float) -> Iterator[str]:
+    """Yield what the scorer prints."""
     board = leaderboard()
-    found = [f"{scores.n} images, joined by name; intervals are 95 %"]
+    yield f"{scores.n} images, joined by name; intervals are 95 %"
     for name, area in scores.areas.items():
         best, worst = ranks(area, name)
         n = f", {scores.positives[name]} positive" if name in scores.positives else ""
-        found.append(
+        yield (
             f"AUC {name:<9} {area.value:.6f} (DeLong {area.low:.3f} to {area.high:.3f}{n}); "
             f"rank {best} to {worst} beside the {board['entries']} entries of 2017"
         )
     for name, ((tn, fp), (fn, tp)) in scores.counts.items():
-        found.append(f"{name} at {threshold:g}: TP {tp}, FN {fn}, FP {fp}, TN {tn}")
-        found += [
-            f"  {rate:<11} {_shown(each, f' at prevalence {prevalence:g}' * (rate in PREDICTIVE))}"
-            for rate, each in scores.rates[name].items()
-        ]
-    found.append(f"of the board only the best {len(board['mean'])} places are known to us")
-    return found
+        yield f"{name} at {threshold:g}: TP {tp}, FN {fn}, FP {fp}, TN {tn}"
+        for rate, estimate in scores.rates[name].items():
+            where = f" at prevalence {prevalence:g}" * (rate in PREDICTIVE)
+            yield f"  {rate:<11} {_shown(estimate, where)}"
+    yield f"of the board only the best {len(board['mean'])} places are known to us"

@@ -36,9 +36,9 @@ def plane_separates(study: xr.Dataset, margin: float) -> Decision:
     labels = study["label"].sel(image=study["shown"].values).values
     shares = {s: words.number(neighbours.hits(near[s], labels).mean(), "percent") for s in SPACES}
     kept = words.number(neighbours.kept(near["full"], near["plane"]).mean(), "percent")
-    found = neighbours.above_chance(near["plane"], labels)
+    gap = neighbours.above_chance(near["plane"], labels)
     return replace(
-        all_of({"10-NN accuracy in the plane - by chance": superior(found, margin)}),
+        all_of({"10-NN accuracy in the plane - by chance": superior(gap, margin)}),
         comment=f"Right of these images: {shares['plane']} in the plane, {shares['full']} in full "
         f"dimension; {kept} of the neighbours in full are neighbours in the plane.",
     )
@@ -67,7 +67,7 @@ def looks_at_the_lesion(study: xr.Dataset, margin: float) -> Decision:
     seen = odds(study["seen"].sel(arm=arm), task.positive)
     lesion, rest = (seen.sel(view=view) for view in ("only the lesion", "lesion hidden"))
     shown, hidden = dataset.aligned(lesion.drop_vars("view"), rest.drop_vars("view"))
-    areas = [words.estimate(roc.auc(each.values, truth)) for each in (shown, hidden)]
+    areas = [words.estimate(roc.auc(scores.values, truth)) for scores in (shown, hidden)]
     gap = roc.auc_difference(shown.values, hidden.values, truth)
     return replace(
         all_of({"AUC of melanoma, only the lesion shown - lesion hidden": superior(gap, margin)}),
@@ -94,9 +94,9 @@ def ink_misleads(study: xr.Dataset, margin: float) -> Decision:
         task.called(study[name]).sel(arm=arm).isel(image=places)
         for name in ("test_logits", "inked", "ruled")
     )
-    was, now = (mean(each) for each in (before, inked))
+    was, now = (mean(calls) for calls in (before, inked))
     change = now.value / was.value - 1 if was.value else float("nan")
-    shown = [words.estimate(each, "percent") for each in (was, now)]
+    shown = [words.estimate(rate, "percent") for rate in (was, now)]
     more, gap = words.estimate(paired(ruled, before), "points"), paired(inked, before)
     return replace(
         all_of({"false positives on nevi, inked - as they are": superior(gap, margin)}),
@@ -126,7 +126,7 @@ def copies_inflate(study: xr.Dataset, margin: float) -> Decision:
     truth = study["probe_label"].values == task.positive
     scores = study["leak"].sel(arm=arm, seed=0)
     by_chance, by_image = (scores.sel(split=name).values for name in ("at random", "by image"))
-    areas = [words.estimate(roc.auc(each, truth)) for each in (by_chance, by_image)]
+    areas = [words.estimate(roc.auc(values, truth)) for values in (by_chance, by_image)]
     gap = roc.auc_difference(by_chance, by_image, truth)
     return replace(
         all_of({"AUC of melanoma, split at random - split by image": superior(gap, margin)}),

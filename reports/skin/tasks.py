@@ -91,14 +91,14 @@ def tasks(study: xr.Dataset) -> dict[str, Task]:
     No test image has a part in the thresholds.
     """
     operation, classes = Operation.of(study), study["class"].values.tolist()
-    found = {}
+    by_name = {}
     for name, positive in POSITIVES.items():
         index = classes.index(positive) if positive in classes else -1
         if _both(study["label"].values == index, 2) and _both(study["val_label"] == index, 1):
             thresholds = _thresholds(study, index, operation)
             labels = study["label"].values == index
-            found[name] = Task(name, index, labels, odds(study["test_logits"], index), thresholds)
-    return found
+            by_name[name] = Task(name, index, labels, odds(study["test_logits"], index), thresholds)
+    return by_name
 
 
 def _both(labels: ArrayLike, least: int) -> bool:
@@ -143,12 +143,12 @@ def _threshold(scores: bytes, labels: bytes, operation: Operation) -> float:
 
 def melanoma(study: xr.Dataset) -> Task:
     """Return the task that most claims are about; raises NotTestedError without its images."""
-    if "melanoma" not in (found := tasks(study)):
+    if "melanoma" not in (by_name := tasks(study)):
         raise NotTestedError(
             "A class named melanoma is wanted, two or more test images of it and of the rest, and "
             "both among the validation images."
         )
-    return found["melanoma"]
+    return by_name["melanoma"]
 
 
 def nevi(study: xr.Dataset) -> NDArray[np.intp] | None:
@@ -174,8 +174,8 @@ def temperatures(study: xr.Dataset) -> dict[str, Floats]:
     """Fit a temperature for every trial on validation: arm -> (seeds,)."""
     labels = study["val_label"].values
     return {
-        arm: np.array([temperature(z, labels) for z in each])
-        for arm, each in _logits(study, "val_logits")
+        arm: np.array([temperature(z, labels) for z in logits])
+        for arm, logits in _logits(study, "val_logits")
     }
 
 
@@ -183,11 +183,11 @@ def probabilities(
     study: xr.Dataset, positive: int, temperature_of: dict[str, Floats] | None = None
 ) -> dict[str, Floats]:
     """Return each arm's probabilities of a class on the test images, (seeds, n)."""
-    found = {}
+    shares = {}
     for arm, logits in _logits(study, "test_logits"):
         t = temperature_of[arm][:, None, None] if temperature_of else 1.0
-        found[arm] = softmax(logits / t, axis=-1)[..., positive]
-    return found
+        shares[arm] = softmax(logits / t, axis=-1)[..., positive]
+    return shares
 
 
 def _logits(study: xr.Dataset, name: str) -> Iterator[tuple[str, Floats]]:

@@ -8,7 +8,7 @@ from core.data.card import Card, Quarantined
 from core.data.images import InMemory, Splits
 from core.errors import UserError
 from reports.skin import exhibits, tasks
-from reports.skin.readers import against, beside, own, packed, published, stored
+from reports.skin.readers import against, beside, packed, published, read, stored
 from tests.reports.skin.lesions import CLASSES, COUNTS, LABELS, N, labels
 
 
@@ -56,16 +56,16 @@ def splits():
 def test_own_readers_are_read_and_checked(tmp_path, splits):
     path = tmp_path / "readers.csv"
     path.write_text("reader,sensitivity,specificity\nDr A,0.8,0.7\n")
-    (reader,) = own(path, splits, "melanoma")
+    (reader,) = read(path, splits, "melanoma")
     assert (reader.name, reader.sensitivity, reader.specificity) == ("Dr A", 0.8, 0.7)
     path.write_text("reader,sensitivity,specificity\nDr A,80,0.7\n")
     with pytest.raises(UserError, match="Dr A, sensitivity 80"):
-        own(path, splits, "melanoma")
+        read(path, splits, "melanoma")
     path.write_text("reader,sensitivity\nDr A,0.8\n")
     with pytest.raises(
         UserError, match="the column specificity is not among reader, sensitivity; a"
     ):
-        own(path, splits, "melanoma")
+        read(path, splits, "melanoma")
 
 
 def test_readers_of_the_same_images_are_compared_in_pairs(tmp_path, splits, study):
@@ -75,7 +75,7 @@ def test_readers_of_the_same_images_are_compared_in_pairs(tmp_path, splits, stud
     order = [i for i in np.random.default_rng(0).permutation(N).tolist() if i < N - 20]
     rows = [f"Dr B,ISIC_{i}{'.jpg' * (i == 3)},{said[i]}" for i in order]
     path.write_text("\n".join(["reader,image,call", *rows]))
-    (reader,) = own(path, splits, "melanoma")
+    (reader,) = read(path, splits, "melanoma")
     assert reader.sensitivity == pytest.approx(55 / 60)
     assert reader.specificity == pytest.approx(150 / 160)
     perfect = np.tile(LABELS == 0, (3, 1))
@@ -97,13 +97,13 @@ def test_readers_of_the_same_images_are_compared_in_pairs(tmp_path, splits, stud
     assert "Dr B: 1" in exhibits.doctors(kept).frame()["readers"].tolist()
     path.write_text("reader,image,call\nDr B,ISIC_9999,1\n")
     with pytest.raises(UserError, match="row 2: Dr B, ISIC_9999: none of our test images; one of"):
-        own(path, splits, "melanoma")
+        read(path, splits, "melanoma")
     path.write_text("reader,image,call\nDr B,ISIC_1,1\nDr B,ISIC_1,0\n")
     with pytest.raises(UserError, match="ISIC_1: once"):
-        own(path, splits, "melanoma")
+        read(path, splits, "melanoma")
     path.write_text("reader,image,call\nDr B,ISIC_1,2\n")
     with pytest.raises(UserError, match="row 2: Dr B, call 2: 0 or 1 is wanted"):
-        own(path, splits, "melanoma")
+        read(path, splits, "melanoma")
 
 
 @pytest.mark.parametrize(
@@ -121,11 +121,11 @@ def test_a_row_of_readers_that_cannot_be_right_is_named(tmp_path, splits, rows, 
     path = tmp_path / "readers.csv"
     path.write_text("\n".join(["reader,sensitivity,specificity", *rows]))
     with pytest.raises(UserError) as error:
-        own(path, splits, "melanoma")
+        read(path, splits, "melanoma")
     assert str(error.value).startswith(f"--readers readers.csv: {problem}")
     path.write_bytes(b"reader,sensitivity,specificity\nM\xfcller,0.8,0.7")
     with pytest.raises(UserError, match=r"^--readers readers.csv: row 2 is not UTF-8 \(byte 0xfc"):
-        own(path, splits, "melanoma")
+        read(path, splits, "melanoma")
 
 
 def test_calls_are_those_of_the_whole_path_and_never_of_another_picture(tmp_path):
@@ -146,7 +146,7 @@ def test_calls_are_those_of_the_whole_path_and_never_of_another_picture(tmp_path
         f"doc,{name.removeprefix('test/')},{int(n not in (3, 7))}" for n, name in enumerate(names)
     ]
     path.write_text("\n".join(["reader,image,call", *calls]))
-    (reader,) = own(path, splits, "melanoma")
+    (reader,) = read(path, splits, "melanoma")
     assert (reader.sensitivity, reader.specificity) == (0.75, 0.25)
     assert reader.calls == {n: n not in (3, 7) for n in range(8)}
     for row, problem in {
@@ -156,11 +156,11 @@ def test_calls_are_those_of_the_whole_path_and_never_of_another_picture(tmp_path
     }.items():
         path.write_text(f"reader,image,call\n{row}\n")
         with pytest.raises(UserError) as error:
-            own(path, splits, "melanoma")
+            read(path, splits, "melanoma")
         assert str(error.value).startswith(f"--readers calls.csv: {problem}")
     path.write_text("\n".join(["reader,image,call", *calls[:4]]))
     with pytest.raises(UserError, match="doc: images of both kinds are wanted"):
-        own(path, splits, "melanoma")
+        read(path, splits, "melanoma")
 
 
 def test_readers_of_one_name_are_kept_apart(study):

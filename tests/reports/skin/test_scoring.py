@@ -40,7 +40,7 @@ def test_shuffled_crlf_and_marked_files_score_alike(tmp_path, truth, rows):
     mixed = [rows[i] for i in np.random.default_rng(1).permutation(20)]
     other = read(write(tmp_path / "b.csv", mixed, "\r\n", "\ufeff" + HEADER))
     one, two = (score(each, truth, 0.5, 0.1) for each in (straight, other))
-    assert lines(one, 0.5, 0.1) == lines(two, 0.5, 0.1)
+    assert list(lines(one, 0.5, 0.1)) == list(lines(two, 0.5, 0.1))
     for task, name in (("task_1", "melanoma"), ("task_2", "keratosis")):
         expected = roc_auc_score(truth[task], straight[task])
         assert one.areas[name].value == pytest.approx(expected)
