@@ -80,11 +80,11 @@ def _table(cell: tuple[str, str]) -> Test:
         Accuracies, paired by seed and image; each seed draws its own small training set.
         """
         (size, task), choice = cell, COURSE[cell]
-        own = _hits(study).sel(size=size, task=task)
+        correct = _hits(study).sel(size=size, task=task)
         decision = all_of(
             {
                 f"{choice} - {other}": superior(
-                    paired(own.sel(arm=choice), own.sel(arm=other)), -margin
+                    paired(correct.sel(arm=choice), correct.sel(arm=other)), -margin
                 )
                 for other in FOUR
                 if other != choice
@@ -118,8 +118,8 @@ def last_layer_suffices(study: xr.Dataset, margin: float) -> Decision:
 
     In the small, similar cell, paired by seed and image; each seed draws its own training set.
     """
-    own = _hits(study).sel(size="small", task="similar")
-    gap = paired(own.sel(arm="head"), own.sel(arm="fine-tune"))
+    correct = _hits(study).sel(size="small", task="similar")
+    gap = paired(correct.sel(arm="head"), correct.sel(arm="fine-tune"))
     return all_of({"small, similar: head - fine-tune": superior(gap, -margin)})
 
 
@@ -166,11 +166,11 @@ def scale_is_part_of_it(study: xr.Dataset, margin: float) -> Decision:
             "mean and variance - scratch": superior(gains["statistics"], margin),
         }
     )
-    each = {
-        ", ".join(cell): paired(*(own["correct"].sel(arm=arm) for arm in ("statistics", "scratch")))
-        for cell, own in cells(study)
+    gaps = {
+        ", ".join(cell): paired(*(t["correct"].sel(arm=arm) for arm in ("statistics", "scratch")))
+        for cell, t in cells(study)
     }
-    shown = "; ".join(f"{name} {words.estimate(gap, 'points')}" for name, gap in each.items())
+    shown = "; ".join(f"{name} {words.estimate(gap, 'points')}" for name, gap in gaps.items())
     part, whole = (
         dataset.table(pooled[arm] - pooled["scratch"]).values for arm in ("statistics", "fine-tune")
     )

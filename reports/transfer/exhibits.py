@@ -36,20 +36,20 @@ GAINS = (
 def accuracies(study: xr.Dataset) -> Exhibit:
     """Return the accuracy of every strategy and control in every cell."""
     rows, dots, naive = [], [], {}
-    for cell, own in cells(study):
+    for cell, trials in cells(study):
         name = ", ".join(cell)
         counts = study.attrs["card"]["counts"][f"{name}: test"]
         naive[name] = max(counts) / sum(counts)
-        for arm, hits in by_arm(own["correct"]):
+        for arm, hits in by_arm(trials["correct"]):
             label, table = {"cell": name, "arm": SAID.get(arm, arm)}, dataset.table(hits)
             dots += [{**label, "accuracy": float(value)} for value in table.values.mean(1)]
-            rates = dict.fromkeys(own["trained/lr"].sel(arm=arm).values.tolist())
+            rates = dict.fromkeys(trials["trained/lr"].sel(arm=arm).values.tolist())
             row = {
                 **label,
                 **columns("accuracy", mean(hits)),
                 "course": "recommended" if COURSE[cell] == arm else "",
                 "learning rate": " or ".join(words.number(rate) for rate in sorted(rates)),
-                "diverged": int((~np.isfinite(own["test/loss"].sel(arm=arm))).sum()),
+                "diverged": int((~np.isfinite(trials["test/loss"].sel(arm=arm))).sum()),
             }
             rows.append({**row, "seeds": table.sizes["seed"], "images": table.shape[1]})
     frame = pd.DataFrame(rows)
@@ -68,8 +68,8 @@ def accuracies(study: xr.Dataset) -> Exhibit:
 def ranking(study: xr.Dataset) -> Exhibit:
     """Return ranks and regret of the course's four strategies."""
     places = []
-    for cell, own in cells(study):
-        tables = {arm: dataset.table(own["correct"].sel(arm=arm)).values for arm in FOUR}
+    for cell, trials in cells(study):
+        tables = {arm: dataset.table(trials["correct"].sel(arm=arm)).values for arm in FOUR}
         ranked = ranks(tables).drop(columns="score")
         ranked.insert(0, "cell", ", ".join(cell))
         ranked["course"] = np.where(ranked["arm"] == COURSE[cell], "recommended", "")
@@ -93,8 +93,8 @@ def depth(study: xr.Dataset) -> Exhibit:
             **columns("accuracy", mean(hits)),
             "seeds": hits.sizes["seed"],
         }
-        for cell, own in cells(study)
-        for arm, hits in by_arm(own["correct"])
+        for cell, trials in cells(study)
+        for arm, hits in by_arm(trials["correct"])
         if STRATEGIES[arm].frozen
     ]
     frame = pd.DataFrame(rows).sort_values(["cell", "stages kept"], kind="stable")
@@ -112,9 +112,9 @@ def depth(study: xr.Dataset) -> Exhibit:
 def gains(study: xr.Dataset) -> Exhibit:
     """Return what pretrained weights gain, and what of it needs no feature."""
     rows = []
-    for cell, own in cells(study):
+    for cell, trials in cells(study):
         for a, b in GAINS:
-            gap = paired(own["correct"].sel(arm=a), own["correct"].sel(arm=b))
+            gap = paired(trials["correct"].sel(arm=a), trials["correct"].sel(arm=b))
             name = f"{SAID.get(a, a)} - {SAID.get(b, b)}"
             row = {"cell": ", ".join(cell), "comparison": name, **columns("difference", gap)}
             rows.append({**row, "seeds": gap.n_seeds, "images": gap.n_images})
@@ -132,12 +132,12 @@ def gains(study: xr.Dataset) -> Exhibit:
 def advice(study: xr.Dataset) -> Exhibit:
     """Return the advice on every cell beside what happened there."""
     rows, right, n = [], 0, 0
-    for cell, own in cells(study):
-        accuracy = {arm: float(own["test/accuracy"].sel(arm=arm).mean()) for arm in FOUR}
+    for cell, trials in cells(study):
+        accuracy = {arm: float(trials["test/accuracy"].sel(arm=arm).mean()) for arm in FOUR}
         best = max(accuracy, key=accuracy.__getitem__)
-        seen = own.sel(arm="head")
+        seen = trials.sel(arm="head")
         probes, per_class = seen["probes"].values, seen["train/per_class"].values
-        names = [recommend(*each) for each in zip(probes, per_class, strict=True)]
+        names = [recommend(p, images) for p, images in zip(probes, per_class, strict=True)]
         hits = sum(accuracy[name] >= accuracy[best] - NEAR for name in names)
         distance = seen["train/distance"].mean() if "train/distance" in seen else np.nan
         rows.append(

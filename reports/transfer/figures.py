@@ -24,9 +24,9 @@ def cells(frame: pd.DataFrame, seeds: pd.DataFrame, naive: Mapping[str, float]) 
         dots = seeds[seeds["cell"] == name]
         places = [arms.index(arm) + 0.22 for arm in dots["arm"]]
         axis.plot(dots["accuracy"], places, ".", color="grey", markersize=5, alpha=0.7)
-        own = frame[frame["cell"] == name]
+        cell = frame[frame["cell"] == name]
         for chosen, colour, fill in ((True, ORANGE, ORANGE), (False, BLUE, "white")):
-            some = own[own["course"].astype(bool) == chosen]
+            some = cell[cell["course"].astype(bool) == chosen]
             rows, gaps = [arms.index(arm) for arm in some["arm"]], whiskers(some, "accuracy")
             style = {"fmt": "o", "color": colour, "markerfacecolor": fill, "capsize": 2}
             axis.errorbar(some["accuracy"], rows, xerr=gaps, **style)
@@ -46,10 +46,10 @@ def depth(frame: pd.DataFrame) -> Figure:
     names = list(dict.fromkeys(frame["cell"]))
     colours = sns.color_palette("colorblind", len(names))
     for index, (name, colour) in enumerate(zip(names, colours, strict=True)):
-        own = frame[frame["cell"] == name]
-        gaps = whiskers(own, "accuracy")
-        places = own["stages kept"] + 0.03 * (index - (len(names) - 1) / 2)
-        axis.errorbar(places, own["accuracy"], gaps, fmt="o-", color=colour, label=name, capsize=2)
+        cell = frame[frame["cell"] == name]
+        gaps = whiskers(cell, "accuracy")
+        places = cell["stages kept"] + 0.03 * (index - (len(names) - 1) / 2)
+        axis.errorbar(places, cell["accuracy"], gaps, fmt="o-", color=colour, label=name, capsize=2)
     axis.set_xlabel("stages of the frozen network that are kept")
     axis.set_ylabel("test accuracy")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
