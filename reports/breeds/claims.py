@@ -32,9 +32,9 @@ lesson = Lesson(
 def hits(study: xr.Dataset, arm: str, trunk: str = FROZEN) -> xr.DataArray:
     """Return a network's hits, (seed, image). Raises NotTestedError where it was not trained."""
     if arm in study["arm"].values and trunk in study["trunk"].values:
-        found = study["correct"].sel(arm=arm, trunk=trunk)
-        if found["trained"].any():
-            return found
+        correct = study["correct"].sel(arm=arm, trunk=trunk)
+        if correct["trained"].any():
+            return correct
     raise NotTestedError(f"This study has no {arm} ({trunk}).")
 
 
@@ -70,9 +70,8 @@ def pretrained_beats_scratch(study: xr.Dataset, margin: float) -> Decision:
         need(study, "resnet18")
     arm = "resnet18" if "resnet18" in known else known[0]
     gap = paired(hits(study, arm), hits(study, SCRATCH, TRAINED))
-    named = [(name, hits(study, name)) for name in known]
-    named.append((SCRATCH, hits(study, SCRATCH, TRAINED)))
-    shown = "; ".join(f"{name} {words.estimate(mean(own), 'percent')}" for name, own in named)
+    right = {name: hits(study, name) for name in known} | {SCRATCH: hits(study, SCRATCH, TRAINED)}
+    shown = "; ".join(f"{name} {words.estimate(mean(h), 'percent')}" for name, h in right.items())
     decision = all_of({f"{arm}, frozen - {SCRATCH}": superior(gap, margin)})
     return replace(
         unless_diverged(decision, study, (arm, SCRATCH)),
@@ -81,11 +80,11 @@ def pretrained_beats_scratch(study: xr.Dataset, margin: float) -> Decision:
 
 
 def would_print(
-    study: xr.Dataset, own: xr.DataArray, successes: int, n: int, n_classes: int, data: str
+    study: xr.Dataset, correct: xr.DataArray, successes: int, n: int, n_classes: int, data: str
 ) -> Decision:
     """Ask whether one run of a network would print what was published.
 
-    own: its hits, (seed, image). successes of n test images of n_classes: the published run's.
+    correct: its hits, (seed, image). successes of n test images of n_classes: the published run's.
     data: name of the published set, whose test images are the published run's own.
     Raises NotTestedError on another number of classes.
     """
@@ -94,14 +93,14 @@ def would_print(
         raise NotTestedError(
             f"The published number is of {n_classes} classes, this set has {len(card['classes'])}."
         )
-    table = dataset.table(own)
+    table = dataset.table(correct)
     same = card["name"] == data and table.shape[1] == n
     printed = predicted(table.values, successes, n, same_images=same)
     decision = all_of({f"what one run prints on {n} images": printed})
     return replace(
-        unless_diverged(decision, study, (own["arm"].item(),)),
+        unless_diverged(decision, study, (correct["arm"].item(),)),
         comment=f"Published: {words.number(successes / n, 'percent')}. Mean of our runs: "
-        f"{words.estimate(mean(own), 'percent')}; naming the largest class gives "
+        f"{words.estimate(mean(correct), 'percent')}; naming the largest class gives "
         f"{words.number(baseline(card), 'percent')}.",
     )
 

@@ -24,26 +24,25 @@ CURVES = ("train/loss", "val/loss", "val/accuracy")
 
 def networks(values: xr.DataArray) -> xr.DataArray:
     """Return (arm, seed, ...) from (arm, seed, trunk, ...): `resnet18`, `resnet18, drifting`."""
-    found = {
-        f"{arm}, {trunk}" if trunk == DRIFTING else str(arm): values.sel(arm=arm, trunk=trunk)
+    parts = {
+        f"{arm}, {trunk}" if trunk == DRIFTING else str(arm): part
         for arm in values["arm"].values
         for trunk in values["trunk"].values
-        if values["trained"].sel(arm=arm, trunk=trunk).any()
+        if (part := values.sel(arm=arm, trunk=trunk, drop=True))["trained"].any()
     }
-    parts = [each.drop_vars(["arm", "trunk"]) for each in found.values()]
-    return xr.concat(parts, pd.Index(list(found), name="arm"), coords=["trained"])
+    return xr.concat(parts.values(), pd.Index(list(parts), name="arm"), coords=["trained"])
 
 
 def _summary(study: xr.Dataset) -> pd.DataFrame:
     hits, five = networks(study["correct"]), networks(study["correct5"])
     sizes, epochs = (networks(study[f"trained/{name}"]) for name in ("parameters", "epochs"))
     losses, rows = networks(study["test/loss"]), []
-    for arm, own in by_arm(hits):
-        table = dataset.table(own)
+    for arm, correct in by_arm(hits):
+        table = dataset.table(correct)
         rows.append(
             {
                 "arm": arm,
-                **columns("accuracy", mean(own)),
+                **columns("accuracy", mean(correct)),
                 **columns("among the first five", mean(five.sel(arm=arm))),
                 "trained parameters": int(sizes.sel(arm=arm).max()),
                 "epochs": float(epochs.sel(arm=arm).mean()),
@@ -100,12 +99,11 @@ def curves(study: xr.Dataset) -> Exhibit:
 def recall(study: xr.Dataset) -> Exhibit:
     """Return each breed's share of test images that is named right."""
     labels, rows = study["label"].values, []
-    for arm, own in by_arm(networks(study["correct"])):
+    for arm, hits in by_arm(networks(study["correct"])):
         for index, name in enumerate(study.attrs["card"]["classes"]):
             places = np.flatnonzero(labels == index)
             if len(places):
-                found = mean(own.isel(image=places))
-                share = columns("recall", found)
+                share = columns("recall", mean(hits.isel(image=places)))
                 rows.append({"arm": arm, "breed": name, **share, "images": len(places)})
     frame = pd.DataFrame(rows)
     return Exhibit(

@@ -24,12 +24,12 @@ def curves(frame: pd.DataFrame) -> Figure:
     top = 1.05 * losses[np.isfinite(losses)].max(initial=0.1)
     figure, axes = panels(names, per_row=min(3, len(names)), height=2.6)
     for axis, name in zip(axes, names, strict=True):
-        for seed, own in frame[frame["arm"] == name].groupby("seed"):
+        for seed, curve in frame[frame["arm"] == name].groupby("seed"):
             first = seed == frame["seed"].min()
             for column, colour in (("train/loss", BLUE), ("val/loss", ORANGE)):
                 label = column.split("/")[0] if first else None
-                axis.plot(own["epoch"], own[column], color=colour, linewidth=1, label=label)
-            best = own.loc[own["val/loss"].idxmin()]
+                axis.plot(curve["epoch"], curve[column], color=colour, linewidth=1, label=label)
+            best = curve.loc[curve["val/loss"].idxmin()]
             axis.plot(best["epoch"], best["val/loss"], "o", color=ORANGE, markersize=4)
         axis.set_xlabel("epoch", fontsize=8)
         axis.set_ylim(0, top)
@@ -52,9 +52,9 @@ def recall(frame: pd.DataFrame) -> Figure:
         1, len(arms), figsize=(10, 0.19 * len(breeds) + 1.2), sharey=True, squeeze=False
     )
     for axis, arm in zip(axes[0], arms, strict=True):
-        own = frame[frame["arm"] == arm]
-        rows, gaps = own["breed"].map(places), whiskers(own, "recall")
-        axis.errorbar(own["recall"], rows, xerr=gaps, fmt="o", color=BLUE, ms=4)
+        recalls = frame[frame["arm"] == arm]
+        rows, gaps = recalls["breed"].map(places), whiskers(recalls, "recall")
+        axis.errorbar(recalls["recall"], rows, xerr=gaps, fmt="o", color=BLUE, ms=4)
         axis.set(xlim=(-0.02, 1.02))
         axis.set_title(arm, fontsize=9)
         axis.xaxis.set_major_formatter(percent)
