@@ -68,12 +68,12 @@ def _wrong(study: xr.Dataset, margin: float, kind: str) -> Decision:
         raise NotTestedError(
             f"{len(wrong)} pictures of the kind {kind}; {LEAST} or more are wanted."
         )
-    found = share(wrong)
+    rate = share(wrong)
     return replace(
-        all_of({f"{kind}: answered wrong ({detector})": superior(found, margin)}),
+        all_of({f"{kind}: answered wrong ({detector})": superior(rate, margin)}),
         comment=f"{int(wrong.sum())} of {len(wrong)} are answered wrong. With a limit below "
-        f"{words.number(found.low, 'percent')} the claim would hold, with one above "
-        f"{words.number(found.high, 'percent')} it would not (95 %).",
+        f"{words.number(rate.low, 'percent')} the claim would hold, with one above "
+        f"{words.number(rate.high, 'percent')} it would not (95 %).",
     )
 
 
