@@ -29,11 +29,11 @@ lesson = Lesson(
 
 
 def by_set(study: xr.Dataset) -> dict[str, dict[str, Outcome]]:
-    """Return set -> detector -> what it found, of the sets that both of the claims' saw."""
-    found: dict[str, dict[str, Outcome]] = {}
+    """Return set -> detector -> what it found, of the sets that the claims' two detectors saw."""
+    sets: dict[str, dict[str, Outcome]] = {}
     for outcome in outcomes(study):
-        found.setdefault(outcome.set, {})[outcome.detector] = outcome
-    return {name: seen for name, seen in found.items() if seen.keys() >= set(PAIR)}
+        sets.setdefault(outcome.set, {})[outcome.detector] = outcome
+    return {name: seen for name, seen in sets.items() if seen.keys() >= set(PAIR)}
 
 
 def compared(parts: Mapping[str, Hits], comment: str) -> Decision:
@@ -41,9 +41,9 @@ def compared(parts: Mapping[str, Hits], comment: str) -> Decision:
     counts = []
     for name, hits in parts.items():
         mtcnn, haar = hits[MTCNN], hits[HAAR]
-        each = ", ".join(f"{detector} {own.sum():,}" for detector, own in hits.items())
+        sums = ", ".join(f"{detector} {right.sum():,}" for detector, right in hits.items())
         counts.append(
-            f"{name}, of {len(mtcnn):,}: {each}; {MTCNN} alone {(mtcnn & ~haar).sum():,}, {HAAR} "
+            f"{name}, of {len(mtcnn):,}: {sums}; {MTCNN} alone {(mtcnn & ~haar).sum():,}, {HAAR} "
             f"alone {(haar & ~mtcnn).sum():,}."
         )
     decision = all_of({name: more_often(hits[MTCNN], hits[HAAR]) for name, hits in parts.items()})

@@ -80,11 +80,11 @@ def steps(study: xr.Dataset) -> Exhibit | None:
                 hits = harder.sel(set=name, step=step, arm=detector)
                 hits = hits.dropna("level", how="all").dropna("image", how="all")
                 for label in hits["level"].values.tolist() if step != CLEAN else ():
-                    found = hits.sel(level=label).values
-                    rate = columns("detected", wilson(int(found.sum()), len(found)))
+                    detected = hits.sel(level=label).values
+                    rate = columns("detected", wilson(int(detected.sum()), len(detected)))
                     names = {"set": name, "step": step, "unit": UNITS[step]}
                     level = {"level": float(label.split()[-1]), "detector": detector}
-                    rows.append({**names, **level, **rate, "pictures": len(found)})
+                    rows.append({**names, **level, **rate, "pictures": len(detected)})
     frame = pd.DataFrame(rows)
     return Exhibit(
         caption="Pictures with a face in which anything was found, as they are made harder; bands "

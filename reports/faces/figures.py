@@ -30,10 +30,10 @@ def rates(frame: pd.DataFrame) -> Figure:
         1, len(kinds), figsize=(10, 0.24 * most * (len(detectors) + 1) + 1.3), squeeze=False
     )
     for axis, kind in zip(axes.flat, kinds, strict=True):
-        own = frame[frame["pictures with"] == kind]
-        sets = list(dict.fromkeys(own["set"]))
+        shares = frame[frame["pictures with"] == kind]
+        sets = list(dict.fromkeys(shares["set"]))
         for index, detector in enumerate(detectors):
-            rows = own[own["detector"] == detector]
+            rows = shares[shares["detector"] == detector]
             places = [
                 sets.index(s) + 0.7 * (index + 0.5) / len(detectors) - 0.35 for s in rows["set"]
             ]
@@ -47,7 +47,7 @@ def rates(frame: pd.DataFrame) -> Figure:
                 color=colour_of(detector),
                 label=detector,
             )
-        n = own.groupby("set", sort=False)["pictures"].first()
+        n = shares.groupby("set", sort=False)["pictures"].first()
         axis.set_yticks(range(len(sets)), [f"{name}\nn = {n[name]:,}" for name in sets], fontsize=8)
         axis.invert_yaxis()
         axis.set_ylim(len(sets) - 0.5, -0.5)
@@ -75,11 +75,11 @@ def steps(frame: pd.DataFrame) -> Figure:
             axis.set_visible(False)
         for axis, kind in zip(row, kinds, strict=False):
             part = drawn[(drawn["set"] == name) & (drawn["step"] == kind)]
-            for detector, own in part.groupby("detector", sort=False):
-                places = range(len(own))
+            for detector, line in part.groupby("detector", sort=False):
+                places = range(len(line))
                 colour = colour_of(str(detector))
-                axis.plot(places, own["detected"], "o-", markersize=3, color=colour, label=detector)
-                band(axis, places, own, "detected", colour)
+                axis.plot(places, line["detected"], "o-", ms=3, color=colour, label=detector)
+                band(axis, places, line, "detected", colour)
             levels = list(dict.fromkeys(part["level"]))
             axis.set_xticks(range(len(levels)), [f"{level:g}" for level in levels])
             axis.set_xlabel(part["unit"].iloc[0], fontsize=8)

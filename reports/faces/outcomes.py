@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import xarray as xr
@@ -58,9 +59,9 @@ class Outcome:
 
     def missed(self) -> NDArray[np.int64]:
         """Count each picture's marked faces that were not found; 1 or 0 where none is marked."""
-        found = np.bincount(self.marked_on[~self.face_found], minlength=len(self.names))
+        n_missed = np.bincount(self.marked_on[~self.face_found], minlength=len(self.names))
         is_marked = np.isin(np.arange(len(self.names)), self.marked_on)
-        return np.where(is_marked, found, self.counts == 0)
+        return np.where(is_marked, n_missed, self.counts == 0)
 
     def picture(self, index: int) -> Picture:
         """Return a picture that was kept in small."""
@@ -74,13 +75,12 @@ class Outcome:
 def outcomes(study: xr.Dataset) -> list[Outcome]:
     """Read every detector on every set as it is, sets and detectors in their order."""
     clean = study.sel(step=CLEAN).isel(seed=0)
-    found = []
-    for name in study["set"].values.tolist():
-        for detector in study["arm"].values.tolist():
-            trial = clean.sel(set=name, arm=detector)
-            if bool(trial["trained"]):
-                found.append(_outcome(trial, name, detector))
-    return found
+    return [
+        _outcome(trial, name, detector)
+        for name in study["set"].values.tolist()
+        for detector in study["arm"].values.tolist()
+        if (trial := clean.sel(set=name, arm=detector))["trained"]
+    ]
 
 
 def _outcome(trial: xr.Dataset, name: str, detector: str) -> Outcome:
@@ -89,7 +89,7 @@ def _outcome(trial: xr.Dataset, name: str, detector: str) -> Outcome:
     counts = trial["counts"].values[members].astype(int)
     ends, total = np.cumsum(counts)[:-1], int(counts.sum())
 
-    def each(what: str) -> list[NDArray[np.float32]]:
+    def by_picture(what: str) -> list[NDArray[np.float32]]:
         return np.split(trial[what].values[:total], ends)
 
     truth = np.flatnonzero(np.isfinite(trial["face_found"].values))
@@ -99,9 +99,9 @@ def _outcome(trial: xr.Dataset, name: str, detector: str) -> Outcome:
         detector=detector,
         names=[label.removeprefix(f"{name}/") for label in labels],
         face=trial["face"].values[members] > 0,
-        boxes=each("boxes"),
-        scores=each("scores"),
-        landmarks=each("landmarks"),
+        boxes=by_picture("boxes"),
+        scores=by_picture("scores"),
+        landmarks=by_picture("landmarks"),
         box_right=trial["box_right"].values[:total].astype(np.int8),
         face_found=trial["face_found"].values[truth] > 0,
         marked_on=np.array([labels.index(label) for label in on], dtype=np.int64),
@@ -121,9 +121,6 @@ def _small(trial: xr.Dataset) -> dict[int, tuple[NDArray[np.uint8], float]]:
     return small
 
 
-def pairs(found: Sequence[Outcome]) -> Iterator[tuple[Outcome, Outcome]]:
+def pairs(outcomes: Sequence[Outcome]) -> Iterator[tuple[Outcome, Outcome]]:
     """Yield every two detectors on the same set."""
-    for index, one in enumerate(found):
-        for other in found[index + 1 :]:
-            if one.set == other.set:
-                yield one, other
+    return ((one, other) for one, other in combinations(outcomes, 2) if one.set == other.set)

@@ -37,11 +37,11 @@ def best(outcome: Outcome) -> NDArray[np.float64]:
 
 
 def exhibit(
-    found: Sequence[Outcome], rank: Rank, caption: str, *, deep: bool = False
+    outcomes: Sequence[Outcome], rank: Rank, caption: str, *, deep: bool = False
 ) -> Exhibit | None:
     """Return a sheet of one kind of picture, a block a detector; None without a picture."""
-    chosen: dict[str, list[tuple[float, Outcome, int]]] = {o.detector: [] for o in found}
-    for outcome in found:
+    chosen: dict[str, list[tuple[float, Outcome, int]]] = {o.detector: [] for o in outcomes}
+    for outcome in outcomes:
         ranks = rank(outcome)
         chosen[outcome.detector] += [
             (ranks[index], outcome, int(index)) for index in np.flatnonzero(np.isfinite(ranks))
@@ -79,8 +79,8 @@ def _rows(shots: Sequence[tuple[Outcome, int]]) -> pd.DataFrame:
     rows = []
     for outcome, index in shots:
         name = {"detector": outcome.detector, "set": outcome.set, "file": outcome.names[index]}
-        found = zip(outcome.boxes[index], outcome.scores[index], strict=True)
-        for x0, y0, x1, y1, score in [(*box, score) for box, score in found] or [(np.nan,) * 5]:
+        scored = zip(outcome.boxes[index], outcome.scores[index], strict=True)
+        for x0, y0, x1, y1, score in [(*box, score) for box, score in scored] or [(np.nan,) * 5]:
             place = {"left": x0, "top": y0, "width": x1 - x0, "height": y1 - y0}
             rounded = {side: round(float(value), 1) for side, value in place.items()}
             rows.append({**name, **rounded, "score": float(score)})
@@ -130,17 +130,17 @@ def draw(axis: Axes, picture: Picture, colour: str) -> None:
         )
 
 
-def side_by_side(name: str, image: NDArray[np.uint8], found: "Mapping[str, Faces]") -> Figure:
+def side_by_side(name: str, image: NDArray[np.uint8], finds: "Mapping[str, Faces]") -> Figure:
     """Draw what every detector found on one image, uint8 (height, width, 3)."""
     height, width = image.shape[:2]
-    side = min(5.0, 15 / len(found))
+    side = min(5.0, 15 / len(finds))
     figure, axes = plt.subplots(
         1,
-        len(found),
-        figsize=(side * len(found), min(max(side * height / width, 1.0), 2 * side) + 0.6),
+        len(finds),
+        figsize=(side * len(finds), min(max(side * height / width, 1.0), 2 * side) + 0.6),
         squeeze=False,
     )
-    for axis, (detector, faces) in zip(axes[0], found.items(), strict=True):
+    for axis, (detector, faces) in zip(axes[0], finds.items(), strict=True):
         draw(axis, Picture(image, faces.boxes, faces.landmarks, NONE), colour_of(detector))
         n = len(faces)
         axis.set_title(f"{detector}: {n} {'face' if n == 1 else 'faces'}", fontsize=9)
