@@ -178,7 +178,7 @@ def gap_grows(study: xr.Dataset, margin: float) -> Decision:
         size: paired(good.sel(scale=size), bad.sel(scale=size)) for size in ("larger", "course")
     }
     shown = "; ".join(
-        f"{size} network {words.estimate(found, 'points')}" for size, found in gaps.items()
+        f"{size} network {words.estimate(estimate, 'points')}" for size, estimate in gaps.items()
     )
     return replace(
         all_of({"gap on the larger network - gap on the course's": superior(change, margin)}),

@@ -19,8 +19,8 @@ def loss_curves(frame: pd.DataFrame, guess: float) -> Figure:
     names = list(dict.fromkeys(frame["arm"]))
     figure, axes = panels(names, height=1.7, shared=True)
     for axis, name in zip(axes, names, strict=True):
-        own = frame[frame["arm"] == name]
-        wide = own.pivot_table(index="step", columns="seed", values="loss")
+        losses = frame[frame["arm"] == name]
+        wide = losses.pivot_table(index="step", columns="seed", values="loss")
         axis.plot(wide.index, wide, color=BLUE, linewidth=0.4, alpha=0.35)
         # A mean of logarithms: the axis is logarithmic and some schemes begin at thousands.
         logs = np.log(wide.clip(lower=1e-8))
@@ -62,11 +62,11 @@ def spreads(frame: pd.DataFrame, xlabel: str) -> Figure:
     decades = [x for x in linear * 10.0 ** np.arange(0, 12, 2) if x <= edges.max() or x == linear]
     ticks = [-x for x in decades if x <= -frame["2.5 %"].min() or x == linear] + [0.0, *decades]
     for axis, layer in zip(axes[0], layers, strict=True):
-        own = frame[frame["layer"] == layer].set_index("arm").reindex(names)
+        quantiles = frame[frame["layer"] == layer].set_index("arm").reindex(names)
         rows = range(len(names))
-        axis.hlines(rows, own["2.5 %"], own["97.5 %"], color=BLUE, linewidth=1)
-        axis.hlines(rows, own["25 %"], own["75 %"], color=BLUE, linewidth=4)
-        axis.plot(own["50 %"], rows, "o", color="black", markersize=3)
+        axis.hlines(rows, quantiles["2.5 %"], quantiles["97.5 %"], color=BLUE, linewidth=1)
+        axis.hlines(rows, quantiles["25 %"], quantiles["75 %"], color=BLUE, linewidth=4)
+        axis.plot(quantiles["50 %"], rows, "o", color="black", markersize=3)
         axis.set_title(layer, fontsize=9)
         # Linear around zero, where most schemes begin; ones reach hundreds.
         axis.set_xscale("symlog", linthresh=linear, linscale=2)
@@ -123,10 +123,10 @@ def confusions(frame: pd.DataFrame, names: list[str]) -> Figure:
     few = len(classes) <= 12 and max(map(len, classes)) <= 3
     ticks, shown = (range(len(classes)), classes) if few else ([], [])
     for axis, name in zip(axes, names, strict=True):
-        own = frame[frame["arm"] == name].pivot_table(
+        matrix = frame[frame["arm"] == name].pivot_table(
             index="true", columns="predicted", values="share", sort=False
         )
-        drawn = axis.imshow(own.loc[classes, classes], cmap="Blues", vmin=0, vmax=1)
+        drawn = axis.imshow(matrix.loc[classes, classes], cmap="Blues", vmin=0, vmax=1)
         axis.grid(visible=False)
         axis.set_xticks(ticks, shown, fontsize=7)
         axis.set_yticks(ticks, shown, fontsize=7)
