@@ -72,12 +72,12 @@ def vgg16_works(study: xr.Dataset, margin: float) -> Decision:
     """More than 95 % of dogs found, fewer than 5 % of people and other things taken for dogs."""
     calls, dogs, hard = called(study, "vgg16"), kind(study, "dogs"), kind(study, "hard")
     others = plain(study) & ~dogs
-    found = wilson(int(calls[dogs].sum()), int(dogs.sum()))
-    quiet = wilson(int((~calls[others]).sum()), int(others.sum()))
+    sensitivity = wilson(int(calls[dogs].sum()), int(dogs.sum()))
+    specificity = wilson(int((~calls[others]).sum()), int(others.sum()))
     decision = all_of(
         {
-            "dogs found": superior(found, 1 - margin),
-            "people and other things left alone": superior(quiet, 1 - margin),
+            "dogs found": superior(sensitivity, 1 - margin),
+            "people and other things left alone": superior(specificity, 1 - margin),
         }
     )
     if not hard.any():
