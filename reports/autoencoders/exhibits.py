@@ -210,9 +210,9 @@ def rate_distortion(study: xr.Dataset) -> Exhibit | None:
     if not has(study, *kinds):
         return None
     rows = [
-        {"kind": kinds[arm], "code": int(code), **found}
+        {"kind": kinds[arm], "code": int(code), **psnr}
         for arm in kinds
-        for code, found in _by(study, "psnr", arm, "code/size")
+        for code, psnr in _by(study, "psnr", arm, "code/size")
     ]
     frame = pd.DataFrame(rows).sort_values(["kind", "code"], ignore_index=True)
     return Exhibit(
@@ -230,10 +230,10 @@ def noise_levels(study: xr.Dataset) -> Exhibit | None:
     rows = []
     for arm in ("clean", "denoising", "least-squares"):
         for level in study["level"].values.tolist() if has(study, arm) else ():
-            for noise, found in _by(study.sel(level=level), "levels", arm, "test/noise"):
+            for noise, psnr in _by(study.sel(level=level), "levels", arm, "test/noise"):
                 name = "least squares" if arm == "least-squares" else f"{noise:g}"
                 place = (arm == "least-squares", noise)
-                rows.append({"place": place, "trained": name, "tested": float(level), **found})
+                rows.append({"place": place, "trained": name, "tested": float(level), **psnr})
     rows.sort(key=lambda row: (row["place"], row["tested"]))
     frame = pd.DataFrame(rows).drop(columns="place")
     return Exhibit(

@@ -90,10 +90,10 @@ def spectra(frame: pd.DataFrame) -> Figure:
 def rates(frame: pd.DataFrame) -> Figure:
     """Draw PSNR by code size with bands. frame: kind, code, psnr, psnr_low, psnr_high."""
     figure, axis = plt.subplots(figsize=(7, 4))
-    for kind, own in frame.groupby("kind", sort=False):
+    for kind, line in frame.groupby("kind", sort=False):
         colour = COLOURS[str(kind)]
-        axis.plot(own["code"], own["psnr"], "-o", color=colour, markersize=4, label=kind)
-        band(axis, own["code"], own, "psnr", colour)
+        axis.plot(line["code"], line["psnr"], "-o", color=colour, markersize=4, label=kind)
+        band(axis, line["code"], line, "psnr", colour)
     axis.set_xscale("log", base=2)
     ticks = sorted(set(frame["code"]))
     axis.set_xticks(ticks, [str(tick) for tick in ticks])
