@@ -57,8 +57,7 @@ def _grid(study: xr.Dataset, arms: Sequence[str], what: str) -> Exhibit | None:
         row = f"{content} as {style}"
         for kind, name in (("content", content), ("style", style)):
             cells[row, kind] = pixels(study["originals"].sel(original=f"{kind} {name}"))
-        own = drawn[(drawn["content"] == content) & (drawn["style"] == style)]
-        for arm in own["arm"]:
+        for arm in drawn[(drawn["content"] == content) & (drawn["style"] == style)]["arm"]:
             where = {"arm": arm, "seed": 0, "content": content, "style": style}
             cells[row, arm] = pixels(study["picture"].sel(where))
     left_out = f"; {len(pairs) - SHOWN} more are in MLflow" if len(pairs) > SHOWN else ""
@@ -126,7 +125,7 @@ def published_loss(study: xr.Dataset) -> Exhibit | None:
 @lesson.exhibit
 def arms(study: xr.Dataset) -> Exhibit | None:
     """Return what was measured of every arm of a study."""
-    found = []
+    rows = []
     for arm in (*arms_of(study, "layer"), *arms_of(study, "beta")):
         row: dict[str, object] = {"arm": arm}
         for name, title in MEASURES.items():
@@ -134,14 +133,14 @@ def arms(study: xr.Dataset) -> Exhibit | None:
             enough = values.size > 1 and bool(np.isfinite(values).all())
             row |= tables.columns(title, mean(values, (0, np.inf)) if enough else None)
         sizes = values.shape
-        found.append(row | dict(zip(("seeds", "contents"), sizes, strict=True)))
-    if not found:
+        rows.append(row | dict(zip(("seeds", "contents"), sizes, strict=True)))
+    if not rows:
         return None
     return Exhibit(
         caption="What was painted, mean over contents with its 95 % interval: share of the content "
         "lost (1: as far from it as a flat picture), share of the gap to the style that is left, "
         "length of the artefacts in pixels.",
-        table=pd.DataFrame(found),
+        table=pd.DataFrame(rows),
         units=UNITS,
     )
 

@@ -18,7 +18,7 @@ def pictures(cells: Mapping[tuple[str, str], NDArray[np.float32]]) -> Figure:
     rows, columns = (list(dict.fromkeys(key[i] for key in cells)) for i in (0, 1))
     side = min(3.2, 14 / len(columns))
     tallest = [
-        min(1.3, max(c.shape[0] / c.shape[1] for (own, _), c in cells.items() if own == row))
+        min(1.3, max(c.shape[0] / c.shape[1] for (r, _), c in cells.items() if r == row))
         for row in rows
     ]
     figure, axes = plt.subplots(
@@ -43,8 +43,8 @@ def losses(frame: pd.DataFrame) -> Figure:
     names = list(dict.fromkeys(frame["loss"]))
     figure, axes = panels(names)
     for axis, name in zip(axes, names, strict=True):
-        own = frame[frame["loss"] == name]
-        for _, line in own.groupby(["arm", "content", "style", "seed"], sort=False):
+        curves = frame[frame["loss"] == name]
+        for _, line in curves.groupby(["arm", "content", "style", "seed"], sort=False):
             axis.plot(line["step"], line["value"], color=BLUE, linewidth=1)
         # The content loss begins at 0, which no logarithm shows; tv stays within a decade.
         axis.set_yscale("linear" if name in ("content", "tv") else "log")
