@@ -73,7 +73,8 @@ class Config:
 def main(config: Config) -> None:
     """Read, compare, print one screen, write the page, and say where it is."""
     from core.store import Store
-    from reports.compare import comparison, page, runs
+    from reports.compare import page, runs
+    from reports.compare.comparison import compare
 
     store = Store(config.uri, read_only=True)
     place = store.find(config.experiment)
@@ -81,7 +82,7 @@ def main(config: Config) -> None:
     table = runs.table(store.runs("", place), config, store.histories, matching)
     for line in store.left_out:
         print(f"left out: {line}", file=sys.stderr)
-    found = comparison.compare(
+    comparison = compare(
         table,
         baseline=config.baseline,
         margin=config.margin,
@@ -89,11 +90,11 @@ def main(config: Config) -> None:
         accept_diverged="diverged" in config.accept,
     )
     source = page.Source(config, store.uri, place, store.histories)
-    text = page.RENDER[config.format](found, source)
+    text = page.RENDER[config.format](comparison, source)
     if str(config.out) == "-":
         print(text)
         return
-    print(page.screen(found, source))
+    print(page.screen(comparison, source))
     slug = "".join(c if c.isalnum() or c in "-_." else "-" for c in config.experiment)
     out = config.out or OUT / f"compare-{slug}.{config.format}"
     write_text(out, text)

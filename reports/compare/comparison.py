@@ -102,10 +102,10 @@ def compare(
     n_tests = len(others) if baseline is not None else len(compared) * (len(compared) - 1) // 2
 
     def judged(frame: pd.DataFrame, lost: pd.DataFrame) -> list[Difference]:
-        found = [_difference(frame, name, reference, table, margin, grid) for name in others]
+        differences = [_difference(frame, name, reference, table, margin, grid) for name in others]
         if not accept_diverged:
-            found = [_without_diverged(each, frame, lost) for each in found]
-        return _family(found, n_tests)
+            differences = [_without_diverged(d, frame, lost) for d in differences]
+        return _family(differences, n_tests)
 
     worst, lost = [], table.lost
     lost = lost[lost["arm"].isin(compared)]
@@ -145,13 +145,13 @@ def _column(values: pd.Series) -> NDArray[np.float64]:
 
 
 def _arm(name: str, values: pd.DataFrame, table: Table) -> Arm:
-    own = values.loc[values["arm"] == name, "value"]
+    sample = values.loc[values["arm"] == name, "value"]
     lost = table.lost.loc[table.lost["arm"] == name, "outcome"]
     return Arm(
         name=name,
-        n=len(own),
-        value=float(own.mean()),
-        estimate=_mean(_column(own), table.overlap) if len(own) > 1 else None,
+        n=len(sample),
+        value=float(sample.mean()),
+        estimate=_mean(_column(sample), table.overlap) if len(sample) > 1 else None,
         diverged=int((lost == "diverged").sum()),
         crashed=int((lost == "crashed").sum()),
     )
@@ -181,22 +181,22 @@ def _difference(
         gaps = _column(both["value_x"] - both["value_y"])
         estimates = {n: _mean(gaps[:n], table.overlap) for n in _looks(len(gaps), grid)}
     else:
-        a, b = (_column(each.sort_values("order")["value"]) for each in (one, other))
+        a, b = (_column(arm.sort_values("order")["value"]) for arm in (one, other))
         estimates = {
             n: comparisons.unpaired(a[:n], b[:n]) if grid else comparisons.unpaired(a, b)
             for n in _looks(min(len(a), len(b)), grid)
         }
 
     def judged(test: Callable[[Estimate], Decision]) -> Decision:
-        found = {n: test(each) for n, each in estimates.items()}
-        return looks.over_looks(found, grid) if grid else found[max(found)]
+        decisions = {n: test(estimate) for n, estimate in estimates.items()}
+        return looks.over_looks(decisions, grid) if grid else decisions[max(decisions)]
 
     return Difference(
         arm=name,
         reference=reference,
         is_paired=paired,
         superior=judged(verdicts.superior),
-        same=judged(lambda each: verdicts.equivalent(each, margin)) if margin else None,
+        same=judged(lambda estimate: verdicts.equivalent(estimate, margin)) if margin else None,
     )
 
 
@@ -205,34 +205,35 @@ def _looks(n: int, grid: tuple[int, ...]) -> list[int]:
     return [look for look in grid if look <= n] or [n]
 
 
-def _without_diverged(found: Difference, values: pd.DataFrame, lost: pd.DataFrame) -> Difference:
+def _without_diverged(
+    difference: Difference, values: pd.DataFrame, lost: pd.DataFrame
+) -> Difference:
     """Withhold the verdict where the two arms did not diverge on the same pairs."""
     diverged = lost[lost["outcome"] == "diverged"]
-    one, other = (
-        set(diverged.loc[diverged["arm"] == a, "pair"]) for a in (found.arm, found.reference)
-    )
-    if found.is_paired:
+    arms = (difference.arm, difference.reference)
+    one, other = (set(diverged.loc[diverged["arm"] == arm, "pair"]) for arm in arms)
+    if difference.is_paired:
         pairs = sorted({*one, *other, *values["pair"]})
-        flags = [[pair in each for pair in pairs] for each in (one, other)]
+        flags = [[pair in gone for pair in pairs] for gone in (one, other)]
     else:
         flags = [[bool(one or other)], [False]]
-    same = found.same and verdicts.withheld(found.same, *flags)
-    return replace(found, superior=verdicts.withheld(found.superior, *flags), same=same)
+    same = difference.same and verdicts.withheld(difference.same, *flags)
+    return replace(difference, superior=verdicts.withheld(difference.superior, *flags), same=same)
 
 
-def _family(found: Sequence[Difference], n_tests: int) -> list[Difference]:
+def _family(differences: Sequence[Difference], n_tests: int) -> list[Difference]:
     """Judge all differences together.
 
     Of one pair, "larger" and "the same" cannot both be true nulls that the same interval
     excludes, so that one comparison needs no adjusting for the second question; a family does.
     """
-    larger = {f"larger: {each.arm}": each.superior for each in found}
-    same = {f"same: {each.arm}": each.same for each in found if each.same}
+    larger = {f"larger: {d.arm}": d.superior for d in differences}
+    same = {f"same: {d.arm}": d.same for d in differences if d.same}
     judged: dict[str, Decision] = {}
     for family in [larger, same] if n_tests == 1 else [larger | same]:
         size = n_tests * (2 if same and n_tests > 1 else 1)
         judged |= verdicts.decide_family(family, size=size)
     return [
-        replace(each, superior=judged[f"larger: {each.arm}"], same=judged.get(f"same: {each.arm}"))
-        for each in found
+        replace(d, superior=judged[f"larger: {d.arm}"], same=judged.get(f"same: {d.arm}"))
+        for d in differences
     ]

@@ -20,14 +20,14 @@ PLOT = (640.0, 330.0)
 COLOURS = 7
 
 
-def strip(found: Comparison) -> dict[str, Any]:
+def strip(comparison: Comparison) -> dict[str, Any]:
     """Place every run and each arm's interval."""
-    used = found.table.used
-    ends = [x for arm in found.arms if arm.estimate for x in (arm.estimate.low, arm.estimate.high)]
+    used = comparison.table.used
+    ends = [x for arm in comparison.arms if (e := arm.estimate) for x in (e.low, e.high)]
     axis = axis_of([*used["value"], *ends], EDGE, WIDTH - EDGE)
     spread = np.random.default_rng(0)
     rows = []
-    for arm in found.arms:
+    for arm in comparison.arms:
         values = used.loc[used["arm"] == arm.name, ["value", "name", "pair"]]
         heights = HEIGHT / 2 + spread.uniform(-7, 7, len(values)).round(1)
         dots = [
@@ -44,15 +44,15 @@ def _span(axis: Axis, estimate: Any) -> dict[str, float] | None:
     return {"low": axis(estimate.low), "value": axis(estimate.value), "high": axis(estimate.high)}
 
 
-def forest(found: Comparison) -> dict[str, Any]:
+def forest(comparison: Comparison) -> dict[str, Any]:
     """Place the differences, zero and the margin on one axis."""
-    estimates = [each.shown.estimate for each in found.differences]
-    marks = [0.0] if found.margin is None else [-found.margin, 0.0, found.margin]
-    ends = [x for each in estimates for x in (each.low, each.high, each.value)]
+    estimates = [d.shown.estimate for d in comparison.differences]
+    marks = [0.0] if comparison.margin is None else [-comparison.margin, 0.0, comparison.margin]
+    ends = [x for e in estimates for x in (e.low, e.high, e.value)]
     axis = axis_of([*ends, *marks], EDGE, WIDTH - EDGE)
     rows = [
-        {"name": each.arm, "span": _span(axis, estimate), "value": axis(estimate.value)}
-        for each, estimate in zip(found.differences, estimates, strict=True)
+        {"name": difference.arm, "span": _span(axis, estimate), "value": axis(estimate.value)}
+        for difference, estimate in zip(comparison.differences, estimates, strict=True)
     ]
     margins = [axis(mark) for mark in marks if mark]
     return {"rows": rows, "zero": axis(0.0), "margins": margins, "ticks": axis.ticks()}

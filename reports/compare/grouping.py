@@ -77,10 +77,10 @@ def grouped(table: Table, config: "Config") -> tuple[Table, list[Note]]:
         pair=labels(params, pairs, bare=True) if pairs else "",
         same=labels(params, identity, bare=True) if identity else frame.index,
     )
-    made = replace(table, params=params, arms=arms, pairs=pairs, identity=identity, frame=frame)
-    made, again = _without_copies(made, config)
-    made, folds = _folded(_without_reruns(made), config)
-    return made, [*notes, *again, *folds]
+    table = replace(table, params=params, arms=arms, pairs=pairs, identity=identity, frame=frame)
+    table, again = _without_copies(table, config)
+    table, folds = _folded(_without_reruns(table), config)
+    return table, [*notes, *again, *folds]
 
 
 def _params(level: Sequence[Run], named: Sequence[str]) -> pd.DataFrame:

@@ -49,22 +49,22 @@ class Source:
         return views.address(self.uri, self.experiment, run)
 
 
-def screen(found: Comparison, source: Source) -> str:
+def screen(comparison: Comparison, source: Source) -> str:
     """Render one screen of text."""
-    arms, differences = _arms(found)[:ROWS], _differences(found)[:ROWS]
-    header = [f"minus {found.reference}", "", "interval", "p (Holm)", "verdict"]
-    lines = [sentences.design(found, source.config), ""]
+    arms, differences = _arms(comparison)[:ROWS], _differences(comparison)[:ROWS]
+    header = [f"minus {comparison.reference}", "", "interval", "p (Holm)", "verdict"]
+    lines = [sentences.design(comparison, source.config), ""]
     lines += [*_grid([["arm", "mean", "95 % interval", "n", ""], *arms]), ""]
     lines += _grid([header, *differences])
-    hidden = len(found.arms) - ROWS
+    hidden = len(comparison.arms) - ROWS
     lines += [f"and {hidden} more arms on the page"] if hidden > 0 else []
-    said = [(each.arm, sentences.advice(found, each)) for each in found.differences]
+    said = [(d.arm, sentences.advice(comparison, d)) for d in comparison.differences]
     open_ = [f"{arm}: {line}" if len(said) > 1 else line for arm, line in said if line]
     more = len(open_) - OPEN
     lines += [*open_[:OPEN], *([f"and {more} more undecided, on the page"] if more > 0 else []), ""]
-    notes = sentences.notes(found, source.config)
+    notes = sentences.notes(comparison, source.config)
     lines += [("! " if note.loud else "  ") + note.text for note in notes]
-    out = "; ".join(f"{n} {why}" for why, n in sentences.left_out(found))
+    out = "; ".join(f"{n} {why}" for why, n in sentences.left_out(comparison))
     return "\n".join([*lines, *([f"  Left out: {out}."] if out else [])])
 
 
@@ -80,15 +80,15 @@ def _grid(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _width(text: str) -> int:
     """Count the columns of a terminal that a text takes: wide letters two, accents none."""
-    letters = (each for each in text if not unicodedata.combining(each))
-    return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in letters)
+    letters = (c for c in text if not unicodedata.combining(c))
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in letters)
 
 
-def _arms(found: Comparison) -> list[list[str]]:
+def _arms(comparison: Comparison) -> list[list[str]]:
     """Print each arm: name, mean, interval, n, runs that it lost."""
-    spec = sentences.form([arm.estimate for arm in found.arms if arm.estimate])
+    spec = sentences.form([arm.estimate for arm in comparison.arms if arm.estimate])
     rows = []
-    for arm in found.arms:
+    for arm in comparison.arms:
         mean, interval = "", "one run"  # alone, its value would be read as the arm's
         if arm.estimate:
             mean, interval = f"{arm.value:{spec}}", sentences.interval(arm.estimate, spec)
@@ -98,24 +98,24 @@ def _arms(found: Comparison) -> list[list[str]]:
     return rows
 
 
-def _differences(found: Comparison) -> list[list[str]]:
+def _differences(comparison: Comparison) -> list[list[str]]:
     """Print each difference: arm, value, interval, p, verdict."""
-    spec = f"+{sentences.form([each.shown.estimate for each in found.differences])}"
+    spec = f"+{sentences.form([d.shown.estimate for d in comparison.differences])}"
     return [
         [
-            each.arm + ("" if each.is_paired else " (unpaired)"),
-            f"{each.shown.estimate.value:{spec}}",
-            sentences.interval(each.shown.estimate, spec),
-            words.chance(each.p).removeprefix("= "),
-            sentences.verdict(found, each),
+            difference.arm + ("" if difference.is_paired else " (unpaired)"),
+            f"{difference.shown.estimate.value:{spec}}",
+            sentences.interval(difference.shown.estimate, spec),
+            words.chance(difference.p).removeprefix("= "),
+            sentences.verdict(comparison, difference),
         ]
-        for each in found.differences
+        for difference in comparison.differences
     ]
 
 
-def as_json(found: Comparison, source: Source) -> str:
+def as_json(comparison: Comparison, source: Source) -> str:
     """Render all numbers, unrounded."""
-    table = found.table
+    table = comparison.table
     arms = [
         {
             "arm": arm.name,
@@ -124,7 +124,7 @@ def as_json(found: Comparison, source: Source) -> str:
             "diverged": arm.diverged,
             "crashed": arm.crashed,
         }
-        for arm in found.arms
+        for arm in comparison.arms
     ]
     runs = table.frame[["run", "name", "arm", "pair", "value", "step", "outcome", "why"]]
     whole = {
@@ -135,60 +135,60 @@ def as_json(found: Comparison, source: Source) -> str:
         "higher_is_better": table.is_higher_better,
         "arms_by": table.arms,
         "pairs_by": table.pairs,
-        "reference": found.reference,
-        "comparisons": found.n_tests,
+        "reference": comparison.reference,
+        "comparisons": comparison.n_tests,
         "arms": arms,
-        "differences": [_plain(found, each) for each in found.differences],
-        "worst_case": [_plain(found, each) for each in found.worst],
-        "notes": [asdict(note) for note in sentences.notes(found, source.config)],
+        "differences": [_plain(comparison, difference) for difference in comparison.differences],
+        "worst_case": [_plain(comparison, difference) for difference in comparison.worst],
+        "notes": [asdict(note) for note in sentences.notes(comparison, source.config)],
         "runs": json.loads(runs.to_json(orient="records")),
     }
     return json.dumps(whole, indent=2)
 
 
-def _plain(found: Comparison, each: Difference) -> dict[str, Any]:
+def _plain(comparison: Comparison, difference: Difference) -> dict[str, Any]:
     return {
-        "arm": each.arm,
-        "minus": each.reference,
-        "paired": each.is_paired,
-        "verdict": sentences.verdict(found, each),
-        "p_holm": each.p,
-        "larger": each.superior.as_dict(),
-        "same": each.same.as_dict() if each.same else None,
-        "advice": sentences.advice(found, each),
+        "arm": difference.arm,
+        "minus": difference.reference,
+        "paired": difference.is_paired,
+        "verdict": sentences.verdict(comparison, difference),
+        "p_holm": difference.p,
+        "larger": difference.superior.as_dict(),
+        "same": difference.same.as_dict() if difference.same else None,
+        "advice": sentences.advice(comparison, difference),
     }
 
 
-def as_csv(found: Comparison, source: Source) -> str:
+def as_csv(comparison: Comparison, source: Source) -> str:
     """Render arms and differences as one table."""
 
     def row(kind: str, arm: str, estimate: Estimate, **more: Any) -> dict[str, Any]:
         numbers = {name: getattr(estimate, name) for name in ("value", "low", "high", "confidence")}
         return {"kind": kind, "arm": arm, **numbers, "n": estimate.n_seeds, **more}
 
-    rows = [row("arm", arm.name, arm.estimate) for arm in found.arms if arm.estimate]
-    for each in found.differences:
-        said = {"minus": each.reference, "p_holm": each.p}
-        said["verdict"] = sentences.verdict(found, each)
-        rows.append(row("difference", each.arm, each.shown.estimate, **said))
+    rows = [row("arm", arm.name, arm.estimate) for arm in comparison.arms if arm.estimate]
+    for difference in comparison.differences:
+        said = {"minus": difference.reference, "p_holm": difference.p}
+        said["verdict"] = sentences.verdict(comparison, difference)
+        rows.append(row("difference", difference.arm, difference.shown.estimate, **said))
     columns = ["kind", "arm", "minus", "value", "low", "high", "confidence", "n"]
     return pd.DataFrame(rows, columns=[*columns, "p_holm", "verdict"]).to_csv(index=False)
 
 
-def markdown(found: Comparison, source: Source) -> str:
+def markdown(comparison: Comparison, source: Source) -> str:
     """Render the tables and notes as Markdown."""
-    return environment(False).get_template("compare.md.j2").render(**_shown(found, source))
+    return environment(False).get_template("compare.md.j2").render(**_shown(comparison, source))
 
 
-def html(found: Comparison, source: Source) -> str:
+def html(comparison: Comparison, source: Source) -> str:
     """Render the page: self-contained, drawings as SVG."""
-    runs = found.table.frame.sort_values(["outcome", "arm", "pair"], key=_natural)
+    runs = comparison.table.frame.sort_values(["outcome", "arm", "pair"], key=_natural)
     template = environment(True).get_template("compare.html.j2")
     return template.render(
-        **_shown(found, source),
-        strip=drawings.strip(found),
-        forest=drawings.forest(found),
-        curves=drawings.curves(*_curves(found, source)),
+        **_shown(comparison, source),
+        strip=drawings.strip(comparison),
+        forest=drawings.forest(comparison),
+        curves=drawings.curves(*_curves(comparison, source)),
         runs=runs.to_dict("records"),
     )
 
@@ -198,48 +198,48 @@ def _natural(column: pd.Series) -> pd.Series:
     return numbers if numbers.notna().all() else column
 
 
-def _shown(found: Comparison, source: Source) -> dict[str, Any]:
+def _shown(comparison: Comparison, source: Source) -> dict[str, Any]:
     """Return what the templates take."""
     differences = [
         {
             "cells": row,
-            "advice": sentences.advice(found, each),
-            "p": words.chance(each.p),
-            "size": f"{each.shown.estimate.n_seeds} {sentences.units(found, each)}",
+            "advice": sentences.advice(comparison, d),
+            "p": words.chance(d.p),
+            "size": f"{d.shown.estimate.n_seeds} {sentences.units(comparison, d)}",
         }
-        for row, each in zip(_differences(found), found.differences, strict=True)
+        for row, d in zip(_differences(comparison), comparison.differences, strict=True)
     ]
     return {
-        "found": found,
+        "comparison": comparison,
         "source": source,
-        "design": sentences.design(found, source.config),
-        "headline": sentences.headline(found),
-        "arms": _arms(found),
+        "design": sentences.design(comparison, source.config),
+        "headline": sentences.headline(comparison),
+        "arms": _arms(comparison),
         "differences": differences,
-        "notes": sentences.notes(found, source.config),
-        "left_out": sentences.left_out(found),
+        "notes": sentences.notes(comparison, source.config),
+        "left_out": sentences.left_out(comparison),
         "written": datetime.now().strftime("%Y-%m-%d %H:%M"),
     }
 
 
-def _curves(found: Comparison, source: Source) -> tuple[dict[str, pd.DataFrame], str]:
+def _curves(comparison: Comparison, source: Source) -> tuple[dict[str, pd.DataFrame], str]:
     """Return arm -> step x run of the metric, or why there is none."""
-    names, metric = [arm.name for arm in found.arms][: drawings.COLOURS], found.table.metric
-    shown = found.table.used.query("arm in @names")
+    names, table = [arm.name for arm in comparison.arms][: drawings.COLOURS], comparison.table
+    shown = table.used.query("arm in @names")
     if (shown["last"] <= 0).all():
-        return {}, f"{metric} was logged once a run: there are no curves."
+        return {}, f"{table.metric} was logged once a run: there are no curves."
     ids = shown["run"].tolist()
-    n_points = len(source.history(ids[:1], metric)[ids[0]]) * len(ids)
+    n_points = len(source.history(ids[:1], table.metric)[ids[0]]) * len(ids)
     if n_points > CURVES:
         return {}, f"About {n_points:,} points are too many to draw curves from."
-    points = source.history(ids, metric)
+    points = source.history(ids, table.metric)
     of_arms = {name: shown.loc[shown["arm"] == name, "run"] for name in names}
     frames = {
         name: pd.DataFrame({run: points[run] for run in runs}).sort_index()
         for name, runs in of_arms.items()
     }
-    more = f"Of {len(found.arms)} arms, the best {len(names)} are drawn."
-    return frames, more if len(found.arms) > len(names) else ""
+    more = f"Of {len(comparison.arms)} arms, the best {len(names)} are drawn."
+    return frames, more if len(comparison.arms) > len(names) else ""
 
 
 RENDER: dict[str, Callable[[Comparison, Source], str]] = {

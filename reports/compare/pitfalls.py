@@ -87,8 +87,8 @@ def _missing(table: Table) -> Iterator[Note]:
     pairs = sorted(set(table.used["pair"]), key=lambda pair: (len(pair), pair))  # 9 before 10
     name = " and ".join(table.pairs)
     lacking = {
-        arm: [pair for pair in pairs if pair not in set(own)]
-        for arm, own in table.used.groupby("arm")["pair"]
+        arm: [pair for pair in pairs if pair not in set(present)]
+        for arm, present in table.used.groupby("arm")["pair"]
     }
     missing = [f"{arm} ({name} {some(gone)})" for arm, gone in lacking.items() if gone]
     if missing:
@@ -98,7 +98,7 @@ def _missing(table: Table) -> Iterator[Note]:
 
 def unpaired(table: Table, differences: Sequence["Difference"]) -> list[Note]:
     """Say which arms share too few pairs with the reference to be paired with it."""
-    alone = [each.arm for each in differences if table.pairs and not each.is_paired]
+    alone = [d.arm for d in differences if table.pairs and not d.is_paired]
     if not alone:
         return []
     pair = " and ".join(table.pairs)
@@ -119,7 +119,7 @@ def _stops(table: Table, config: "Config") -> Iterator[Note]:
     last = "step " + table.used["last"].astype(str)
     differing = {} if config.step.isdigit() else _differing(table.used, last)
     if differing:
-        text = f"Runs logged {table.metric} up to different steps ({_each(differing)})"
+        text = f"Runs logged {table.metric} up to different steps ({_by_arm(differing)})"
         yield Note("stops", f"{text}: they stopped early, or were cut short.")
 
 
@@ -137,7 +137,7 @@ def _unlike(table: Table, config: "Config") -> Iterator[Note]:
         differing = _differing(used, seen[seen != ""])
         if not differing:
             continue
-        shown = _each(differing)
+        shown = _by_arm(differing)
         if kind not in config.accept:
             raise UserError(
                 f"arms differ in {kind} ({shown}), so what is compared is not the arms alone: "
@@ -167,7 +167,7 @@ def _budgets(table: Table, config: "Config") -> Mapping[str, str]:
         if means.max() <= (1 + TOLERANCE) * means.min():
             return {}
         return {i: f"{name} {means[used['arm'][i]]:.4g} on average" for i in spent}
-    names = [name] if name else [each for each in params if naming.is_budget(each)]
+    names = [name] if name else [n for n in params if naming.is_budget(n)]
     if not names and not config.step.isdigit():
         return ("last step " + used["last"].astype(str)).to_dict()
     return {i: ", ".join(f"{n} {v}" for n, v in row.items()) for i, row in params[names].iterrows()}
@@ -182,13 +182,13 @@ def _differing(used: pd.DataFrame, seen: pd.Series) -> dict[str, set[str]]:
     unlike = (
         by_pair["seen"].nunique().max() > 1
         if paired
-        else len({frozenset(each) for each in sets.values()}) > 1
+        else len(set(map(frozenset, sets.values()))) > 1
     )
     return sets if unlike else {}
 
 
-def _each(differing: Mapping[str, Collection[str]]) -> str:
-    return "; ".join(f"{arm}: {some(sorted(each))}" for arm, each in differing.items())
+def _by_arm(differing: Mapping[str, Collection[str]]) -> str:
+    return "; ".join(f"{arm}: {some(sorted(values))}" for arm, values in differing.items())
 
 
 def some(names: Sequence[str], at_most: int = 3) -> str:

@@ -46,14 +46,11 @@ def table(
     if not frame["outcome"].isin(["used", "diverged"]).any():
         counts = ", ".join(f"{n} {why}" for why, n in frame["why"].value_counts().items())
         raise UserError(f"{config.experiment}: no finished run with {metric}: {counts}")
-    made, more = grouping.grouped(
-        Table(
-            metric=metric, is_higher_better=better, runs={run.id: run for run in level}, frame=frame
-        ),
-        config,
-    )
-    notes = [*notes, *more, *pitfalls.named(made, config)]
-    return replace(made, notes=sorted(notes, key=lambda note: not note.loud))
+    by_id = {run.id: run for run in level}
+    ungrouped = Table(metric=metric, is_higher_better=better, runs=by_id, frame=frame)
+    grouped, more = grouping.grouped(ungrouped, config)
+    notes = [*notes, *more, *pitfalls.named(grouped, config)]
+    return replace(grouped, notes=sorted(notes, key=lambda note: not note.loud))
 
 
 def _at_level(
@@ -69,10 +66,9 @@ def _at_level(
     notes = [Note("nested", text, loud=False)] if others and above else []
     lines = {run.id: _line(run, known) for run in wanted}
     if matching is not None:
-        wanted = [run for run in wanted if any(each.id in matching for each in lines[run.id])]
-    inherited = [ChainMap(*(each.params for each in lines[run.id])) for run in wanted]
-    pairs = zip(wanted, inherited, strict=True)
-    return [replace(run, params=dict(params)) for run, params in pairs], notes
+        wanted = [run for run in wanted if any(r.id in matching for r in lines[run.id])]
+    params = [dict(ChainMap(*(r.params for r in lines[run.id]))) for run in wanted]
+    return [replace(run, params=p) for run, p in zip(wanted, params, strict=True)], notes
 
 
 def _line(run: Run, known: Mapping[str, Run]) -> list[Run]:
@@ -161,12 +157,12 @@ def _at_step(
             f"--step {config.step}: the name of {chosen} does not say which way is better; a "
             "metric whose name does is wanted, or a step"
         )
-    found: dict[str, tuple[int, float] | None] = {}
+    points: dict[str, tuple[int, float] | None] = {}
     for i, curve in history(ids, chosen).items():
         finite = {step: value for step, value in curve.items() if math.isfinite(value)}
         best = (max if better else min)(finite, key=lambda step: finite[step], default=-1)
-        found[i] = (best, values[i][best]) if best in values[i] else None
-    return found
+        points[i] = (best, values[i][best]) if best in values[i] else None
+    return points
 
 
 def _outcome(status: str, point: tuple[int, float] | None, missing: str) -> tuple[str, str]:
