@@ -26,11 +26,11 @@ def load(name: str, data: str | None = None) -> "xr.Dataset":
     from reports.studies import collect
 
     store = Store()
-    found = [s for s in collect(store, [name]).studies if data in (None, s.data)]
-    if not found:
+    studies = [s for s in collect(store, [name]).studies if data in (None, s.data)]
+    if not studies:
         what = name if data is None else f"{name} on {data}"
         raise UserError(f"{what}: no such study in the MLflow store {store.name}")
-    return max(found, key=lambda study: (study.trials["trained"].sum(), study.run.started)).trials
+    return max(studies, key=lambda study: (study.trials["trained"].sum(), study.run.started)).trials
 
 
 def verdicts(study: "xr.Dataset") -> "dict[str, Decision | None]":

@@ -96,11 +96,11 @@ def main(config: Config) -> None:
         _export(shelf.studies, config.figures)
 
 
-def _export(found: "list[Study]", folder: Path) -> None:
+def _export(studies: "list[Study]", folder: Path) -> None:
     from reports import pictures
 
     try:
-        for study in found:
+        for study in studies:
             for name, exhibit in study.exhibits.items():
                 pictures.export(exhibit, folder / f"{study.name}-{study.run.id[:8]}" / name)
     except OSError as error:

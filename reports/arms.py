@@ -61,8 +61,8 @@ class Board:
         """Print an arm's number with its interval; nothing without the arm."""
         if name not in self.rows:
             return ""
-        found = self.rows[name].estimate
-        return words.interval(found.value, found.low, found.high, self.unit)
+        estimate = self.rows[name].estimate
+        return words.interval(estimate.value, estimate.low, estimate.high, self.unit)
 
 
 def board(study: Study) -> Board | None:
@@ -73,7 +73,7 @@ def board(study: Study) -> Board | None:
         return None
     for name, levels, _ in arms(study.trials):
         part = study.trials.sel(levels)
-        if found := number(part, lesson, metric):
-            rows[name] = Row(int(part["trained"].sum()), found)
+        if estimate := number(part, lesson, metric):
+            rows[name] = Row(int(part["trained"].sum()), estimate)
     is_share = lesson.scores.get(metric, metric) not in (metric, *lesson.bounds)
     return Board(metric, "percent" if is_share else "", rows) if rows else None

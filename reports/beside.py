@@ -29,8 +29,8 @@ class Column:
 
     def entry(self, claim: str) -> Entry | None:
         """Return what the study says on a claim, if it was tested."""
-        found = self.study.entries.get(claim)
-        return found if found and found.decision else None
+        entry = self.study.entries.get(claim)
+        return entry if entry and entry.decision else None
 
 
 @dataclass(frozen=True)
@@ -45,29 +45,29 @@ class Beside:
     @property
     def arms(self) -> list[str]:
         """Return the names of all arms that have a number, in the order of the first study."""
-        rows = [name for each in self.columns if each.board for name in each.board.rows]
+        rows = [name for column in self.columns if column.board for name in column.board.rows]
         return list(dict.fromkeys(rows))
 
     @property
     def claims(self) -> list[str]:
         """Return the claims that at least one of them tests."""
-        names = dict.fromkeys(name for each in self.columns for name in each.study.entries)
-        return [name for name in names if any(each.entry(name) for each in self.columns)]
+        names = dict.fromkeys(name for column in self.columns for name in column.study.entries)
+        return [name for name in names if any(column.entry(name) for column in self.columns)]
 
 
 def beside(studies: Sequence[Study]) -> list[Beside]:
     """Put the studies of each experiment that has several side by side, the latest first."""
-    found = []
+    besides = []
     for lesson in lessons():
-        own = [study for study in studies if study.name == lesson.study]
-        if len(own) > 1:
+        group = [study for study in studies if study.name == lesson.study]
+        if len(group) > 1:
             columns = [
                 Column(study, heading, board(study))
-                for study, heading in zip(own, headings(own), strict=True)
+                for study, heading in zip(group, headings(group), strict=True)
             ]
-            metrics = dict.fromkeys(each.board.metric for each in columns if each.board)
-            found.append(Beside(lesson.title, ", ".join(metrics), columns))
-    return found
+            metrics = dict.fromkeys(column.board.metric for column in columns if column.board)
+            besides.append(Beside(lesson.title, ", ".join(metrics), columns))
+    return besides
 
 
 def headings(studies: Sequence[Study]) -> list[str]:
@@ -77,12 +77,12 @@ def headings(studies: Sequence[Study]) -> list[str]:
         for study in studies
     ]
     names = dict.fromkeys(itertools.chain.from_iterable(settings))
-    differing = [name for name in names if len({str(each.get(name)) for each in settings}) > 1]
+    differing = [name for name in names if len({str(s.get(name)) for s in settings}) > 1]
     apart = [name for name in differing if name not in UNSAID]
     return [
-        ", ".join(_said(name, each[name]) for name in apart if each.get(name) is not None)
+        ", ".join(_said(name, setting[name]) for name in apart if setting.get(name) is not None)
         or study.run.name
-        for study, each in zip(studies, settings, strict=True)
+        for study, setting in zip(studies, settings, strict=True)
     ]
 
 

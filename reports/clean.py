@@ -75,24 +75,24 @@ def main(config: Config) -> None:
     store = Store()
     store.sweep()
     before = time.time() - seconds(config.older_than)
-    found = {kind: [each for each in FIND[kind](store) if each.used < before] for kind in FIND}
+    old = {kind: [item for item in FIND[kind](store) if item.used < before] for kind in FIND}
     removed = set()
     for kind in config.kinds:
-        if not found[kind]:
+        if not old[kind]:
             continue
-        print(f"\n{kind}, {_size(sum(each.size for each in found[kind]))}: {SAID[kind]}")
-        for each in sorted(found[kind], key=lambda each: each.used):
-            day = time.strftime("%Y-%m-%d %H:%M", time.localtime(each.used))
-            print(f"  {day}  {_size(each.size):>9}  {each.name}")
+        print(f"\n{kind}, {_size(sum(item.size for item in old[kind]))}: {SAID[kind]}")
+        for item in sorted(old[kind], key=lambda item: item.used):
+            day = time.strftime("%Y-%m-%d %H:%M", time.localtime(item.used))
+            print(f"  {day}  {_size(item.size):>9}  {item.name}")
         if not config.dry_run and (config.yes or _agrees(f"Remove these {kind}?")):
             running = _running(store)  # some may have begun while the question stood
-            for each in found[kind]:
-                if each.study in running:
-                    print(f"left, as it runs again: {each.name}")
+            for item in old[kind]:
+                if item.study in running:
+                    print(f"left, as it runs again: {item.name}")
                 else:
-                    each.remove()
+                    item.remove()
             removed.add(kind)
-    if not any(found[kind] for kind in config.kinds):
+    if not any(old[kind] for kind in config.kinds):
         print(f"nothing was last used more than {config.older_than} ago: {', '.join(config.kinds)}")
     if "studies" in removed:
         options = ("--backend-store-uri", "--tracking-uri")
@@ -163,10 +163,9 @@ def checkpoints(store: "Store") -> Iterator[Old]:
 def caches(_: "Store") -> Iterator[Old]:
     """Yield caches, a line each, of their files that no process has used for an hour."""
     lately = time.time() - LIVELY
-    for name in CACHES:
-        found = [path for path in (ROOT / "mlruns" / name).rglob("*") if path.is_file()]
-        if files := [path for path in found if _used(path) < lately]:
-            yield _old(f"{len(files)}, in {ROOT / 'mlruns' / name}", files)
+    for folder in (ROOT / "mlruns" / name for name in CACHES):
+        if files := [file for file in _files(folder) if _used(file) < lately]:
+            yield _old(f"{len(files)}, in {folder}", files)
 
 
 FIND: dict[Kind, Callable[["Store"], Iterator[Old]]] = {

@@ -23,7 +23,7 @@ def places(pictures: Collection[str], folder: Path | None, what: str) -> dict[st
     Pictures of one name are numbered, and no drawing goes to one of the pictures. folder: made
     when it is written to; None: <repo>/mlruns/pictures.
     """
-    found, taken = {}, {Path(name).expanduser().resolve() for name in pictures}
+    paths, taken = {}, {Path(name).expanduser().resolve() for name in pictures}
     for name in pictures:
         file, number = readable(Path(name).name), 1
         path = (folder or PLACE) / f"{file}-{what}.png"
@@ -31,8 +31,8 @@ def places(pictures: Collection[str], folder: Path | None, what: str) -> dict[st
             number += 1
             path = path.with_name(f"{file}-{number}-{what}.png")
         taken.add(path.resolve())
-        found[name] = path
-    return found
+        paths[name] = path
+    return paths
 
 
 def save(figure: Figure, path: Path) -> None:

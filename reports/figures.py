@@ -59,7 +59,7 @@ def panels(
 
 def whiskers(frame: pd.DataFrame, name: str) -> NDArray[np.float64]:
     """Return how far a column's interval reaches below and above it, (2, n), for `errorbar`."""
-    values, low, high = (frame[each] for each in (name, f"{name}_low", f"{name}_high"))
+    values, low, high = (frame[column] for column in (name, f"{name}_low", f"{name}_high"))
     return np.clip([values - low, high - values], 0, None)
 
 
@@ -157,9 +157,9 @@ def plane(frame: pd.DataFrame, classes: Sequence[str]) -> Figure:
     figure, axes = panels(names, per_row=3, height=2.8)
     for axis, name in zip(axes, names, strict=True):
         for label, colour, marker in zip(classes, colours, MARKERS * len(classes), strict=False):
-            own = frame[(frame["arm"] == name) & (frame["class"] == label)]
+            points = frame[(frame["arm"] == name) & (frame["class"] == label)]
             style = {"s": 10, "marker": marker, "color": colour, "linewidth": 0}
-            axis.scatter(own["x"], own["y"], label=plain(label), **style)
+            axis.scatter(points["x"], points["y"], label=plain(label), **style)
         axis.set(xticks=[], yticks=[])
     if len(classes) <= 20:
         shown = axes[0].get_legend_handles_labels()

@@ -49,8 +49,8 @@ def lead(decision: Decision) -> tuple[float, float, float]:
     In half-widths of the interval, so that claims of all units share an axis: an interval above 0
     supports the claim, one below refutes it.
     """
-    found = decision.estimate
-    low, value, high = found.low, found.value, found.high
+    estimate = decision.estimate
+    low, value, high = estimate.low, estimate.value, estimate.high
     half = (high - low) / 2
     if decision.test == "superior":
         gaps = [x - decision.margin for x in (low, value, high)]

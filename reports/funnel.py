@@ -43,14 +43,14 @@ def funnel(entry: Entry, width: float = 240.0) -> Funnel | None:
     if len(looks) < 2:
         return None
     held = marks(decision)
-    ends = [x for each in looks.values() for x in (each.estimate.low, each.estimate.high)]
+    ends = [x for look in looks.values() for x in (look.estimate.low, look.estimate.high)]
     place = axis_of([*ends, *held], 0.0, width)
     rows = []
     for index, n_seeds in enumerate(entry.decision.grid):
         row = Row(n_seeds, ROW * (index + 0.5))
         if n_seeds in looks:
-            found = looks[n_seeds].estimate
-            low, value, high = map(place, (found.low, found.value, found.high))
+            estimate = looks[n_seeds].estimate
+            low, value, high = map(place, (estimate.low, estimate.value, estimate.high))
             row = Row(n_seeds, row.y, low, value, high, looks[n_seeds].verdict)
         rows.append(row)
     return Funnel(part, rows, list(map(place, held)), ROW * len(rows))

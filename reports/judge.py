@@ -75,7 +75,7 @@ def judge(study: xr.Dataset) -> dict[str, Entry]:
                     decisions[name] = at_looks(claim, study)
             except NotTestedError as missing:
                 lacking[name] = str(missing)
-        size = len(lesson.claims) - sum(each.is_arithmetic for each in decisions.values())
+        size = len(lesson.claims) - sum(decision.is_arithmetic for decision in decisions.values())
         judged = decide_family(decisions, size=size)
         for name, claim in lesson.claims.items():
             if name in judged or name in lacking:
@@ -152,9 +152,9 @@ def flat(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def exhibits(study: xr.Dataset) -> dict[str, Exhibit]:
     """Make the tables and figures of a study; nothing is drawn before `plot` is called."""
-    made: dict[str, Exhibit] = {}
+    by_name: dict[str, Exhibit] = {}
     for name, draw in lesson_of(study.attrs["study"]).exhibits.items():
         with contextlib.suppress(NotTestedError), _of_a_part(study):
             if (exhibit := draw(study)) is not None:
-                made[name] = exhibit
-    return made
+                by_name[name] = exhibit
+    return by_name

@@ -77,28 +77,28 @@ def build(studies: Sequence[Study]) -> list[Line]:
     """Look up every claim in the studies; what was not tested gives way to what was."""
     lines = []
     for name, claim in claims().items():
-        found = [Evidence(study, study.entries[name]) for study in studies if name in study.entries]
-        ordered = sorted(found, key=lambda evidence: evidence.strength)
-        tested = [evidence for evidence in ordered if evidence.entry.decision]
-        lines.append(Line(claim, tested or ordered[:1]))
+        evidence = [Evidence(s, s.entries[name]) for s in studies if name in s.entries]
+        evidence.sort(key=lambda e: e.strength)
+        tested = [e for e in evidence if e.entry.decision]
+        lines.append(Line(claim, tested or evidence[:1]))
     return lines
 
 
 def counts(lines: Sequence[Line]) -> dict[str, dict[str, int]]:
     """Count the verdicts in a fixed order, by what they rest on."""
-    found = {ground: dict.fromkeys(VERDICTS, 0) for ground in GROUNDS}
+    tally = {ground: dict.fromkeys(VERDICTS, 0) for ground in GROUNDS}
     for line in lines:
-        found[line.ground][line.verdict] += 1
-    return found
+        tally[line.ground][line.verdict] += 1
+    return tally
 
 
 def standing(lines: Sequence[Line]) -> str:
     """Say how the claims stand, by what the verdicts rest on."""
-    found = counts(lines)
+    tally = counts(lines)
     told = [
         f"{ground}: {', '.join(f'{n} {verdict}' for verdict, n in tested.items())}."
-        for ground, each in found.items()
-        if any((tested := {v: n for v, n in each.items() if v != "not tested"}).values())
+        for ground, verdicts in tally.items()
+        if any((tested := {v: n for v, n in verdicts.items() if v != "not tested"}).values())
     ]
-    untested = sum(each["not tested"] for each in found.values())
+    untested = sum(verdicts["not tested"] for verdicts in tally.values())
     return " ".join([*told, f"Not tested: {untested}."])

@@ -64,8 +64,8 @@ class Machine:
     def night(self, studies: Iterable[Sequence[Step]], seconds: float) -> float:
         """Return how many verdicts are expected within so many seconds."""
         waiting, verdicts = [deque(steps) for steps in studies], 0.0
-        while ahead := [each for each in waiting if each and self.seconds(each[0]) <= seconds]:
-            best = max(ahead, key=lambda each: each[0].verdicts / self.seconds(each[0]))
+        while ahead := [queue for queue in waiting if queue and self.seconds(queue[0]) <= seconds]:
+            best = max(ahead, key=lambda queue: queue[0].verdicts / self.seconds(queue[0]))
             step = best.popleft()
             seconds -= self.seconds(step)
             verdicts += step.verdicts
@@ -94,9 +94,9 @@ def main(config: Config) -> None:
     from reports.spending import resting_on
 
     store = Store()
-    found = studies.collect(store).studies
-    lines = ledger.build(found)
-    views = [(study, resting_on(study, lines)) for study in found]
+    stored = studies.collect(store).studies
+    lines = ledger.build(stored)
+    views = [(study, resting_on(study, lines)) for study in stored]
     ahead = [list(steps(study, view)) for study, view in views if view.open]
     n_open = sum(len(view.open) for _, view in views)
     if not ahead:

@@ -39,20 +39,20 @@ class Outlook:
 
 def outlook(study: Study, asked: int = 0) -> Outlook:
     """Sort a study's claims. asked: seeds that were trained for; a look is ahead beyond them."""
-    found = Outlook()
+    view = Outlook()
     for name, entry in study.entries.items():
         if entry.decision is None:
-            found.closed[name] = f"Not tested. {entry.lacking}"
+            view.closed[name] = f"Not tested. {entry.lacking}"
         elif entry.decision.verdict != "undecided":
-            found.decided[name] = entry.decision.verdict
+            view.decided[name] = entry.decision.verdict
         else:
             have = seeds_from_zero(entry.claim, study.trials)
             looks = _ahead(entry.decision, have, asked)
             if looks:
-                found.open[name] = looks
+                view.open[name] = looks
             else:
-                found.closed[name] = _why(entry, have)
-    return found
+                view.closed[name] = _why(entry, have)
+    return view
 
 
 def _ahead(decision: Decision, have: int, asked: int) -> dict[int, float]:
@@ -79,7 +79,7 @@ def chance(decision: Decision, n_seeds: int, grid: tuple[int, ...]) -> float:
     if decision.withheld in ("diverged", "few images"):
         return 0.0
     if decision.parts:
-        parts = [each for each in decision.parts.values() if each.verdict == "undecided"]
+        parts = [part for part in decision.parts.values() if part.verdict == "undecided"]
         against = [part for part in parts if part.p_refuted < part.p_supported]
         if against:
             return max(chance(part, n_seeds, grid) for part in against)

@@ -64,8 +64,8 @@ def as_json(shelf: Shelf, ledger: Sequence[Line]) -> str:
         for line in ledger
     ]
     studies = [study.as_dict() for study in shelf.studies]
-    found = {"schema": SCHEMA, "written": _now(), "ledger": lines, "studies": studies}
-    return json.dumps({**found, "left_out": shelf.left_out}, indent=2, default=str)
+    parts = {"schema": SCHEMA, "written": _now(), "ledger": lines, "studies": studies}
+    return json.dumps({**parts, "left_out": shelf.left_out}, indent=2, default=str)
 
 
 def _render(template: str, shelf: Shelf, ledger: Sequence[Line]) -> str:
@@ -74,7 +74,7 @@ def _render(template: str, shelf: Shelf, ledger: Sequence[Line]) -> str:
         {
             "study": study,
             "few": _few(study),
-            "exhibits": [_shown(study, *each, drawn) for each in study.exhibits.items()],
+            "exhibits": [_shown(study, *item, drawn) for item in study.exhibits.items()],
         }
         for study in shelf.studies
     ]
@@ -96,14 +96,14 @@ def _render(template: str, shelf: Shelf, ledger: Sequence[Line]) -> str:
 
 def environment(escape: bool) -> jinja2.Environment:
     """Return the templates' environment. escape: for HTML."""
-    made = jinja2.Environment(
+    templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE / "templates"),
         autoescape=escape,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    made.filters |= {
+    templates.filters |= {
         "parts": words.parts,
         "advice": words.advice,
         "one_run": words.one_run,
@@ -115,7 +115,7 @@ def environment(escape: bool) -> jinja2.Environment:
         "code": code,
         "cell": cell,
     }
-    return made
+    return templates
 
 
 def _now() -> str:

@@ -90,15 +90,15 @@ def _tell(store: Store, experiment: str, study: Study) -> None:
 
 def _scoreboard(study: Study) -> Iterator[str]:
     """Yield a line an arm: its first metric with the interval over seeds, n, and a small bar."""
-    found = board(study)
-    if not found:
+    scoreboard = board(study)
+    if not scoreboard:
         return
-    longest = max(map(len, found.rows))
-    most = max(abs(row.estimate.value) for row in found.rows.values())
-    yield f"{found.metric}, mean over seeds (95 % interval)"
-    for name, row in found.rows.items():
+    longest = max(map(len, scoreboard.rows))
+    most = max(abs(row.estimate.value) for row in scoreboard.rows.values())
+    yield f"{scoreboard.metric}, mean over seeds (95 % interval)"
+    for name, row in scoreboard.rows.items():
         bar = "\u2588" * round(BAR * abs(row.estimate.value) / most) if most else ""
-        yield f"  {name:{longest}}  {found.shown(name):28} n = {row.n:<4} {bar}".rstrip()
+        yield f"  {name:{longest}}  {scoreboard.shown(name):28} n = {row.n:<4} {bar}".rstrip()
 
 
 def _arms(store: Store, experiment: str, study: Study) -> None:
@@ -137,19 +137,18 @@ def _numbers(
     arm = trials.sel(levels)
     for name, values in arm.data_vars.items():
         if values.dims == ("seed",) and np.isfinite(values).any():
-            found = number(arm, lesson, str(name))
-            yield from _summary(str(name), found, float(values.mean()))
+            yield from _summary(str(name), number(arm, lesson, str(name)), float(values.mean()))
         elif values.dims == ("seed", "epoch"):
             for epoch, value in enumerate(values.mean("seed").values, 1):
                 yield str(name), _rounded(float(value)), epoch
     yield "n", float(arm["trained"].sum()), 0
 
 
-def _summary(name: str, found: Estimate | None, value: float) -> Iterator[tuple[str, float, int]]:
-    yield name, _rounded(found.value if found else value), 0
-    if found:
-        yield f"{name}_low", _rounded(found.low), 0
-        yield f"{name}_high", _rounded(found.high), 0
+def _summary(name: str, estimate: Estimate | None, mean: float) -> Iterator[tuple[str, float, int]]:
+    yield name, _rounded(estimate.value if estimate else mean), 0
+    if estimate:
+        yield f"{name}_low", _rounded(estimate.low), 0
+        yield f"{name}_high", _rounded(estimate.high), 0
 
 
 def _rounded(value: float) -> float:

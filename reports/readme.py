@@ -36,10 +36,10 @@ def main(config: Config) -> None:
     from reports.lessons import lessons
 
     store = Store()
-    found = studies.collect(store).studies
-    if not found:
+    stored = studies.collect(store).studies
+    if not stored:
         raise UserError(f"MLflow store {store.name}: no study to show; run one first")
-    lines = ledger.build(found)
+    lines = ledger.build(stored)
     by_name = {line.claim.name: line for line in lines}
     cited = {e.study.run.id: e.study for line in lines for e in line.evidence[:1]}.values()
     templates = page.environment(escape=False)

@@ -45,15 +45,15 @@ def main(config: Config) -> None:
             place = options if "data_root" in options else options["data"]
             place["data_root"] = str(config.data_root)
         second = _repeat(first, options, Path(folder))
-        found = [
+        differences = [
             *_differences(first.metrics, second.metrics),
             *_array_differences(first.record, second.record),
         ]
         changes = list(_changes(first, second))
     print(f"{first.trial.key} of {first.script.name}: {len(first.metrics)} logged values")
     print("\n".join(f"  changed since: {line}" for line in changes) or "  nothing changed since")
-    print("\n".join(f"  {line}" for line in found) or "identical")
-    sys.exit(1 if found else 0)
+    print("\n".join(f"  {line}" for line in differences) or "identical")
+    sys.exit(1 if differences else 0)
 
 
 @dataclass(frozen=True)
@@ -187,6 +187,6 @@ def _array_differences(first: "Record", second: "Record") -> Iterator[str]:
 
 def _changes(first: _Logged, second: _Logged) -> Iterator[str]:
     for name in sorted(first.circumstances.keys() | second.circumstances.keys()):
-        one, other = (each.circumstances.get(name) for each in (first, second))
+        one, other = (logged.circumstances.get(name) for logged in (first, second))
         if one != other:
             yield f"{name}: {one}, now {other}"

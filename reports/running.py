@@ -130,8 +130,8 @@ def _placed(start: Callable[[Any], object]) -> Callable[[Any], None]:
             return
         place = Place("torchrun") if torchrun.is_used() else given.running.place()
         device = given.study.device.device
-        own = "cuda, without a number, as each process is given a GPU,"
-        check("device", device, not (place and ":" in device), own)
+        wanted = "cuda, without a number, as each process is given a GPU,"
+        check("device", device, not (place and ":" in device), wanted)
         token = ON.set(place)
         try:
             start(given)

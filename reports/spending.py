@@ -85,21 +85,21 @@ def looks(stored: Sequence[Study], commands: Sequence[str]) -> Iterator[Look]:
 def resting_on(study: Study, lines: Sequence[Line]) -> Outlook:
     """Return what is open of the claims whose verdict rests on a study."""
     view = outlook(study)
-    own = {line.claim.name for line in lines if line.evidence and line.evidence[0].study is study}
-    return Outlook(open={name: ahead for name, ahead in view.open.items() if name in own})
+    names = {line.claim.name for line in lines if line.evidence and line.evidence[0].study is study}
+    return Outlook(open={name: ahead for name, ahead in view.open.items() if name in names})
 
 
 def study_of(command: str, stored: Sequence[Study]) -> Study | None:
     """Return the study that a command trained last with the present code, whatever its seeds."""
     script, wanted = provenance.ROOT / shlex.split(command)[1], seeded(command)
-    found = [
+    studies = [
         study
         for study in stored
         if study.name == script.stem
         and seeded(study.facts["command"]) == wanted
         and study.facts["code"] == code_hash(script)
     ]
-    return max(found, key=lambda s: (s.facts["finished"], s.run.started), default=None)
+    return max(studies, key=lambda s: (s.facts["finished"], s.run.started), default=None)
 
 
 def seeded(command: str, n_seeds: int | None = None) -> str:

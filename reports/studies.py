@@ -86,7 +86,7 @@ class Study:
         """Say how it was trained: `10 seeds, 15 epochs`; how long only where that can be set."""
         settings = dict(judge.flat(self.facts["settings"]))
         counted = {"seed": self.trials.sizes["seed"]}
-        counted |= {each[:-1]: settings[each] for each in ("epochs", "steps") if each in settings}
+        counted |= {name[:-1]: settings[name] for name in ("epochs", "steps") if name in settings}
         return ", ".join(_counted(n, word) for word, n in counted.items() if isinstance(n, int))
 
     @functools.cached_property

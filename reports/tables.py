@@ -92,8 +92,8 @@ def curves(values: xr.DataArray, points: int = 40) -> pd.DataFrame:
         frame = pd.DataFrame(means.T, pd.Index(steps, name="step"), whole["seed"].values)
         long = frame.melt(ignore_index=False, var_name="seed", value_name="loss").reset_index()
         rows.append(long.assign(arm=arm))
-    found = pd.concat(rows, ignore_index=True)[["arm", "seed", "step", "loss"]]
-    return found[np.isfinite(found["loss"])]
+    stretches = pd.concat(rows, ignore_index=True)[["arm", "seed", "step", "loss"]]
+    return stretches[np.isfinite(stretches["loss"])]
 
 
 def confusions(values: xr.DataArray) -> pd.DataFrame:
@@ -141,8 +141,8 @@ def quantiles(values: xr.DataArray) -> pd.DataFrame:
     rows = []
     for arm in values["arm"].values.tolist():
         for layer in values["layer"].values.tolist():
-            found = values.sel(arm=arm, layer=layer)
-            centres, density = found.sel(part="centre").values, found.sel(part="density").values
+            histogram = values.sel(arm=arm, layer=layer)
+            centres, density = (histogram.sel(part=part).values for part in ("centre", "density"))
             if np.isfinite(centres).all():
                 below = np.cumsum(density) / density.sum()
                 places = np.searchsorted(below, QUANTILES).clip(max=len(centres) - 1)

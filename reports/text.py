@@ -26,7 +26,7 @@ class Powers(LogFormatterSciNotation):
     def __call__(self, x: float, pos: int | None = None) -> str:
         """Return the text of a tick; nothing where ticks are dense."""
         formula = super().__call__(x, pos).replace(r"\times", "×")
-        text = re.sub(r"\^\{(.*?)\}", lambda found: found[1].translate(POWERS), formula)
+        text = re.sub(r"\^\{(.*?)\}", lambda match: match[1].translate(POWERS), formula)
         return re.sub(r"\$|\\mathdefault|[{}]", "", text)
 
 

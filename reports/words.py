@@ -51,20 +51,20 @@ def interval(value: float, low: float, high: float, unit: str = "") -> str:
     """Print a value and its interval: `84.8 % (84.1 to 85.4)`, or `n/a`."""
     if math.isnan(value):
         return number(value)
-    low_, high_ = (number(each, unit, bare=True) for each in (low, high))
+    low_, high_ = (number(bound, unit, bare=True) for bound in (low, high))
     return f"{number(value, unit)} ({low_} to {high_})"
 
 
-def size(found: Estimate, images: str = "image") -> str:
+def size(estimate: Estimate, images: str = "image") -> str:
     """Print what an estimate rests on: `10 seeds, 359 images`. images: one, in the singular."""
-    parts = [(found.n_seeds, "seed"), (found.n_images, images)]
+    parts = [(estimate.n_seeds, "seed"), (estimate.n_images, images)]
     return ", ".join(f"{n:,} {word}{'s' * (n != 1)}" for n, word in parts if n > 1) or "1 run"
 
 
-def estimate(found: Estimate, unit: str = "", images: str = "image") -> str:
+def estimate(estimated: Estimate, unit: str = "", images: str = "image") -> str:
     """Print an estimate with interval and n: `+1.2 points (+0.4 to +2.0; 10 seeds, 359 images)`."""
-    shown = interval(found.value, found.low, found.high, unit)
-    return f"{shown[:-1]}; {size(found, images)})"
+    shown = interval(estimated.value, estimated.low, estimated.high, unit)
+    return f"{shown[:-1]}; {size(estimated, images)})"
 
 
 def parts(entry: "Entry") -> list[str]:
@@ -124,12 +124,12 @@ def _withheld(decision: Decision, images: str, seeds: str) -> str:
 
 def _needed(decision: Decision, images: str, seeds: str) -> str:
     """Say how many seeds or images would decide, in one sentence."""
-    needed, found = decision.needed, decision.estimate
+    needed, estimate = decision.needed, decision.estimate
     if needed is None:
         return ""
     options = []
     if needed.seeds is not None:
-        more = f" ({needed.seeds - found.n_seeds:,} more)" if found.n_seeds > 1 else ""
+        more = f" ({needed.seeds - estimate.n_seeds:,} more)" if estimate.n_seeds > 1 else ""
         options.append(f"{needed.seeds:,} {seeds}{more}")
     if needed.images is not None:
         options.append(f"{needed.images:,} {images}s")
@@ -138,7 +138,7 @@ def _needed(decision: Decision, images: str, seeds: str) -> str:
         options.append(f"{n_seeds:,} {seeds} and {n_images:,} {images}s")
     which = f"`{needed.part}`" if needed.parts > 1 else "it"
     if not options:
-        what = seeds if found.n_images == 1 else f"{seeds} or {images}s"
+        what = seeds if estimate.n_images == 1 else f"{seeds} or {images}s"
         return f"A near tie: to decide {which} would take more than {BEYOND:,} {what}."
     plan = " or ".join(options)
     return f"About {plan} would decide {which}, if the truth is as observed."

@@ -32,7 +32,7 @@ const unfold = document.querySelector("#unfold");
 unfold.hidden = false;
 unfold.addEventListener("click", () => {
   const open = unfold.textContent.startsWith("Unfold");
-  for (const each of document.querySelectorAll("details")) each.open = open;
+  for (const details of document.querySelectorAll("details")) details.open = open;
   unfold.textContent = open ? "Fold everything" : "Unfold everything";
 });
 filter();
