@@ -38,7 +38,7 @@ class Easel:
         standard = self.standard = Standard(prepared.mean, prepared.std, device.torch)
         targets = [(pair.pixels, pair.style_pixels) for pair in pairs]
         if config.colour == "content":
-            targets = [pictures.luminance_only(*each) for each in targets]
+            targets = [pictures.luminance_only(*target) for target in targets]
         self.contents = standard.apply(torch.stack([content for content, _ in targets]))
         self.styles = [standard.apply(style) for _, style in targets]
         self.objective = TransferLoss(self.network, config, self.contents, self.styles, device)
@@ -53,11 +53,11 @@ class Easel:
         if self.config.colour == "content":
             pixels = torch.stack(
                 [
-                    pictures.recolour(own, pair.pixels)
-                    for own, pair in zip(pixels, self.pairs, strict=True)
+                    pictures.recolour(picture, pair.pixels)
+                    for picture, pair in zip(pixels, self.pairs, strict=True)
                 ]
             )
-        return [pictures.to_bytes(each) for each in pixels]
+        return [pictures.to_bytes(picture) for picture in pixels]
 
     @torch.no_grad()
     def measure(self, painted: Tensor) -> list[dict[str, float]]:
@@ -71,15 +71,15 @@ class Easel:
         plain = replace(self.config, mode="normalised", style_weights=())
         alike = TransferLoss(self.network, plain, self.contents, self.styles, self.device)
         losses = alike(painted.to(self.device.torch))
-        found = []
-        for index, (before, after) in enumerate(zip(self.contents, painted, strict=True)):
-            one, other = (
-                self.standard.undo(each).clamp(0, 1).permute(1, 2, 0).double().numpy()
-                for each in (before, after)
+        measured = []
+        for index, pair in enumerate(zip(self.contents, painted, strict=True)):
+            content, picture = (
+                self.standard.undo(pixels).clamp(0, 1).permute(1, 2, 0).double().numpy()
+                for pixels in pair
             )
-            painted_over = artefacts(other, one)
+            painted_over = artefacts(picture, content)
             smooth = gaussian_filter(painted_over, (1, 1, 0))
-            found.append(
+            measured.append(
                 {
                     "shares/content": float(losses.content[index]),
                     "shares/style": float(losses.style[index].mean()),
@@ -87,7 +87,7 @@ class Easel:
                     "artefact/length_smooth": autocorrelation_length(smooth),
                 }
             )
-        return found
+        return measured
 
     def records(self, steps: Sequence[Step]) -> list[Record]:
         """Return what is kept of each picture from all its steps.
@@ -97,16 +97,16 @@ class Easel:
         """
         painted = [step.pictures for step in steps if step.pictures is not None]
         frames = [self.show(step) for step in painted]
-        found = []
+        records = []
         for index, measured in enumerate(self.measure(painted[-1])):
             final = {f"final/{k}": float(v[index]) for k, v in steps[-1].losses.items()}
             seen = [frame[index] for frame in frames]
             small = pictures.thumbnail(Image.fromarray(seen[-1]))
-            found.append(
+            records.append(
                 Record(
                     {**final, **measured},
                     {"picture": (("row", "column", "channel"), small)},
                     files={PICTURE: pictures.png(seen[-1]), STEPS: pictures.animation(seen)},
                 )
             )
-        return found
+        return records

@@ -109,13 +109,13 @@ def stages(network: nn.Module) -> list[list[str]]:
             hook.remove()
         for module, mode in modes:
             module.training = mode
-    found: dict[int, list[str]] = {}
+    by_halving: dict[int, list[str]] = {}
     for name, shape in seen:
         # Convolutions without padding lose a pixel or two: 31 x 47 is half of 64 x 96.
         halvings = {round(math.log2(a / b)) for a, b in zip(PROBE, shape[2:], strict=False)}
         if len(shape) == 4 and len(halvings) == 1:
-            found.setdefault(halvings.pop(), []).append(name)
-    return [list(dict.fromkeys(found[k])) for k in sorted(found)]
+            by_halving.setdefault(halvings.pop(), []).append(name)
+    return [list(dict.fromkeys(by_halving[k])) for k in sorted(by_halving)]
 
 
 def choose(network: nn.Module, *, shallow: bool = False) -> tuple[list[str], str]:
@@ -127,13 +127,13 @@ def choose(network: nn.Module, *, shallow: bool = False) -> tuple[list[str], str
     for a network that does not halve the picture.
     """
     try:
-        found = stages(network)[: N_STAGES - shallow]
+        resolutions = stages(network)[: N_STAGES - shallow]
     except Exception as error:  # a network that takes one size only may raise anything
         reason = " ".join(str(error).split())[:80]
         raise UserError(f"--backbone: a convolutional network is wanted ({reason})") from error
-    if len(found) < 2:
+    if len(resolutions) < 2:
         raise UserError(
             "--backbone: a convolutional network is wanted, one that halves the picture"
         )
-    deep = found[min(3 - shallow, len(found) - 1)]
-    return [names[0] for names in found], deep[min(1, len(deep) - 1)]
+    deep = resolutions[min(3 - shallow, len(resolutions) - 1)]
+    return [names[0] for names in resolutions], deep[min(1, len(deep) - 1)]

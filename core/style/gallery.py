@@ -43,14 +43,14 @@ class Gallery:
         if self.crossed:
             n = n or len(self.contents) * len(self.styles)
             contents = self.contents[:n]
-            each = [(c, s) for c in contents for s in self.styles[: n // len(contents)]]
+            chosen = [(c, s) for c in contents for s in self.styles[: n // len(contents)]]
         else:
-            each = list(zip(self.contents, self.styles, strict=True))
-            if n is not None and n > len(each):
-                wanted = f"{len(each)} at most, or a folder of contents or styles,"
+            chosen = list(zip(self.contents, self.styles, strict=True))
+            if n is not None and n > len(chosen):
+                wanted = f"{len(chosen)} at most, or a folder of contents or styles,"
                 raise UserError(f"--pairs {n}: {wanted} are wanted")
-            each = each[:n]
-        return [pair(content, style, config) for content, style in each]
+            chosen = chosen[:n]
+        return [pair(content, style, config) for content, style in chosen]
 
     def card(self, backbone: str, weights: str) -> Card:
         """Describe the pictures, and the network that paints them.
@@ -58,9 +58,9 @@ class Gallery:
         weights: as `core.models.config` says.
         """
         digest = sha256(str(self.crossed).encode())
-        for each in (*self.contents, *self.styles):
-            pixels = np.asarray(each.image)
-            digest.update(repr((each.name, pixels.shape)).encode() + pixels.tobytes())
+        for picture in (*self.contents, *self.styles):
+            pixels = np.asarray(picture.image)
+            digest.update(repr((picture.name, pixels.shape)).encode() + pixels.tobytes())
         what = f"{self.contents[0].name} as {self.styles[0].name}"
         if self.crossed:
             what = f"{len(self.contents)} contents as {len(self.styles)} styles"
@@ -69,7 +69,7 @@ class Gallery:
         width, height = self.contents[0].image.size
         return Card(
             name=f"{what}, {backbone} ({Path(weights).name})",
-            source=", ".join(each.name for each in (*self.contents, *self.styles)),
+            source=", ".join(picture.name for picture in (*self.contents, *self.styles)),
             fingerprint=digest.hexdigest(),
             classes=(),
             shape=(3, height, width),
@@ -84,12 +84,12 @@ class Gallery:
 
         An original is called `content NAME` or `style NAME`.
         """
-        small = {f"content {each.name}": thumbnail(each.image) for each in self.contents}
-        small |= {f"style {each.name}": thumbnail(each.image) for each in self.styles}
+        small = {f"content {picture.name}": thumbnail(picture.image) for picture in self.contents}
+        small |= {f"style {picture.name}": thumbnail(picture.image) for picture in self.styles}
         names = {
             "arm": tuple(arms),
-            "content": tuple(each.name for each in self.contents),
-            "style": tuple(each.name for each in self.styles),
+            "content": tuple(picture.name for picture in self.contents),
+            "style": tuple(picture.name for picture in self.styles),
         }
         originals: Array = (("original", "row", "column", "channel"), _padded(list(small.values())))
         return Shared({"original": tuple(small)}, {"originals": originals}, names)
@@ -98,8 +98,8 @@ class Gallery:
 def _padded(pictures: list[NDArray[np.float16]]) -> NDArray[np.float16]:
     """Stack pictures of any shape, NaN where they have no pixels."""
     stacked = np.full((len(pictures), THUMB, THUMB, 3), np.nan, np.float16)
-    for place, each in zip(stacked, pictures, strict=True):
-        place[: each.shape[0], : each.shape[1]] = each
+    for place, picture in zip(stacked, pictures, strict=True):
+        place[: picture.shape[0], : picture.shape[1]] = picture
     return stacked
 
 
@@ -111,7 +111,7 @@ def open_gallery(content: str, style: str, *, more: bool) -> Gallery:
     """
     contents, bad = read_all(content, "CONTENT")
     styles, others = read_all(style, "STYLE")
-    if any(Path(each).expanduser().is_dir() for each in (content, style)):
+    if any(Path(path).expanduser().is_dir() for path in (content, style)):
         return Gallery(tuple(contents), tuple(styles), True, (*bad, *others))
     named = {contents[0].name, styles[0].name}
     free = [(c, s) for c, s in PAIRS.items() if more and not named & {c, s}]

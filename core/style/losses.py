@@ -75,32 +75,23 @@ class TransferLoss:
         self.features = Features(network, [*self.style_layers, self.content_layer])
         self.weights = _weights(config, len(self.style_layers)).to(contents.device)
         with torch.no_grad():
-            found = self._read(contents)
-            self.kept = found[self.content_layer]
+            maps = self._read(contents)
+            self.kept = maps[self.content_layer]
             wanted = [self._grams(self._read(style[None])) for style in styles]
-            self.grams = [torch.cat(each) for each in zip(*wanted, strict=True)]
-            self.style_scale = torch.stack(
-                [
-                    _scale(own, want)
-                    for own, want in zip(self._grams(found), self.grams, strict=True)
-                ],
-                1,
-            )
+            self.grams = [torch.cat(layer) for layer in zip(*wanted, strict=True)]
+            self.style_scale = torch.stack(list(map(_scale, self._grams(maps), self.grams)), 1)
             spread = self.kept - self.kept.mean((2, 3), keepdim=True)
             self.content_scale = spread.square().sum((1, 2, 3)).clamp_min(1e-12)
             self.tv_scale = variation(contents).clamp_min(1e-12)
 
     def __call__(self, pixels: Tensor, rows: slice = slice(None)) -> Losses:
         """Return the losses of pictures (pictures, 3, H, W); rows: which of the batch they are."""
-        found = self._read(pixels)
-        change = (found[self.content_layer] - self.kept[rows]).square()
-        gaps = [
-            (own - want[rows]).square()
-            for own, want in zip(self._grams(found), self.grams, strict=True)
-        ]
+        maps = self._read(pixels)
+        change = (maps[self.content_layer] - self.kept[rows]).square()
+        gaps = [(g - a[rows]).square() for g, a in zip(self._grams(maps), self.grams, strict=True)]
         if self.config.is_published:
             content = change.mean((1, 2, 3))
-            sizes = [found[name][0].numel() for name in self.style_layers]
+            sizes = [maps[name][0].numel() for name in self.style_layers]
             style = torch.stack(
                 [gap.mean((1, 2)) / n for gap, n in zip(gaps, sizes, strict=True)], 1
             )
@@ -116,14 +107,14 @@ class TransferLoss:
 
     def _read(self, pixels: Tensor) -> dict[str, Tensor]:
         with self.device.autocast():
-            found = self.features(pixels)
-        return {name: each.float() for name, each in found.items()}
+            maps = self.features(pixels)
+        return {name: values.float() for name, values in maps.items()}
 
-    def _grams(self, found: dict[str, Tensor]) -> list[Tensor]:
-        each = [found[name] for name in self.style_layers]
+    def _grams(self, maps: dict[str, Tensor]) -> list[Tensor]:
+        chosen = [maps[name] for name in self.style_layers]
         if self.config.is_published:
-            return [gram(features) for features in each]
-        return [gram(features) / features[0, 0].numel() for features in each]
+            return [gram(features) for features in chosen]
+        return [gram(features) / features[0, 0].numel() for features in chosen]
 
 
 def variation(pixels: Tensor) -> Tensor:
@@ -142,7 +133,7 @@ def _weights(config: StyleConfig, n: int) -> Tensor:
     return values if config.is_published else values / values.sum()
 
 
-def _scale(own: Tensor, wanted: Tensor) -> Tensor:
+def _scale(content: Tensor, style: Tensor) -> Tensor:
     """Return the squared gap between the content's Gram matrices and the style's, (pictures,)."""
-    gap = (own - wanted).square().sum((1, 2))
-    return torch.maximum(gap, FLOOR * wanted.square().sum((1, 2))).clamp_min(1e-12)
+    gap = (content - style).square().sum((1, 2))
+    return torch.maximum(gap, FLOOR * style.square().sum((1, 2))).clamp_min(1e-12)

@@ -86,7 +86,7 @@ class _Canvas:
 
     def __init__(self, objective: TransferLoss, start: Tensor) -> None:
         self.objective = objective
-        self.rows = [each.detach().clone().contiguous().requires_grad_() for each in start.split(1)]
+        self.rows = [row.detach().clone().contiguous().requires_grad_() for row in start.split(1)]
         self.seen = [row.detach().clone() for row in self.rows]
         """the pixels whose losses are known"""
         one_each = objective.config.optimizer == "lbfgs"
@@ -112,16 +112,16 @@ class _Canvas:
 
     def update(self) -> list[Losses]:
         """Take one step with every optimiser; return the losses before it."""
-        found = []
+        losses = []
         for k, part in enumerate(self.parts):
             try:
-                found.append(self._step(k, part))
+                losses.append(self._step(k, part))
             except _OvershotError:
                 self._retreat(part)
                 rate = self.optimizers[k].param_groups[0]["lr"]
                 self.optimizers[k] = self._optimizer(part, rate / 2)
-                found.append(self._step(k, part))
-        return found
+                losses.append(self._step(k, part))
+        return losses
 
     def _step(self, k: int, part: slice) -> Losses:
         seen: list[Losses] = []
@@ -157,7 +157,7 @@ class _Canvas:
     @torch.no_grad()
     def end(self) -> list[Losses]:
         """Return the losses of the last pictures, with a last step that went astray taken back."""
-        found = []
+        all_losses = []
         for k, part in enumerate(self.parts):
             losses = self.objective(torch.cat(self.rows[part]), part)
             try:
@@ -165,8 +165,8 @@ class _Canvas:
             except _OvershotError:
                 self._retreat(part)
                 losses = self.objective(torch.cat(self.rows[part]), part)
-            found.append(losses)
-        return found
+            all_losses.append(losses)
+        return all_losses
 
     @torch.no_grad()
     def clip(self, limits: tuple[Tensor, Tensor]) -> None:
@@ -196,23 +196,23 @@ class _Canvas:
     def restore(self, record: dict[str, Any]) -> list[Step]:
         """Take over a recorded state; return the steps it holds."""
         for name in ("rows", "seen"):
-            for own, kept in zip(getattr(self, name), record[name], strict=True):
-                own.copy_(kept)
+            for row, kept in zip(getattr(self, name), record[name], strict=True):
+                row.copy_(kept)
         self.totals = record["totals"]
         for optimizer, state in zip(self.optimizers, record["optimizers"], strict=True):
             optimizer.load_state_dict(state)
-        pictures = {index: each.cpu() for index, each in record["pictures"].items()}
+        pictures = {index: pixels.cpu() for index, pixels in record["pictures"].items()}
         return [
             Step(index, dict(zip(record["names"], values, strict=True)), pictures.get(index))
             for index, values in enumerate(record["losses"].cpu().numpy())
         ]
 
 
-def _check(found: list[Losses], index: int) -> dict[str, NDArray[np.float64]]:
+def _check(parts: list[Losses], index: int) -> dict[str, NDArray[np.float64]]:
     """Join the losses of a batch's parts by name; raise if one is not finite."""
 
     def join(name: str) -> NDArray[np.float64]:
-        return torch.cat([getattr(each, name).detach() for each in found]).double().cpu().numpy()
+        return torch.cat([getattr(part, name).detach() for part in parts]).double().cpu().numpy()
 
     losses = {name: join(name) for name in ("total", "content", "tv")}
     style = join("style")

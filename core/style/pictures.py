@@ -163,9 +163,9 @@ def luminance_only(content: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
 
     Source: Gatys, Bethge, Hertzmann, Shechtman 2016, arXiv 1606.05897, luminance-only transfer.
     """
-    own, other = _luminance(content), _luminance(style)
-    matched = (other - other.mean()) * (own.std() / other.std().clamp_min(1e-6)) + own.mean()
-    return own.expand(3, -1, -1).clone(), matched.clamp(0, 1).expand(3, -1, -1).clone()
+    grey, other = _luminance(content), _luminance(style)
+    matched = (other - other.mean()) * (grey.std() / other.std().clamp_min(1e-6)) + grey.mean()
+    return grey.expand(3, -1, -1).clone(), matched.clamp(0, 1).expand(3, -1, -1).clone()
 
 
 def recolour(painted: Tensor, content: Tensor) -> Tensor:
