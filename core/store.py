@@ -58,7 +58,7 @@ class Run:
 
 def _run(run: mlflow.entities.Run) -> Run:
     inputs = run.inputs.dataset_inputs if run.inputs else ()
-    points = {each.key: (each.step, _real(each.value)) for each in run.data.to_proto().metrics}
+    points = {m.key: (m.step, _real(m.value)) for m in run.data.to_proto().metrics}
     return Run(
         run.info.run_id,
         run.info.status,
@@ -68,7 +68,7 @@ def _run(run: mlflow.entities.Run) -> Run:
         run.info.run_name or "",
         run.data.params,
         points,
-        tuple(sorted({each.dataset.digest for each in inputs})),
+        tuple(sorted({entry.dataset.digest for entry in inputs})),
         run.info.experiment_id,
     )
 
@@ -80,12 +80,12 @@ def _real(value: float) -> float:
 
 def _every(search: Callable[..., Any], *arguments: Any) -> list[Any]:
     """Return what is on all pages of a search of MLflow's."""
-    found, token = [], None
+    items, token = [], None
     while token != "":
         page = search(*arguments, page_token=token)
-        found += page
+        items += page
         token = page.token or ""
-    return found
+    return items
 
 
 class Store(Connection):
@@ -97,18 +97,17 @@ class Store(Connection):
     @guarded
     def experiment(self, name: str) -> str:
         """Return the id of the named experiment, made or restored if need be."""
-        found = self._client.get_experiment_by_name(name)
-        if found is None:
+        experiment = self._client.get_experiment_by_name(name)
+        if experiment is None:
             return self._client.create_experiment(name)
-        if found.lifecycle_stage == "deleted":
-            self._client.restore_experiment(found.experiment_id)
-        return found.experiment_id
+        if experiment.lifecycle_stage == "deleted":
+            self._client.restore_experiment(experiment.experiment_id)
+        return experiment.experiment_id
 
     @guarded
     def find(self, experiment: str) -> str:
         """Return the id of an experiment, given by name or id. Raises UserError without one."""
-        found = _every(self._client.search_experiments)
-        known = {each.name: each.experiment_id for each in found}
+        known = {e.name: e.experiment_id for e in _every(self._client.search_experiments)}
         if experiment in known.values():
             return experiment
         if experiment not in known:
@@ -132,7 +131,7 @@ class Store(Connection):
         Those without a start are named in `left_out`: one of them keeps MLflow from reading any.
         """
         every = [] if experiment else _every(self._client.search_experiments)
-        places = [experiment] if experiment else [each.experiment_id for each in every]
+        places = [experiment] if experiment else [e.experiment_id for e in every]
         try:
             return self._search(places, query)
         except MlflowException as error:
@@ -167,10 +166,10 @@ class Store(Connection):
             points = [(p.run_id, p) for chunk in chunks for p in bulk(chunk, metric, 10**9)]
         else:
             with ThreadPoolExecutor(8) as pool:
-                found = pool.map(lambda i: self._client.get_metric_history(i, metric), run_ids)
-            points = [(i, p) for i, history in zip(run_ids, found, strict=True) for p in history]
+                per_run = pool.map(lambda i: self._client.get_metric_history(i, metric), run_ids)
+            points = [(i, p) for i, history in zip(run_ids, per_run, strict=True) for p in history]
         values: dict[str, dict[int, float]] = {run_id: {} for run_id in run_ids}
-        for run_id, point in sorted(points, key=lambda each: (each[1].step, each[1].timestamp)):
+        for run_id, point in sorted(points, key=lambda pair: (pair[1].step, pair[1].timestamp)):
             values[run_id][point.step] = _real(point.value)
         return values
 
@@ -230,7 +229,7 @@ class Store(Connection):
                 return Path(path).read_bytes()
         except MlflowException:  # it may be missing, or the server away: MLflow says the same
             place = artifact.rpartition("/")[0] or None
-            if artifact in {each.path for each in self._client.list_artifacts(run.id, place)}:
+            if artifact in {file.path for file in self._client.list_artifacts(run.id, place)}:
                 raise
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), artifact) from None
 
