@@ -35,7 +35,7 @@ def in_memory(
     owners: Sequence[str] = (),
 ) -> Splits:
     """Divide images that are held, as `assemble` does."""
-    digests = [sha256(each.tobytes()).digest() for each in images.pixels.numpy()]
+    digests = [sha256(image.tobytes()).digest() for image in images.pixels.numpy()]
     thumbs = thumbnails(images.pixels)
     return assemble(images, config, given, digests, thumbs, card, owners)
 
@@ -59,7 +59,7 @@ def assemble(
     side = divide(labels, groups, given, config.split_seed, classes)
     left_out = int((side == "").sum())
     parts = {name: images.take(torch.from_numpy(np.flatnonzero(side == name))) for name in NAMES}
-    rows = zip(side.tolist(), labels.tolist(), (each.hex() for each in digests), strict=True)
+    rows = zip(side.tolist(), labels.tolist(), map(bytes.hex, digests), strict=True)
     described = Card(
         name=config.name,
         source=card["source"],
@@ -85,7 +85,7 @@ def _sentence(given: NDArray[np.str_], seed: int, owned: bool) -> str:
     missing = [name for name in NAMES if name not in given]
     if not missing:
         return "as the source has it"
-    own = f"{' and '.join(brought)} as the source has them; " if len(brought) > 1 else ""
+    as_given = f"{' and '.join(brought)} as the source has them; " if len(brought) > 1 else ""
     kept = "copies and images of one patient or lesion" if owned else "copies"
-    share = f"{' and '.join(missing)} a fifth of the {'training ' if own else ''}images each"
-    return f"{own}{share}, by class, {kept} kept together, seed {seed}"
+    share = f"{' and '.join(missing)} a fifth of the {'training ' if as_given else ''}images each"
+    return f"{as_given}{share}, by class, {kept} kept together, seed {seed}"

@@ -47,10 +47,10 @@ def read_boxes(table: Path) -> dict[str, Mark]:
     not of finite numbers, has no area, begins outside the picture, or is there twice.
     """
     read = tables.read(table, f"--boxes {table}", COLUMNS, COLUMNS)
-    found: dict[str, list[tuple[int, bool, tuple[float, ...]]]] = {}
+    by_file: dict[str, list[tuple[int, bool, tuple[float, ...]]]] = {}
     problems = []
     for number, cells in zip(read.numbers, read.rows, strict=True):
-        rows = found.setdefault(cells["file"], [])
+        rows = by_file.setdefault(cells["file"], [])
         box, problem = _box(cells)
         ignore = cells.get("ignore", "")
         if ignore not in ("", "0", "1"):
@@ -64,7 +64,7 @@ def read_boxes(table: Path) -> dict[str, Mark]:
     if problems:
         more = f" and {len(problems) - LISTED} rows more" if len(problems) > LISTED else ""
         raise UserError(f"--boxes {table}: {'; '.join(problems[:LISTED])}{more}")
-    return {name: _mark(rows, read.what) for name, rows in found.items()}
+    return {name: _mark(rows, read.what) for name, rows in by_file.items()}
 
 
 def _box(cells: dict[str, str]) -> tuple[tuple[float, ...], str]:

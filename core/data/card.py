@@ -67,7 +67,7 @@ class Card:
 
     def __str__(self) -> str:
         """Say in one line what was loaded."""
-        sizes = ", ".join(f"{sum(each):,} {split}" for split, each in self.counts.items())
+        sizes = ", ".join(f"{sum(counts):,} {split}" for split, counts in self.counts.items())
         left_out = f"; {len(self.quarantined)} files quarantined" if self.quarantined else ""
         shape = "x".join(map(str, self.shape)) if all(self.shape) else "each of its own size"
         return f"{self.name}: {sizes}; {len(self.classes)} classes, {shape}{left_out}"

@@ -90,36 +90,36 @@ def cases(
     splits: of breeds; dogs come from its test side, those of composites from validation. folders:
     people and neither -> folders, as `strata.read` takes them; raises UserError as that.
     """
-    found = strata.read(folders, root, 2 * limit, seed, "app")
+    pictures = strata.read(folders, root, 2 * limit, seed, "app")
     people, neither = (
-        [item.path for item in found.items if item.stratum == name] for name in folders
+        [item.path for item in pictures.items if item.stratum == name] for name in folders
     )
     half = min(limit, len(people) // 2)
     dogs, others = (
         _draw(part, limit, derive(seed, i)) for i, part in enumerate((splits.test, splits.val))
     )
-    made = [
+    gathered = [
         *(Case("dog", int(label), pixels, None) for pixels, label in dogs),
-        *(Case("human", -1, None, path, found.white) for path in people[:half]),
+        *(Case("human", -1, None, path, pictures.white) for path in people[:half]),
         *(
-            Case("both", int(label), pixels, path, found.white)
+            Case("both", int(label), pixels, path, pictures.white)
             for (pixels, label), path in zip(others, people[half : 2 * half], strict=False)
         ),
-        *(Case("neither", -1, None, path, found.white) for path in neither[:limit]),
+        *(Case("neither", -1, None, path, pictures.white) for path in neither[:limit]),
     ]
-    counts = [sum(case.kind == kind for case in made) for kind in KINDS]
-    key = repr((splits.card.fingerprint, found.card.fingerprint, counts, SHARE))
+    counts = [sum(case.kind == kind for case in gathered) for kind in KINDS]
+    key = repr((splits.card.fingerprint, pictures.card.fingerprint, counts, SHARE))
     card = replace(
-        found.card,
+        pictures.card,
         name=f"{splits.card.name}+people",
-        source=f"{splits.card.source}; {found.card.source}",
+        source=f"{splits.card.source}; {pictures.card.source}",
         fingerprint=sha256(key.encode()).hexdigest(),
         classes=KINDS,
         counts={"test": counts},
         split=f"dogs: {splits.card.split}; nothing else is trained on",
-        warnings=[COMPOSITE, SEEN_TOO, *splits.card.warnings, *found.card.warnings],
+        warnings=[COMPOSITE, SEEN_TOO, *splits.card.warnings, *pictures.card.warnings],
     )
-    return Cases(tuple(made), card)
+    return Cases(tuple(gathered), card)
 
 
 def _draw(images: Images, limit: int, seed: int) -> list[tuple[Tensor, Tensor]]:

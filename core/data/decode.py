@@ -200,13 +200,13 @@ def _deep(image: Image.Image, file: Path | io.BytesIO, raw: str) -> NDArray[np.i
 
     # Of colours, Pillow keeps the upper 8 bits only; OpenCV reads all, the channels in BGR.
     content = file.read_bytes() if isinstance(file, Path) else file.getvalue()
-    found = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     channels = {"LA": [0, 3], "RGB": [2, 1, 0], "RGBA": [2, 1, 0, 3]}[image.mode]
-    if found is None or found.dtype != np.uint16 or found.ndim != 3:
+    if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 3:
         return None
-    if found.shape[2] <= max(channels):
+    if pixels.shape[2] <= max(channels):
         return None
-    values = found[..., channels].astype(np.uint16)
+    values = pixels[..., channels].astype(np.uint16)
     return values if np.array_equal(values >> 8, np.asarray(image)) else None
 
 

@@ -62,9 +62,9 @@ def groups_of(
     _, first, same = np.unique(np.array(digests), return_index=True, return_inverse=True)
     near = _near_pairs(thumbs[first])
     known = np.array([i for i, owner in enumerate(owners) if owner], dtype=np.int64)
-    _, own, shared = np.unique([owners[i] for i in known], return_index=True, return_inverse=True)
+    _, lead, whose = np.unique([owners[i] for i in known], return_index=True, return_inverse=True)
     rows = np.concatenate([np.arange(n), first[near[:, 0]], known])
-    columns = np.concatenate([first[same], first[near[:, 1]], known[own[shared]]])
+    columns = np.concatenate([first[same], first[near[:, 1]], known[lead[whose]]])
     graph = coo_array((np.ones(len(rows), dtype=bool), (rows, columns)), shape=(n, n))
     return connected_components(graph, directed=False)[1].astype(np.int64)
 
@@ -78,7 +78,7 @@ def _near_pairs(thumbs: NDArray[np.float32]) -> NDArray[np.int64]:
     contrast = np.sqrt(thumbs.reshape(len(thumbs), -1, SIDE**2).var(2).mean(1))
     most = min(THRESHOLD, SPREAD * _median(thumbs))
     reach = np.where(contrast > PLAIN, np.minimum(most, CONTRAST * contrast), 0)
-    places, found = _projected(thumbs), [np.empty((0, 2), dtype=np.int64)]
+    places, near = _projected(thumbs), [np.empty((0, 2), dtype=np.int64)]
     octave = np.ceil(np.log2(np.maximum(reach, CONTRAST * PLAIN) / THRESHOLD)).astype(int)
     for level in np.unique(octave[reach > 0]):
         members = np.flatnonzero((octave == level) | (octave == level + 1))
@@ -87,8 +87,8 @@ def _near_pairs(thumbs: NDArray[np.float32]) -> NDArray[np.int64]:
         pairs = pairs[octave[pairs].min(1) == level]
         for part in _chunks(pairs):
             gaps = np.sqrt(np.square(thumbs[part[:, 0]] - thumbs[part[:, 1]]).mean(1))
-            found.append(part[gaps <= reach[part].min(1)])
-    return np.concatenate(found)
+            near.append(part[gaps <= reach[part].min(1)])
+    return np.concatenate(near)
 
 
 def _median(thumbs: NDArray[np.float32]) -> float:

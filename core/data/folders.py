@@ -71,23 +71,23 @@ def read(
     names = [readable(entry.path.relative_to(root)) for entry in layout.entries]
     rows = table.find(names)
     looks = look_at([entry.path for entry in layout.entries], "looking at the images")
-    seen = [index for index, look in enumerate(looks.each) if isinstance(look, Seen)]
+    seen = [index for index, look in enumerate(looks.files) if isinstance(look, Seen)]
     warnings = table.warnings([names[i] for i in seen], [rows[i] for i in seen])
-    found = [_reason(look, row, table) for look, row in zip(looks.each, rows, strict=True)]
-    bad = [Quarantined(name, why) for name, why in zip(names, found, strict=True) if why]
+    reasons = [_reason(look, row, table) for look, row in zip(looks.files, rows, strict=True)]
+    bad = [Quarantined(name, why) for name, why in zip(names, reasons, strict=True) if why]
     bad += [Quarantined(readable(path.relative_to(root)), why) for path, why in layout.left_out]
-    kept = [index for index in seen if not found[index]]
+    kept = [index for index in seen if not reasons[index]]
     good = [_named(layout.entries[index], rows[index]) for index in kept]
-    each = [look for index in kept if isinstance(look := looks.each[index], Seen)]
+    views = [look for index in kept if isinstance(look := looks.files[index], Seen)]
     classes = _classes(root, good, bad)
-    shape = prepare.shape[1:] if prepare else _shape({look.size for look in each}, config.size)
+    shape = prepare.shape[1:] if prepare else _shape({look.size for look in views}, config.size)
     files = Files([e.path for e in good], (3, *shape), Loader(shape, prepare, looks.white))
     labels = torch.tensor([classes.index(entry.label) for entry in good])
     return Folder(
         entries=good,
         classes=classes,
-        digests=[look.digest for look in each],
-        thumbnails=np.stack([look.thumbnail for look in each]),
+        digests=[look.digest for look in views],
+        thumbnails=np.stack([look.thumbnail for look in views]),
         images=_images(files, labels, tuple(names[index] for index in kept), config.memory),
         quarantined=bad,
         warnings=[*looks.warnings, *warnings],
@@ -108,10 +108,10 @@ def _named(entry: Entry, row: metadata.Row | None) -> Entry:
 def _classes(root: Path, entries: Sequence[Entry], bad: Sequence[Quarantined]) -> tuple[str, ...]:
     classes = tuple(sorted({entry.label for entry in entries}))
     if len(classes) < 2:
-        found = f"{len(entries)} readable images of {len(classes)} classes"
+        present = f"{len(entries)} readable images of {len(classes)} classes"
         left_out = f", and {len(bad)} left out ({bad[0].path}: {bad[0].reason})" if bad else ""
         raise UserError(
-            f"--data folder:{root}: {found}{left_out}; a sub-folder of images for each of two "
+            f"--data folder:{root}: {present}{left_out}; a sub-folder of images for each of two "
             "or more classes is wanted"
         )
     return classes

@@ -41,7 +41,7 @@ def gather(
             path = _find(Path(spec.removeprefix("folder:")), root)
             galleries.append(folder(path, option, face))
             without += [] if face else [galleries[-1].name]
-    known = {each.path for gallery in galleries for each in gallery.pictures if each.path}
+    known = {p.path for gallery in galleries for p in gallery.pictures if p.path}
     for table in tables:
         here, rows = boxed(_find(table, root), known)
         galleries += [here] if here else []
@@ -56,8 +56,8 @@ def gather(
 
 
 def _find(path: Path, root: Path) -> Path:
-    own, below_root = path.expanduser(), root.expanduser() / path
-    return below_root if below_root.exists() and not own.exists() else own
+    given, below_root = path.expanduser(), root.expanduser() / path
+    return below_root if below_root.exists() and not given.exists() else given
 
 
 def folder(root: Path, option: str, face: bool) -> Gallery:
@@ -88,11 +88,11 @@ def boxed(table: Path, known: Set[Path] = frozenset()) -> tuple[Gallery | None, 
     names += [readable(path.as_posix()) for path in sorted(others)]
     places = _match(f"--boxes {table}", list(marks), names)
     here = {name: files[place] for name, place in places.items() if place < len(files)}
-    own = {name: path for name, path in here.items() if path.resolve() not in known}
-    elsewhere = {name: each for name, each in marks.items() if name not in own}
-    if not own:
+    fresh = {name: path for name, path in here.items() if path.resolve() not in known}
+    elsewhere = {name: mark for name, mark in marks.items() if name not in fresh}
+    if not fresh:
         return None, elsewhere
-    marked = {path: marks[name] for name, path in own.items()}
+    marked = {path: marks[name] for name, path in fresh.items()}
     name = table.resolve().parent.name
     listing = Listing([*marked])
     return _gallery(table.parent, name, listing, marked, f"--boxes {table}", face=True), elsewhere
@@ -101,10 +101,10 @@ def boxed(table: Path, known: Set[Path] = frozenset()) -> tuple[Gallery | None, 
 def _match(what: str, ids: Sequence[str], names: Sequence[str]) -> dict[str, int]:
     """Return the place among `names` of those ids that have one."""
     try:
-        found = dict(zip(ids, match(ids, names), strict=True))
+        matched = dict(zip(ids, match(ids, names), strict=True))
     except AmbiguousError as error:
         raise UserError(f"{what}: {error}; a path that only one has is wanted") from error
-    places = {name: place for name, place in found.items() if place is not None}
+    places = {name: place for name, place in matched.items() if place is not None}
     twice = [name for name, n in Counter(places.values()).items() if n > 1]
     if twice:
         both = " and ".join(name for name, place in places.items() if place == twice[0])
@@ -119,7 +119,7 @@ def mark(galleries: Sequence[Gallery], marks: Mapping[str, Mark]) -> list[Galler
     that were marked because a detector saw them cannot tell what a detector misses. Raises
     UserError for a name that no picture has, or several, and a box outside its picture.
     """
-    names = [f"{g.name}/{each.name}" for g in galleries for each in g.pictures]
+    names = [f"{g.name}/{p.name}" for g in galleries for p in g.pictures]
     places = _match("--boxes", list(marks), names)
     if missing := sorted(marks.keys() - places.keys()):
         raise UserError(
@@ -128,26 +128,26 @@ def mark(galleries: Sequence[Gallery], marks: Mapping[str, Mark]) -> list[Galler
             "wanted"
         )
     by_picture = {names[place]: marks[name] for name, place in places.items()}
-    found = []
+    marked = []
     for gallery in galleries:
         pictures, out = [], []
-        for each in gallery.pictures:
-            own = by_picture.get(f"{gallery.name}/{each.name}")
-            if own is None:
-                pictures.append(each)
-            elif len(own.boxes) and not each.face:
-                out.append(each.name)
+        for picture in gallery.pictures:
+            mark = by_picture.get(f"{gallery.name}/{picture.name}")
+            if mark is None:
+                pictures.append(picture)
+            elif len(mark.boxes) and not picture.face:
+                out.append(picture.name)
             else:
-                own.check(each.name, each.size)
-                pictures.append(replace(each, boxes=own.boxes, ignored=own.ignored))
+                mark.check(picture.name, picture.size)
+                pictures.append(replace(picture, boxes=mark.boxes, ignored=mark.ignored))
         before = [gallery.fingerprint.encode()] * len(pictures)
         changed = replace(
             gallery, pictures=tuple(pictures), fingerprint=fingerprint(pictures, before)
         )
         line = f"{len(out)} pictures of {gallery.name} show a face and were left out: "
         warnings = (*gallery.warnings, *([line + ", ".join(out)] if out else []))
-        found.append(replace(changed, warnings=warnings))
-    return found
+        marked.append(replace(changed, warnings=warnings))
+    return marked
 
 
 def _gallery(
@@ -163,7 +163,7 @@ def _gallery(
     pictures: list[Picture] = []
     digests: dict[bytes, str] = {}
     bad = []
-    for path, look in zip(listing.files, looks.each, strict=True):
+    for path, look in zip(listing.files, looks.files, strict=True):
         file = readable(path.relative_to(root).as_posix())
         if isinstance(look, str):
             bad.append(Quarantined(f"{name}/{file}", look))
@@ -171,10 +171,10 @@ def _gallery(
             bad.append(Quarantined(f"{name}/{file}", f"copy of {digests[look.digest]}"))
         else:
             digests[look.digest] = file
-            own = marked.get(path)
-            if own:
-                own.check(file, look.size)
-            boxes, ignored = (own.boxes, own.ignored) if own else (None, NONE)
+            mark = marked.get(path)
+            if mark:
+                mark.check(file, look.size)
+            boxes, ignored = (mark.boxes, mark.ignored) if mark else (None, NONE)
             load = functools.partial(_decoded, path, looks.white)
             has_face = face and (boxes is None or len(boxes) > 0)
             pictures.append(
@@ -193,7 +193,7 @@ def _gallery(
         source=f"the folder {name}",
         pictures=tuple(pictures),
         fingerprint=fingerprint(pictures, [*digests]),
-        size=max(each.size for each in pictures),
+        size=max(picture.size for picture in pictures),
         warnings=(*((LFW_BIAS,) if biased else ()), *looks.warnings),
         quarantined=tuple(bad),
     )

@@ -40,20 +40,20 @@ def unpacked(config: DataConfig) -> tuple[Path, Layout]:
     root = config.data_root / FOLDER / f"{config.name[3:]}-{key.hexdigest()[:16]}"
     if not root.is_dir():
         _write(splits, image, root)
-    found = Layout()
+    layout = Layout()
     for name, part in splits.items():
         side = "train" if len(splits) == 1 else side_of(name)
         if side is None:
             reason = f"a split of another name than {', '.join(SIDES)}"
-            found.left_out.append((root / name, reason))
+            layout.left_out.append((root / name, reason))
             continue
         for index, text in enumerate(_texts(part, label)):
             path = root / name / f"{index:07}"
             if text is None:
-                found.left_out.append((path, "no label"))
+                layout.left_out.append((path, "no label"))
             else:
-                found.entries.append(Entry(path, text, side))
-    return root, found
+                layout.entries.append(Entry(path, text, side))
+    return root, layout
 
 
 def _open(config: DataConfig) -> dict[str, Any]:
@@ -66,27 +66,27 @@ def _open(config: DataConfig) -> dict[str, Any]:
     name = config.data.partition(":")[2]
     path = Path(name).expanduser()
     try:
-        if any((path / each).is_file() for each in ("state.json", "dataset_dict.json")):
-            found = datasets.load_from_disk(path)
+        if any((path / file).is_file() for file in ("state.json", "dataset_dict.json")):
+            loaded = datasets.load_from_disk(path)
         else:
             cache = config.data_root / FOLDER / "cache"
-            found = datasets.load_dataset(str(path) if path.exists() else name, cache_dir=cache)
+            loaded = datasets.load_dataset(str(path) if path.exists() else name, cache_dir=cache)
     except Exception as error:  # of the library's own kinds and of all that it is made of
         reason = one_line(f"{type(error).__name__}: {error}")[:200]
         wanted = "a set that the hub or this folder has"
         raise UserError(f"--data {config.data}: {reason}; {wanted} is wanted") from error
-    return {**found} if isinstance(found, dict) else {"train": found}
+    return {**loaded} if isinstance(loaded, dict) else {"train": loaded}
 
 
 def _kinds(features: Any, kind: str) -> list[str]:
     return [name for name, feature in features.items() if type(feature).__name__ == kind]
 
 
-def _column(config: DataConfig, features: Any, usual: str, what: str, found: Sequence[str]) -> str:
-    """Return the only column found, or that of the usual name."""
-    if usual in found or len(found) == 1:
-        return usual if usual in found else found[0]
-    seen = f"{len(found)} columns of {what} among {', '.join(features)}"
+def _column(config: DataConfig, features: Any, usual: str, what: str, names: Sequence[str]) -> str:
+    """Return the only one of these columns, or that of the usual name."""
+    if usual in names or len(names) == 1:
+        return usual if usual in names else names[0]
+    seen = f"{len(names)} columns of {what} among {', '.join(features)}"
     raise UserError(f"--data {config.data}: {seen}; one, or one called {usual}, is wanted")
 
 

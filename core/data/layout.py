@@ -42,29 +42,29 @@ def read(root: Path, *, labelled: bool = False) -> Layout:
     if not root.is_dir():
         raise UserError(f"--data folder:{root}: there is no such folder")
     top = inside(root)
-    found = Layout(left_out=[*top.left_out, *_beside(top.files, "in no class's folder")])
+    layout = Layout(left_out=[*top.left_out, *_beside(top.files, "in no class's folder")])
     sides = {path: side for path in top.folders if (side := side_of(path.name))}
     deep = {path: inside(path) for path in top.folders}
     if sides and len(sides) == len(top.folders) and not any(deep[path].folders for path in sides):
         _check_flat(root, sides, labelled)
         for path, side in sides.items():
-            _add(found, path, "", side)
-        return found
+            _add(layout, path, "", side)
+        return layout
     divided = [path for path in sides if deep[path].folders]
     _check_sides(root, sides, divided, deep)
     if "train" not in (sides[path] for path in divided):
         for path in top.folders:
-            _add(found, path, readable(path.name), "train")
-        return found
+            _add(layout, path, readable(path.name), "train")
+        return layout
     for path in top.folders:
         if path in divided:
-            found.left_out.extend(deep[path].left_out)
-            found.left_out.extend(_beside(deep[path].files, "in no class's folder"))
+            layout.left_out.extend(deep[path].left_out)
+            layout.left_out.extend(_beside(deep[path].files, "in no class's folder"))
             for folder in deep[path].folders:
-                _add(found, folder, readable(folder.name), sides[path])
+                _add(layout, folder, readable(folder.name), sides[path])
         else:
-            found.left_out.extend(_beside(below(path).files, f"beside the sides ({KNOWN})"))
-    return found
+            layout.left_out.extend(_beside(below(path).files, f"beside the sides ({KNOWN})"))
+    return layout
 
 
 def _add(layout: Layout, folder: Path, label: str, side: str) -> None:
@@ -95,7 +95,7 @@ def _check_sides(
     if divided and len(divided) == len(deep) and "train" not in map(sides.get, divided):
         seen = ", ".join(path.name for path in divided)
         raise UserError(f"--data folder:{root}: sides {seen}; a folder train is wanted too")
-    names = {path: {each.name for each in listing.folders} for path, listing in deep.items()}
+    names = {path: {folder.name for folder in listing.folders} for path, listing in deep.items()}
     hints = {path: _hints(path.name) for path in deep if names[path]}
     hinted = [path for path in hints if hints[path]]
     unknown = [

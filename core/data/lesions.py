@@ -102,24 +102,24 @@ def _lesion(
     latent: Floats, seed: int, size: int, view: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Draw a view of a lesion: its shape and colours follow from seed, the camera from `view`."""
-    own, (x, y) = np.random.default_rng(seed), _grid(size)
+    random, (x, y) = np.random.default_rng(seed), _grid(size)
     asymmetry, border, colours, diameter, dots = ndtr(latent)
     x, y = x - view.uniform(-0.12, 0.12), y - view.uniform(-0.12, 0.12)
     turns = int(view.integers(4))
     radius, angle = np.hypot(x, y), np.arctan2(y, x)
-    phase = own.uniform(0, 2 * np.pi, 12)
+    phase = random.uniform(0, 2 * np.pi, 12)
     edge = 1 + 0.10 * np.cos(2 * angle + phase[2])
     edge += 0.45 * asymmetry * sum(np.cos(k * angle + phase[k]) / k for k in (1, 3))
     edge += 0.09 * border * sum(np.cos(k * angle + phase[k]) for k in (6, 7, 9, 11))
     inside = (0.28 + 0.38 * diameter) * np.clip(edge, 0.2, None) - radius
     cover = 1 / (1 + np.exp(-inside / 0.035))[..., None]
-    skin = SKIN * own.uniform(0.9, 1.06) + 0.02 * _field(own, size, 0.15)[..., None]
-    lesion = BROWN * own.uniform(0.8, 1.2) * (1 + 0.10 * _field(own, size, 0.06)[..., None])
+    skin = SKIN * random.uniform(0.9, 1.06) + 0.02 * _field(random, size, 0.15)[..., None]
+    lesion = BROWN * random.uniform(0.8, 1.2) * (1 + 0.10 * _field(random, size, 0.06)[..., None])
     for spot in SPOTS:
-        amount = 1 / (1 + np.exp(-8 * (_field(own, size, 0.10) - 1.6 + 1.2 * colours)))
+        amount = 1 / (1 + np.exp(-8 * (_field(random, size, 0.10) - 1.6 + 1.2 * colours)))
         lesion += (colours * amount)[..., None] * (spot - lesion)
     lesion += 0.5 * dots * (YELLOW - lesion)
-    speck = _field(own, size, 0.022)
+    speck = _field(random, size, 0.022)
     lesion += dots * 0.35 * ((speck > 1.5) * 1.0 - (speck < -1.5))[..., None]
     image = cover * lesion + (1 - cover) * skin
     image = image * view.uniform(0.9, 1.1) * (1 - 0.12 * np.hypot(*_grid(size))[..., None] ** 2)

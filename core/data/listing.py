@@ -43,39 +43,39 @@ def is_picture(path: Path) -> bool:
 
 def inside(folder: Path) -> Listing:
     """List what lies right in a folder. Raises UserError for one that may not be read."""
-    found = Listing()
+    listing = Listing()
     here = Path(os.path.realpath(folder))
     for path in _visible(folder):
         if not path.is_dir():
-            found.files.append(path)
+            listing.files.append(path)
         elif here.is_relative_to(os.path.realpath(path)):
-            found.left_out.append((path, "a link that leads back up"))
+            listing.left_out.append((path, "a link that leads back up"))
         else:
-            found.folders.append(path)
-    return found
+            listing.folders.append(path)
+    return listing
 
 
 def below(folder: Path) -> Listing:
     """List all files below a folder, however deep. Raises UserError as `inside`."""
-    found = Listing()
+    listing = Listing()
     start, seen = Path(os.path.realpath(folder)), dict[str, Path]()
     places, links = deque([folder]), deque[Path]()
     while places or links:
         place = (places or links).popleft()
         real = os.path.realpath(place)
         if place != folder and start.is_relative_to(real):
-            found.left_out.append((place, "a link that leads back up"))
+            listing.left_out.append((place, "a link that leads back up"))
             continue
         if real in seen:
-            found.left_out.append((place, f"the same folder as {seen[real].name}"))
+            listing.left_out.append((place, f"the same folder as {seen[real].name}"))
             continue
         seen[real] = place
         for path in _visible(place):
             if path.is_dir():
                 (links if path.is_symlink() else places).append(path)
             else:
-                found.files.append(path)
-    return Listing(sorted(found.files), [], sorted(found.left_out))
+                listing.files.append(path)
+    return Listing(sorted(listing.files), [], sorted(listing.left_out))
 
 
 def _visible(folder: Path) -> list[Path]:

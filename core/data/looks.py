@@ -32,8 +32,8 @@ class Seen:
 class Looks:
     """What was seen of the files of a set."""
 
-    each: list[Seen | str]
-    """or the reason why a file cannot be read"""
+    files: list[Seen | str]
+    """what was seen of each, or the reason why it cannot be read"""
     white: int
     """of files with 16 bits, the value that is white: the same for the whole set"""
     warnings: list[str]
@@ -41,15 +41,15 @@ class Looks:
 
 def look_at(paths: Sequence[Path], label: str) -> Looks:
     """Decode files; those with 16 bits again if the set uses fewer of them."""
-    found = in_threads(look, paths, label)
-    brightest = [each.brightest if isinstance(each, Seen) else 0 for each in found]
+    seen = in_threads(look, paths, label)
+    brightest = [s.brightest if isinstance(s, Seen) else 0 for s in seen]
     white = white_of(brightest)
     if white != WHITE:
         deep = [index for index, value in enumerate(brightest) if value]
         again = in_threads(partial(look, white=white), [paths[i] for i in deep], label)
-        for index, each in zip(deep, again, strict=True):
-            found[index] = each
-    return Looks(found, white, white_warnings(white, brightest))
+        for index, second in zip(deep, again, strict=True):
+            seen[index] = second
+    return Looks(seen, white, white_warnings(white, brightest))
 
 
 def look(path: Path, white: int = WHITE) -> Seen | str:

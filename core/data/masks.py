@@ -36,12 +36,12 @@ def read(folder: Path, names: Sequence[str], shape: tuple[int, int]) -> Tensor:
 
 
 def _by_stem(pairs: Iterable[tuple[str, Path]]) -> dict[str, Path]:
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for stem, path in pairs:
-        if stem in found:
-            raise UserError(f"--masks: {found[stem]} and {path} have one name; others are wanted")
-        found[stem] = path
-    return found
+        if stem in paths:
+            raise UserError(f"--masks: {paths[stem]} and {path} have one name; others are wanted")
+        paths[stem] = path
+    return paths
 
 
 def _mask(path: Path, shape: tuple[int, int]) -> Tensor:

@@ -31,15 +31,15 @@ def match(ids: Sequence[str], names: Sequence[str]) -> list[int | None]:
 
     def find(wanted: tuple[str, ...]) -> int | None:
         bare = _bare(wanted)
-        tails = [each[start:] for start in range(1, len(wanted)) for each in (wanted, bare)]
+        tails = [parts[start:] for start in range(1, len(wanted)) for parts in (wanted, bare)]
         keys = [(exact, wanted), (ends, wanted), (ends, bare), *((whole, tail) for tail in tails)]
-        found = next((index[key] for index, key in keys if key in index), [])
-        if len(found) > 1:
-            both = " and ".join(names[place] for place in found[:2])
+        places = next((index[key] for index, key in keys if key in index), [])
+        if len(places) > 1:
+            both = " and ".join(names[place] for place in places[:2])
             raise AmbiguousError(f"{'/'.join(wanted)} is {both}")
-        return found[0] if found else None
+        return places[0] if places else None
 
-    return [find(_parts(each)) for each in ids]
+    return [find(_parts(name)) for name in ids]
 
 
 def _parts(name: str) -> tuple[str, ...]:

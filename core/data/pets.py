@@ -34,9 +34,9 @@ def entries(data_root: Path) -> list[Entry]:
                 "give --data folder:PATH with one sub-folder per breed"
             ) from error
     root = data_root / FOLDER
-    found = []
+    listed = []
     for part, side in SIDES.items():
         for line in (root / "annotations" / f"{part}.txt").read_text().splitlines():
             name = line.split()[0]
-            found.append(Entry(root / "images" / f"{name}.jpg", name.rpartition("_")[0], side))
-    return found
+            listed.append(Entry(root / "images" / f"{name}.jpg", name.rpartition("_")[0], side))
+    return listed

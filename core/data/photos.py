@@ -33,7 +33,7 @@ def _photos() -> Gallery:
         Picture(name, functools.partial(_photo, name), len(boxes) > 0, boxes, ignored)
         for name, (boxes, ignored) in {**marked, **faceless}.items()
     )
-    images = [each.load() for each in pictures]
+    images = [picture.load() for picture in pictures]
     return Gallery(
         name="photos",
         source="20 photographs of scikit-image, matplotlib and scikit-learn",

@@ -56,15 +56,15 @@ class Gallery:
         random = np.random.default_rng(derive(seed))
         kept: list[int] = []
         for face in (True, False):
-            of_kind = [i for i, each in enumerate(self.pictures) if each.face is face]
+            of_kind = [i for i, p in enumerate(self.pictures) if p.face is face]
             kept += random.permutation(of_kind)[:n].astype(int).tolist()
         return replace(self, pictures=tuple(self.pictures[i] for i in sorted(kept)))
 
 
 def describe(galleries: Sequence[Gallery]) -> Card:
     """Write the data card of a study on galleries; every picture is a test picture."""
-    pictures = [each for gallery in galleries for each in gallery.pictures]
-    with_face = sum(each.face for each in pictures)
+    pictures = [picture for gallery in galleries for picture in gallery.pictures]
+    with_face = sum(picture.face for picture in pictures)
     warnings = [line for gallery in galleries for line in gallery.warnings]
     return Card(
         name=" + ".join(gallery.name for gallery in galleries),
@@ -75,14 +75,14 @@ def describe(galleries: Sequence[Gallery]) -> Card:
         counts={"test": [with_face, len(pictures) - with_face]},
         split="none: nothing is trained, all images test",
         warnings=list(dict.fromkeys(warnings)),
-        quarantined=[each for gallery in galleries for each in gallery.quarantined],
+        quarantined=[file for gallery in galleries for file in gallery.quarantined],
     )
 
 
 def fingerprint(pictures: Sequence[Picture], digests: Sequence[bytes]) -> str:
     """Hash pixels, names, faces and boxes of pictures (sha256, hexadecimal)."""
     total = sha256()
-    for each, digest in zip(pictures, digests, strict=True):
-        boxes = [None if b is None else b.tolist() for b in (each.boxes, each.ignored)]
-        total.update(repr((each.name, each.face, boxes)).encode() + digest)
+    for picture, digest in zip(pictures, digests, strict=True):
+        boxes = [None if b is None else b.tolist() for b in (picture.boxes, picture.ignored)]
+        total.update(repr((picture.name, picture.face, boxes)).encode() + digest)
     return total.hexdigest()

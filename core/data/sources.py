@@ -53,10 +53,10 @@ def load(config: DataConfig, prepare: folders.Prepare | None = None) -> Splits:
 def _digits() -> tuple[Tensor, Tensor, tuple[str, ...], str]:
     from sklearn.datasets import load_digits
 
-    found = load_digits()
-    pixels = torch.from_numpy(found.images / 16 * 255).round().to(torch.uint8).unsqueeze(1)
-    names = tuple(str(name) for name in found.target_names)
-    labels = torch.from_numpy(found.target).long()
+    digits = load_digits()
+    pixels = torch.from_numpy(digits.images / 16 * 255).round().to(torch.uint8).unsqueeze(1)
+    names = tuple(str(name) for name in digits.target_names)
+    labels = torch.from_numpy(digits.target).long()
     return pixels, labels, names, "scikit-learn's load_digits: UCI optical digits, test part"
 
 
@@ -138,20 +138,20 @@ def _folder(
     listed: Layout | None = None,
     source: str = "",
 ) -> Splits:
-    found = folders.read(root, config, prepare, listed)
+    folder = folders.read(root, config, prepare, listed)
     return assemble(
-        found.images,
+        folder.images,
         config,
-        given=np.array([entry.side for entry in found.entries]),
-        digests=found.digests,
-        thumbs=found.thumbnails,
+        given=np.array([entry.side for entry in folder.entries]),
+        digests=folder.digests,
+        thumbs=folder.thumbnails,
         card={
             "source": source or f"the folder {root.name}, one sub-folder per class",
-            "classes": found.classes,
-            "quarantined": found.quarantined,
-            "warnings": found.warnings,
+            "classes": folder.classes,
+            "quarantined": folder.quarantined,
+            "warnings": folder.warnings,
         },
-        owners=[entry.owner for entry in found.entries],
+        owners=[entry.owner for entry in folder.entries],
     )
 
 
@@ -166,10 +166,10 @@ def _part(
 
     missing = f"{kind} is not in {root / folder}"
     try:
-        found = make(download=False)
+        part = make(download=False)
     except RuntimeError:  # torchvision's word for "not there, or not intact"
         try:
-            found = attempt(lambda: make(download=True))
+            part = attempt(lambda: make(download=True))
         except Exception as error:
             raise UserError(
                 f"--data-root {root}: {missing} and cannot be downloaded ({reason(error)}); {CURE}"
@@ -178,6 +178,6 @@ def _part(
         raise UserError(
             f"--data-root {root}: {kind} in {folder} is damaged: {reason(error)}"
         ) from error
-    data = torch.as_tensor(found.data)
+    data = torch.as_tensor(part.data)
     pixels = data.unsqueeze(1) if data.dim() == 3 else data.permute(0, 3, 1, 2).contiguous()
-    return pixels, torch.as_tensor(found.targets).long(), tuple(map(str, found.classes))
+    return pixels, torch.as_tensor(part.targets).long(), tuple(map(str, part.classes))

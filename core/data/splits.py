@@ -42,14 +42,14 @@ def divide(
     members, first, sizes = np.unique(groups[free], return_index=True, return_counts=True)
     classes_of = labels[free][first]  # where labels conflict, that of the first image
     for label, name in enumerate(classes):
-        own = random.permutation(np.flatnonzero(classes_of == label))
-        if len(own) < len(wanted):
+        order = random.permutation(np.flatnonzero(classes_of == label))
+        if len(order) < len(wanted):
             raise UserError(
-                f"--data: class {name!r} has {len(own)} images to train on that are not copies "
+                f"--data: class {name!r} has {len(order)} images to train on that are not copies "
                 f"of each other or of test images; {len(wanted)} or more are wanted"
             )
-        for target, part in zip(wanted, _cut(sizes[own], shares), strict=True):
-            side[free & np.isin(groups, members[own[part]])] = target
+        for target, part in zip(wanted, _cut(sizes[order], shares), strict=True):
+            side[free & np.isin(groups, members[order[part]])] = target
     return side
 
 
@@ -69,8 +69,8 @@ def conflicts(
 ) -> list[list[str]]:
     """List the groups of copies whose labels differ, as the names of their images."""
     order = np.lexsort((np.arange(len(groups)), groups))
-    found = []
+    conflicting = []
     for part in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1):
         if len(set(labels[part].tolist())) > 1:
-            found.append([names[index] for index in part])
-    return found
+            conflicting.append([names[index] for index in part])
+    return conflicting

@@ -31,7 +31,7 @@ def stamp(config: DataConfig) -> str | None:
         return None
     files = below(root).files
     digests = in_threads(_content, files, f"reading {root.name}")
-    rows = [(str(path.relative_to(root)), each) for path, each in zip(files, digests, strict=True)]
+    rows = [(str(p.relative_to(root)), digest) for p, digest in zip(files, digests, strict=True)]
     return f"{kind} {sha256(repr(rows).encode()).hexdigest()}"
 
 

@@ -86,15 +86,15 @@ def read(
         for item in _draw(items, limit, derive(seed, index))
     ]
     looks = look_at([item.path for item in chosen], "looking at the images")
-    pairs = list(zip(chosen, looks.each, strict=True))
-    seen = [(item, each) for item, each in pairs if isinstance(each, Seen)]
-    bad = [Quarantined(item.name, each) for item, each in pairs if isinstance(each, str)]
-    bad += [each for _, left_out in listed.values() for each in left_out]
-    digests = [each.digest for _, each in seen]
+    pairs = list(zip(chosen, looks.files, strict=True))
+    seen = [(item, look) for item, look in pairs if isinstance(look, Seen)]
+    bad = [Quarantined(item.name, reason) for item, reason in pairs if isinstance(reason, str)]
+    bad += [file for _, left_out in listed.values() for file in left_out]
+    digests = [look.digest for _, look in seen]
     strata = tuple(folders)
     of = np.array([strata.index(item.stratum) for item, _ in seen], dtype=np.int64)
     _check(strata, of)
-    groups = groups_of(digests, np.stack([each.thumbnail for _, each in seen]))
+    groups = groups_of(digests, np.stack([look.thumbnail for _, look in seen]))
     kept = np.sort(np.unique(groups, return_index=True)[1])
     _check(strata, of[kept])
     items = tuple(seen[index][0] for index in kept)
@@ -117,7 +117,7 @@ def read(
 
 def _list(stratum: str, places: Sequence[Path], root: Path) -> tuple[list[Item], list[Quarantined]]:
     """List the files of a stratum, and what else lies in its folders and is left out."""
-    found, left_out = [], []
+    items, left_out = [], []
     for place in places:
         folder = root / place
         if not folder.is_dir():
@@ -127,7 +127,7 @@ def _list(stratum: str, places: Sequence[Path], root: Path) -> tuple[list[Item],
             )
         name = place.name if place.is_absolute() else str(place)
         name, listing = readable(name), below(folder)
-        found += [
+        items += [
             Item(stratum, name, path, f"{name}/{readable(path.relative_to(folder))}")
             for path in listing.files
         ]
@@ -135,7 +135,7 @@ def _list(stratum: str, places: Sequence[Path], root: Path) -> tuple[list[Item],
             Quarantined(f"{name}/{readable(path.relative_to(folder))}", reason)
             for path, reason in listing.left_out
         ]
-    return found, left_out
+    return items, left_out
 
 
 def _draw(items: list[Item], limit: int, seed: int) -> list[Item]:
@@ -157,14 +157,14 @@ def _warnings(items: Sequence[Item], copies: int) -> list[str]:
         any(IMAGENET_FILE.match(part) for part in (item.path.name, item.path.parent.name))
         for item in items
     )
-    found = [IMAGENET.format(known)] if known else []
-    return [*found, COPIES.format(copies)] if copies else found
+    lines = [IMAGENET.format(known)] if known else []
+    return [*lines, COPIES.format(copies)] if copies else lines
 
 
 def _halves(of: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     half = np.empty(len(of), dtype=np.int64)
     random = np.random.default_rng(derive(seed, HALVES))
     for stratum in np.unique(of):
-        own = random.permutation(np.flatnonzero(of == stratum))
-        half[own] = np.arange(len(own)) % 2
+        members = random.permutation(np.flatnonzero(of == stratum))
+        half[members] = np.arange(len(members)) % 2
     return half

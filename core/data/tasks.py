@@ -58,7 +58,7 @@ class Tasks:
     def find(self, levels: Mapping[str, str | int | float]) -> Task:
         """Return the cell of a trial, by its levels of size and task."""
         wanted = (levels["size"], levels["task"])
-        return next(each for each in self.cells if (each.size, each.similarity) == wanted)
+        return next(task for task in self.cells if (task.size, task.similarity) == wanted)
 
     def shared(self, order: Mapping[str, Sequence[str]]) -> Shared:
         """Name the test images of both tasks, similar/NAME and different/NAME; keep their labels.

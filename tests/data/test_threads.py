@@ -60,7 +60,7 @@ from core.data.looks import look_at
 os.cpu_count = lambda: 12
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 looks = look_at(sorted(Path(sys.argv[1]).iterdir()), "looking")
-print(len(looks.each), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(len(looks.files), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
 
