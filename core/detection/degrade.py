@@ -93,11 +93,8 @@ def detected(
 ) -> Iterator[NDArray[np.bool_]]:
     """Yield, level by level, on which of the pictures anything is found, (pictures,) bool."""
     for level in KINDS[kind].levels:
-        harder = (
-            degrade(each.load(), kind, level, seed, index) for index, each in enumerate(pictures)
-        )
-        found = (faces for part in _parts(harder) for faces in detector.detect(part))
-        yield np.array([len(faces) > 0 for faces in found])
+        harder = (degrade(p.load(), kind, level, seed, i) for i, p in enumerate(pictures))
+        yield np.array([len(f) > 0 for part in _parts(harder) for f in detector.detect(part)])
 
 
 def _parts(images: Iterable[Pixels]) -> Iterator[list[Pixels]]:
@@ -105,7 +102,7 @@ def _parts(images: Iterable[Pixels]) -> Iterator[list[Pixels]]:
     part: list[Pixels] = []
     for image in images:
         part.append(image)
-        if len(part) == BATCH or sum(each.size for each in part) >= 3 * PIXELS:
+        if len(part) == BATCH or sum(pixels.size for pixels in part) >= 3 * PIXELS:
             yield part
             part = []
     if part:

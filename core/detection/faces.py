@@ -60,17 +60,17 @@ def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]
 
 
 def match(
-    found: NDArray[np.floating], true: NDArray[np.floating], least: float = 0.5
+    boxes: NDArray[np.floating], true: NDArray[np.floating], least: float = 0.5
 ) -> NDArray[np.int64]:
     """Pair found boxes with true ones, each at most once, so that most are paired.
 
-    found: (n, 4); true: (m, 4); least: IoU of a pair. Among equal counts the greatest total
+    boxes: (n, 4), found; true: (m, 4); least: IoU of a pair. Among equal counts the greatest total
     overlap wins. Returns (n,): the index of a true box, or -1.
 
     Source: the assignment problem, Kuhn, Naval Research Logistics Quarterly 2 (1955) 83-97.
     """
-    overlap = iou(found, true)
-    paired = np.full(len(found), -1)
+    overlap = iou(boxes, true)
+    paired = np.full(len(boxes), -1)
     # A pair counts one, its overlap less than the smallest share of one, so that counts decide.
     worth = np.where(overlap >= least, 1 + overlap / (1 + min(overlap.shape)), 0)
     rows, columns = linear_sum_assignment(worth, maximize=True)

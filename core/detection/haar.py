@@ -54,7 +54,7 @@ class Haar:
         return Faces(boxes[best], counts[best], None, time.perf_counter() - start)
 
     def _windows(self, grey: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        found, counts = self._cascade.detectMultiScale2(grey)
-        boxes = np.array(found, dtype=np.float32).reshape(-1, 4)
+        rectangles, counts = self._cascade.detectMultiScale2(grey)
+        boxes = np.array(rectangles, dtype=np.float32).reshape(-1, 4)
         boxes[:, 2:] += boxes[:, :2]
         return boxes, np.array(counts, dtype=np.float32).reshape(-1)

@@ -75,13 +75,13 @@ class MTCNN:
         images = [check(image) for image in images]
         for index, image in enumerate(images):
             groups.setdefault(image.shape, []).append(index)
-        found: dict[int, Arrays] = {}
+        by_image: dict[int, Arrays] = {}
         for (height, width, _), members in groups.items():
             n = max(1, self._together // (height * width))
             for part in (members[i : i + n] for i in range(0, len(members), n)):
-                found.update(zip(part, self._same_size([images[i] for i in part]), strict=True))
+                by_image.update(zip(part, self._same_size([images[i] for i in part]), strict=True))
         seconds = (time.perf_counter() - start) / max(1, len(images))
-        return [Faces(*parts, seconds=seconds) for _, parts in sorted(found.items())]
+        return [Faces(*parts, seconds=seconds) for _, parts in sorted(by_image.items())]
 
     def _same_size(self, images: Sequence[Pixels]) -> Iterator[Arrays]:
         """Yield boxes, scores and landmarks of every image."""
@@ -108,8 +108,8 @@ class MTCNN:
             none = integral.new_empty(0)
             return none.long(), none.float().view(0, 4)
         levels = [self._level(integral, scale) for scale in scales]
-        level = torch.cat([torch.full_like(each[0], i) for i, each in enumerate(levels)])
-        owner, boxes, scores, shifts = (torch.cat(each) for each in zip(*levels, strict=True))
+        level = torch.cat([torch.full_like(owner, i) for i, (owner, *_) in enumerate(levels)])
+        owner, boxes, scores, shifts = (torch.cat(column) for column in zip(*levels, strict=True))
         keep = batched_nms(boxes, scores, owner * len(levels) + level, 0.5)
         keep = keep[batched_nms(boxes[keep], scores[keep], owner[keep], 0.7)]
         return owner[keep], square(adjust(boxes[keep], shifts[keep], 0))
@@ -117,7 +117,7 @@ class MTCNN:
     def _level(self, integral: Tensor, scale: float) -> tuple[Tensor, ...]:
         """Run P-Net over a level; return image, window, score and shift of what may be a face."""
         height, width = (int((length - 1) * scale + 1) for length in integral.shape[1:3])
-        net, found = self._nets["pnet"], []
+        net, parts = self._nets["pnet"], []
         step = max(1, self._pixels // (height * width))
         for first in range(0, len(integral), step):
             features = net(resample(integral[first : first + step], height, width))
@@ -126,8 +126,8 @@ class MTCNN:
             corner = STRIDE * torch.stack([x, y], 1)
             boxes = torch.cat([(corner + 1) / scale, (corner + CELL) / scale], 1).floor()
             shifts = net.heads["box"](features[owner, y, x])
-            found.append((owner + first, boxes, scores[owner, y, x], shifts))
-        return tuple(torch.cat(each) for each in zip(*found, strict=True))
+            parts.append((owner + first, boxes, scores[owner, y, x], shifts))
+        return tuple(torch.cat(column) for column in zip(*parts, strict=True))
 
     def _refine(self, integral: Tensor, owner: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
         """Run R-Net on the windows; return image and square of those that remain."""
@@ -135,7 +135,7 @@ class MTCNN:
         owner, boxes, features = self._look(net, integral, owner, boxes, 24)
         scores = net.probability(features)
         hits = scores > self._least[1]
-        owner, boxes, scores, features = (each[hits] for each in (owner, boxes, scores, features))
+        owner, boxes, scores, features = (x[hits] for x in (owner, boxes, scores, features))
         keep = batched_nms(boxes, scores, owner, 0.7)
         return owner[keep], square(adjust(boxes[keep], net.heads["box"](features[keep]), 1))
 
@@ -163,5 +163,5 @@ class MTCNN:
         corners, some = inside(boxes, integral.shape[1] - 1, integral.shape[2] - 1)
         owner, boxes, corners = owner[some], boxes[some], corners[some]
         parts = zip(owner.split(self._windows), corners.split(self._windows), strict=True)
-        features = [net(crop(integral, own, corner, side, side)) for own, corner in parts]
+        features = [net(crop(integral, image, corner, side, side)) for image, corner in parts]
         return owner, boxes, torch.cat(features)

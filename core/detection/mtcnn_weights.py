@@ -103,15 +103,15 @@ def package_file(net: str) -> bytes:
 
 def shapes(net: str) -> list[tuple[int, ...]]:
     """List the shapes of a network's arrays in the order and layout of its file."""
-    found: list[tuple[int, ...]] = []
+    sizes: list[tuple[int, ...]] = []
     for side, n_in, n_out in CONVS[net]:
-        found += [(side, side, n_in, n_out), (n_out,), (1, 1, n_out)]
+        sizes += [(side, side, n_in, n_out), (n_out,), (1, 1, n_out)]
     if net not in DENSE:
         n_out = CONVS[net][-1][-1]
-        return found + [s for h in HEADS[net] for s in ((1, 1, n_out, OUTPUTS[h]), (OUTPUTS[h],))]
+        return sizes + [s for h in HEADS[net] for s in ((1, 1, n_out, OUTPUTS[h]), (OUTPUTS[h],))]
     side, channels, units = DENSE[net]
-    found += [(side * side * channels, units), (units,), (units,)]
-    return found + [s for h in HEADS[net] for s in ((units, OUTPUTS[h]), (OUTPUTS[h],))]
+    sizes += [(side * side * channels, units), (units,), (units,)]
+    return sizes + [s for h in HEADS[net] for s in ((units, OUTPUTS[h]), (OUTPUTS[h],))]
 
 
 def read(net: str, content: bytes) -> list[NDArray[np.float32]]:
@@ -142,17 +142,17 @@ def convert(net: str, arrays: list[NDArray[np.float32]]) -> Arrays:
     (W, H, channels), Caffe being column-major; its columns are put in the order (channels, H, W).
     """
     rest = iter(arrays)
-    found: Arrays = {}
+    named: Arrays = {}
     for index in range(1, len(CONVS[net]) + 1):
-        found[f"conv{index}.weight"] = next(rest).transpose(3, 2, 0, 1)
-        found[f"conv{index}.bias"] = next(rest)
-        found[f"prelu{index}.weight"] = next(rest).reshape(-1)
+        named[f"conv{index}.weight"] = next(rest).transpose(3, 2, 0, 1)
+        named[f"conv{index}.bias"] = next(rest)
+        named[f"prelu{index}.weight"] = next(rest).reshape(-1)
     if net in DENSE:
         side, channels, units = DENSE[net]
         dense = next(rest).T.reshape(units, side, side, channels)  # (out, W, H, channels)
-        found["dense.weight"] = dense.transpose(0, 3, 2, 1).reshape(units, -1)
-        found["dense.bias"], found["dense_prelu.weight"] = next(rest), next(rest)
+        named["dense.weight"] = dense.transpose(0, 3, 2, 1).reshape(units, -1)
+        named["dense.bias"], named["dense_prelu.weight"] = next(rest), next(rest)
     for head in HEADS[net]:
-        found[f"{head}.weight"] = next(rest).reshape(-1, OUTPUTS[head]).T
-        found[f"{head}.bias"] = next(rest)
-    return {name: np.array(array, order="C") for name, array in found.items()}
+        named[f"{head}.weight"] = next(rest).reshape(-1, OUTPUTS[head]).T
+        named[f"{head}.bias"] = next(rest)
+    return {name: np.array(array, order="C") for name, array in named.items()}

@@ -62,6 +62,6 @@ def build(arrays: Arrays) -> dict[str, Net]:
     for name, net in nets.items():
         net.eval().requires_grad_(requires_grad=False)
         for key, weight in net.named_parameters():
-            own = torch.from_numpy(arrays[f"{name}.{key.split('.', 1)[1]}"])
-            weight.zero_()[tuple(map(slice, own.shape))] = own
+            values = torch.from_numpy(arrays[f"{name}.{key.split('.', 1)[1]}"])
+            weight.zero_()[tuple(map(slice, values.shape))] = values
     return nets

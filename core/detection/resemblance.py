@@ -42,15 +42,15 @@ class Answer:
     def sentence(self) -> str:
         """Say what the picture shows, and how sure that is."""
         breed, p = self.breeds[0]
-        own = f"{breed} ({p:.0%} among the breeds known)"
+        likeness = f"{breed} ({p:.0%} among the breeds known)"
         sure = f"dog {self.dog:.0%}"
         if n := len(self.faces):
             score = float(self.faces.scores[0])
             sure += f", {n} face{'s' * (n > 1)}, the surest {score:.3g}"
         return {
-            "dog": f"a dog: {own}; {sure}",
-            "human": f"a human who resembles: {own}; {sure}",
-            "both": f"a dog and a human, the dog: {own}; {sure}",
+            "dog": f"a dog: {likeness}; {sure}",
+            "human": f"a human who resembles: {likeness}; {sure}",
+            "both": f"a dog and a human, the dog: {likeness}; {sure}",
             "neither": f"neither dog nor human; {sure}, no face",
         }[self.kind]
 
@@ -83,9 +83,9 @@ class Resemblance:
         pixels = prepared.to(self.device.torch)
         with self.device.autocast():
             logits, features = self.backbone(pixels), self.trunk(pixels)
-        own = features.float().cpu()
-        p, index = self.bundle.probabilities(own)[0].topk(min(3, len(self.bundle.classes)))
-        gaps, places = (each[0].tolist() for each in self.bundle.nearest(own, 3))
+        query = features.float().cpu()
+        p, index = self.bundle.probabilities(query)[0].topk(min(3, len(self.bundle.classes)))
+        gaps, places = (values[0].tolist() for values in self.bundle.nearest(query, 3))
         names = self.bundle.classes
         return Answer(
             dog=float(dog_mass(logits.float().cpu())[0]),

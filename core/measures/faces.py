@@ -33,9 +33,9 @@ def judge(faces: Faces, picture: Picture) -> Judged:
         raise ValueError(f"picture: the faces of {picture.name} are not marked")
     paired = match(faces.boxes, picture.boxes, OVERLAP)
     ignored = (iou(faces.boxes, picture.ignored) >= OVERLAP).any(1)
-    found = np.isin(np.arange(len(picture.boxes)), paired)
+    face_found = np.isin(np.arange(len(picture.boxes)), paired)
     right = (paired >= 0).astype(np.int8)
-    return Judged(found, np.where(ignored & (paired < 0), np.int8(-1), right))
+    return Judged(face_found, np.where(ignored & (paired < 0), np.int8(-1), right))
 
 
 def is_marked(picture: Picture) -> bool:
@@ -91,39 +91,39 @@ def as_they_are(detector: Detector, gallery: Gallery) -> Record:
     some pictures in small, see `_small`.
     """
     detector.detect([gallery.pictures[0].load()])  # the first call pays for what is lazy
-    found = [detector.detect([picture.load()])[0] for picture in gallery.pictures]
-    return record(found, gallery)
+    detections = [detector.detect([picture.load()])[0] for picture in gallery.pictures]
+    return record(detections, gallery)
 
 
-def record(found: Sequence[Faces], gallery: Gallery) -> Record:
+def record(detections: Sequence[Faces], gallery: Gallery) -> Record:
     """Lay out what was found in the pictures of a set, as `as_they_are` says."""
     image = (f"image@{gallery.name}",)
-    pairs = list(zip(found, gallery.pictures, strict=True))
+    pairs = list(zip(detections, gallery.pictures, strict=True))
     judged = [judge(faces, picture) if is_marked(picture) else None for faces, picture in pairs]
     right = [
         verdict.box_right if verdict else np.full(len(faces), -1, np.int8)
-        for faces, verdict in zip(found, judged, strict=True)
+        for faces, verdict in zip(detections, judged, strict=True)
     ]
     points = [
         np.full((len(faces), 5, 2), np.nan, np.float32)
         if faces.landmarks is None
         else faces.landmarks
-        for faces in found
+        for faces in detections
     ]
     face_found = [verdict.face_found for verdict in judged if verdict]
     arrays: dict[str, Array] = {
-        "counts": (image, np.array([len(faces) for faces in found])),
-        "boxes": (("box", "corner"), _joined([faces.boxes for faces in found], (4,))),
-        "scores": (("box",), _joined([faces.scores for faces in found])),
+        "counts": (image, np.array([len(faces) for faces in detections])),
+        "boxes": (("box", "corner"), _joined([faces.boxes for faces in detections], (4,))),
+        "scores": (("box",), _joined([faces.scores for faces in detections])),
         "landmarks": (("box", "point", "axis"), _joined(points, (5, 2))),
         "box_right": (("box",), _joined(right).astype(np.int8)),
         "face_found": (
             (f"marked@{gallery.name}",),
             _joined(face_found).astype(np.uint8),
         ),
-        "seconds/picture": (image, np.array([faces.seconds for faces in found])),
+        "seconds/picture": (image, np.array([faces.seconds for faces in detections])),
     }
-    return Record(metrics(found, gallery), {**arrays, **_small(found, gallery, judged)})
+    return Record(metrics(detections, gallery), {**arrays, **_small(detections, gallery, judged)})
 
 
 def _joined(
@@ -132,16 +132,16 @@ def _joined(
     return np.concatenate([np.empty((0, *rest), np.float32), *parts]).astype(np.float32)
 
 
-def metrics(found: Sequence[Faces], gallery: Gallery) -> dict[str, float]:
+def metrics(detections: Sequence[Faces], gallery: Gallery) -> dict[str, float]:
     """Measure a trial on pictures as they are; what a set cannot tell is left out.
 
     faces/detected: share of the pictures with a face in which anything was found; faces/recall and
     faces/precision: of marked faces at IoU 0.5; others/fired, others/alarms: share of the pictures
     without a face in which anything was found, and boxes per such picture.
     """
-    counts = np.array([len(faces) for faces in found])
+    counts = np.array([len(faces) for faces in detections])
     face = np.array([picture.face for picture in gallery.pictures])
-    pairs = zip(found, gallery.pictures, strict=True)
+    pairs = zip(detections, gallery.pictures, strict=True)
     judged = [judge(faces, picture) for faces, picture in pairs if is_marked(picture)]
     right = _joined([verdict.box_right for verdict in judged])
     parts = {
@@ -155,7 +155,7 @@ def metrics(found: Sequence[Faces], gallery: Gallery) -> dict[str, float]:
 
 
 def _small(
-    found: Sequence[Faces], gallery: Gallery, judged: Sequence[Judged | None]
+    detections: Sequence[Faces], gallery: Gallery, judged: Sequence[Judged | None]
 ) -> dict[str, Array]:
     """Keep the worst misses, the surest false alarms and the least sure hits in small.
 
@@ -165,7 +165,7 @@ def _small(
     """
     ranks: dict[str, list[tuple[float, int]]] = {"miss": [], "alarm": [], "hit": []}
     for index, (faces, picture, verdict) in enumerate(
-        zip(found, gallery.pictures, judged, strict=True)
+        zip(detections, gallery.pictures, judged, strict=True)
     ):
         best = float(faces.scores.max()) if len(faces) else 0.0
         missed = int((~verdict.face_found).sum()) if verdict else int(len(faces) == 0)

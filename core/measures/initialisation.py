@@ -32,7 +32,7 @@ def before(models: Mapping[Trial, nn.Sequential], train: Images) -> list[Record]
     Arrays: `doctor` (layer, quantity), and of seed 0 `weights` and `outputs` (layer, part, bin),
     histograms of each layer, see `histogram`.
     """
-    found, cpu = [], torch.device("cpu")
+    records, cpu = [], torch.device("cpu")
     for trial, model in models.items():
         batch = order(len(train), trial.seed, 1)[:BATCH]
         pixels, labels = next(train.stream([batch], cpu))
@@ -42,8 +42,8 @@ def before(models: Mapping[Trial, nn.Sequential], train: Images) -> list[Record]
         if trial.seed == 0:
             arrays |= _histograms(model, pixels)
             metrics |= _law(model)
-        found.append(Record(metrics, arrays))
-    return found
+        records.append(Record(metrics, arrays))
+    return records
 
 
 def _doctor(diagnosis: Diagnosis) -> dict[str, float]:
@@ -112,7 +112,7 @@ def after(
     labels, n_classes = splits.test.labels.cpu(), len(splits.card.classes)
     logits = predict_many(replicas, splits.test).flatten(0, 1)
     noisy = predict_many(replicas, splits.test, dropout=True).flatten(0, 1)
-    hits, noisy_hits = (correct(each, labels).to(torch.uint8).numpy() for each in (logits, noisy))
+    hits, noisy_hits = (correct(z, labels).to(torch.uint8).numpy() for z in (logits, noisy))
     counts, loss = confusion(logits, labels, n_classes).numpy(), cross_entropy(logits, labels)
     steps = np.concatenate([epoch.step_losses for epoch in epochs]).reshape(-1, len(earlier))
     records = []

@@ -94,7 +94,7 @@ def measure(wanted: Sequence[tuple[str, int]], splits: Splits, noise: float) -> 
     `quality`, `code/size` (the components), `test/noise`; `levels` (level, first) of least squares,
     its PSNR where it is fitted anew at each of `LEVELS`.
     """
-    train, val, test = (unit(each) for each in (splits.train, splits.val, splits.test))
+    train, val, test = (unit(part) for part in (splits.train, splits.val, splits.test))
     pca, records = Principal.fit(train, max(*SIZES, *(size for _, size in wanted))), []
     for name, asked in wanted:
         level = noise if BASELINES[name] else 0.0
@@ -112,7 +112,7 @@ def measure(wanted: Sequence[tuple[str, int]], splits: Splits, noise: float) -> 
         record = quality(pictures, test)
         record.metrics.update({"code/size": float(size), "test/noise": level})
         if name == "least-squares":
-            lines = [_line(train, each)(noisy(test, each)[:FIRST]) for each in LEVELS]
+            lines = [_line(train, sigma)(noisy(test, sigma)[:FIRST]) for sigma in LEVELS]
             record.arrays["levels"] = levels(lines, test)
         records.append(record)
     return records
@@ -120,7 +120,7 @@ def measure(wanted: Sequence[tuple[str, int]], splits: Splits, noise: float) -> 
 
 def levels(pictures: Sequence[Tensor], originals: Tensor) -> Array:
     """Measure the PSNR of the first pictures at each level of test noise: (level, first)."""
-    rows = [psnr(squared_errors(each, originals[:FIRST])) for each in pictures]
+    rows = [psnr(squared_errors(batch, originals[:FIRST])) for batch in pictures]
     return ("level", "first"), torch.stack(rows).numpy()
 
 

@@ -84,7 +84,7 @@ def measure(
             target = classes.index(TARGET)
             arrays |= probes.leak(network.embed, probe.images, target)
             arrays |= probes.looks(network.whole, test, target, explained, network.device)
-    whole = {name: (dims, np.ascontiguousarray(each)) for name, (dims, each) in arrays.items()}
+    whole = {name: (dims, np.ascontiguousarray(array)) for name, (dims, array) in arrays.items()}
     return Record(metrics, whole)
 
 
@@ -112,11 +112,11 @@ def areas(
     logits: NDArray[np.float32], labels: NDArray[np.int64], classes: tuple[str, ...]
 ) -> dict[str, float]:
     """Return the area under the ROC curve of each task whose images are of both kinds."""
-    found = {}
+    aucs = {}
     for task, positive in POSITIVES.items():
         index = classes.index(positive) if positive in classes else -1
         if len(np.unique(labels == index)) == 2:
-            found[f"test/auc_{task}"] = float(
+            aucs[f"test/auc_{task}"] = float(
                 roc_auc_score(labels == index, log_odds(logits, index))
             )
-    return found
+    return aucs

@@ -62,8 +62,8 @@ def shortcuts(answer: Answer, test: Images) -> dict[str, Array]:
     """Return the logits on test images that are turned, marked with ink, beside a ruler."""
     pixels, labels = test.tensor(), test.labels
 
-    def changed(made: Tensor) -> NDArray[np.float32]:
-        return answer(InMemory(made.contiguous(), labels=labels)).numpy()
+    def changed(images: Tensor) -> NDArray[np.float32]:
+        return answer(InMemory(images.contiguous(), labels=labels)).numpy()
 
     dims = ("image", "class")
     turned = np.stack([changed(pixels.rot90(k, (2, 3))) for k in (1, 2, 3)])
@@ -123,8 +123,8 @@ def leak(embed: Answer, images: Images, positive: int) -> dict[str, Array]:
 def evenly(labels: Tensor, at_most: int) -> Tensor:
     """Choose equally many images of every class, spread evenly over them; indices, ascending."""
     groups = [(labels == label).nonzero()[:, 0].cpu() for label in labels.unique()]
-    each = min(at_most // len(groups), *map(len, groups))
-    spread = [g[torch.linspace(0, len(g) - 1, each).round().long()] for g in groups]
+    n = min(at_most // len(groups), *map(len, groups))
+    spread = [g[torch.linspace(0, len(g) - 1, n).round().long()] for g in groups]
     return torch.cat(spread).sort().values
 
 
@@ -136,9 +136,9 @@ def plane(embed: Answer, test: Images) -> dict[str, Array]:
     chosen = test.take(evenly(test.labels, SHOWN))
     if len(chosen) <= explain.NEIGHBOURS:
         return {}
-    found = embed(chosen).flatten(1).numpy()
-    points = explain.embed(found, 0)
-    near = np.stack([explain.neighbours(each) for each in (points, found)])
+    features = embed(chosen).flatten(1).numpy()
+    points = explain.embed(features, 0)
+    near = np.stack([explain.neighbours(space) for space in (points, features)])
     return {
         "points": (("shown", "axis"), points),
         "near": (("space", "shown", "neighbour"), near.astype(np.int32)),
