@@ -29,15 +29,15 @@ class Principal:
         # In float64: in float32 the decomposition of a covariance that is all but singular (small
         # things on plain ground) need not converge, and loses its small components.
         flat = images.flatten(1).double().numpy()
-        found = PCA(min(most, *flat.shape), random_state=0).fit(flat)
-        return cls(found.mean_, found.components_)
+        pca = PCA(min(most, *flat.shape), random_state=0).fit(flat)
+        return cls(pca.mean_, pca.components_)
 
     def project(self, images: Tensor, size: int) -> Tensor:
         """Reconstruct images from the first `size` components; 0 gives the mean image."""
         axes = self.components[:size]
         codes = (images.flatten(1).double().numpy() - self.mean) @ axes.T
-        found = torch.from_numpy(codes @ axes + self.mean).float()
-        return found.view(images.shape).clamp_(0, 1)
+        pixels = torch.from_numpy(codes @ axes + self.mean).float()
+        return pixels.view(images.shape).clamp_(0, 1)
 
 
 def least_squares(noisy: Tensor, clean: Tensor) -> Callable[[Tensor], Tensor]:

@@ -96,8 +96,8 @@ def temperature(logits: ArrayLike, labels: ArrayLike) -> float:
         return float(np.mean(special.logsumexp(scaled, 1) - scaled[np.arange(len(z)), truth]))
 
     bound = np.log(20)
-    found = optimize.minimize_scalar(loss, bounds=(-bound, bound), method="bounded")
-    return float(np.exp(found.x))
+    best = optimize.minimize_scalar(loss, bounds=(-bound, bound), method="bounded")
+    return float(np.exp(best.x))
 
 
 def at_prevalence(probabilities: ArrayLike, trained: float, wanted: float) -> NDArray[np.float64]:

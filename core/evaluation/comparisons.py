@@ -101,9 +101,9 @@ def compare_all(scores: Mapping[str, ArrayLike], confidence: float = 0.95) -> pd
     """
     tables = {arm: as_table(values, arm) for arm, values in scores.items()}
     pairs = list(combinations(tables, 2))
-    found = [paired(tables[a], tables[b], confidence) for a, b in pairs]
-    numbers = ((e.value, e.low, e.high, e.n_seeds, e.n_images, p_value(e)) for e in found)
-    rows = [(*pair, *each) for pair, each in zip(pairs, numbers, strict=True)]
+    estimates = [paired(tables[a], tables[b], confidence) for a, b in pairs]
+    numbers = ((e.value, e.low, e.high, e.n_seeds, e.n_images, p_value(e)) for e in estimates)
+    rows = [(*pair, *row) for pair, row in zip(pairs, numbers, strict=True)]
     names = ["a", "b", "difference", "low", "high", "n_seeds", "n_images", "p"]
     frame = pd.DataFrame(rows, columns=names)
     return frame.assign(p_holm=holm(frame["p"]))

@@ -56,12 +56,12 @@ class Components:
     @property
     def parts(self) -> tuple[Part, ...]:
         """The squared standard error of the grand mean, split by what is drawn anew."""
-        found = []
+        parts = []
         if self.n_seeds > 1:
-            found.append(Part(self.seeds * self._kept, self.n_seeds - 1))
+            parts.append(Part(self.seeds * self._kept, self.n_seeds - 1))
         if self.n_images > 1:
-            found.append(Part(self.images / self.n_images, self.n_images - 1))
-        return tuple(found)
+            parts.append(Part(self.images / self.n_images, self.n_images - 1))
+        return tuple(parts)
 
     def relative(self, unit: Floats, seen: Floats) -> tuple[Part, ...]:
         """Split the variance in units of one image's, were all seeds alike on it.

@@ -173,8 +173,8 @@ def outside(estimate: Estimate, target: float, margin: float) -> tuple[float, fl
 
 def _settle_parts(decision: Decision, levels: Levels, planned: float) -> Decision:
     tested = max(1, sum(not part.is_arithmetic for part in decision.parts.values()))
-    each = replace(levels, refuted=levels.refuted / tested)
-    parts = {name: settle(part, each, planned) for name, part in decision.parts.items()}
+    per_part = replace(levels, refuted=levels.refuted / tested)
+    parts = {name: settle(part, per_part, planned) for name, part in decision.parts.items()}
     verdict = _verdict(decision, levels)
     if verdict == "refuted":
         name = min(parts, key=lambda part: decision.parts[part].p_refuted)

@@ -48,8 +48,8 @@ def losses(logits: Tensor, labels: Tensor) -> Tensor:
     """
     fine = logits if logits.dtype == torch.float64 else logits.float()
     truth = labels.expand(logits.shape[:-1]).unsqueeze(-1)
-    each = -F.log_softmax(fine, -1).gather(-1, truth).squeeze(-1)
-    return each.where(fine.isfinite().all(-1), torch.nan)
+    nats = -F.log_softmax(fine, -1).gather(-1, truth).squeeze(-1)
+    return nats.where(fine.isfinite().all(-1), torch.nan)
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:

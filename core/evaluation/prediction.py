@@ -78,8 +78,8 @@ def one_run(parts: Components, n_images: int, *, same_images: bool = False) -> t
     if same_images:
         return (Part(parts.seeds, parts.n_seeds - 1),)
     one = parts.resized(1, n_images)
-    found = [Part(one.seeds, parts.n_seeds - 1)] if parts.n_seeds > 1 else []
-    return (*found, Part(one.images / n_images, parts.n_images - 1))
+    seeds = [Part(one.seeds, parts.n_seeds - 1)] if parts.n_seeds > 1 else []
+    return (*seeds, Part(one.images / n_images, parts.n_images - 1))
 
 
 def shown_by_one_run(estimate: Estimate, n_images: int | None = None, null: float = 0.0) -> float:

@@ -47,7 +47,7 @@ class Against(Components):
     @property
     def ours(self) -> Components:
         """Our components alone."""
-        return Components(**{each.name: getattr(self, each.name) for each in fields(Components)})
+        return Components(**{f.name: getattr(self, f.name) for f in fields(Components)})
 
     @property
     def theirs(self) -> tuple[Part, ...]:

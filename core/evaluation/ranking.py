@@ -31,14 +31,14 @@ def ranks(scores: Mapping[str, ArrayLike], confidence: float = 0.95) -> pd.DataF
     tables = {arm: as_table(values, arm) for arm, values in scores.items()}
     shared = 1 - (1 - confidence) / (len(tables) - 1)
     rows = []
-    for arm, own in tables.items():
-        gaps = [paired(other, own, confidence) for name, other in tables.items() if name != arm]
+    for arm, table in tables.items():
+        gaps = [paired(other, table, confidence) for name, other in tables.items() if name != arm]
         strict = [gap.at(shared) for gap in gaps]
         above = sum(gap.value > 0 for gap in gaps)
         rows.append(
             {
                 "arm": arm,
-                "score": own.mean(),
+                "score": table.mean(),
                 "rank": 1 + above + sum(gap.value == 0 for gap in gaps) / 2,
                 "rank_low": 1 + sum(gap.low > 0 for gap in strict),
                 "rank_high": len(tables) - sum(gap.high < 0 for gap in strict),

@@ -73,8 +73,8 @@ def placements(scores: ArrayLike, labels: ArrayLike) -> tuple[Floats, Floats]:
     table, truth = check_scores(scores, labels)
     m, n = int(truth.sum()), int((~truth).sum())
     among_all = stats.rankdata(table, axis=1)
-    own = stats.rankdata(table[:, truth], axis=1), stats.rankdata(table[:, ~truth], axis=1)
-    return (among_all[:, truth] - own[0]) / n, 1 - (among_all[:, ~truth] - own[1]) / m
+    within = stats.rankdata(table[:, truth], axis=1), stats.rankdata(table[:, ~truth], axis=1)
+    return (among_all[:, truth] - within[0]) / n, 1 - (among_all[:, ~truth] - within[1]) / m
 
 
 def auc_table(scores: ArrayLike, labels: ArrayLike) -> Floats:

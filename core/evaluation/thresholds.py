@@ -64,7 +64,7 @@ def rates(
     table, truth = check_scores(scores, labels)
     called = table >= np.broadcast_to(np.asarray(thresholds, float), len(table))[:, None]
     hits = called[:, truth], ~called[:, ~truth]
-    sensitivity, specificity = (mean(each, confidence) for each in hits)
+    sensitivity, specificity = (mean(calls, confidence) for calls in hits)
     sides = {
         "ppv": (sensitivity, specificity, prevalence),
         "npv": (specificity, sensitivity, 1 - prevalence),
@@ -106,16 +106,16 @@ def net_benefit(
     Source: Vickers, Elkin, Medical Decision Making 26 (2006) 565-574.
     """
     table, truth = check_scores(probabilities, labels)
-    own, rows = float(truth.mean()), []
-    share = own if prevalence is None else prevalence
+    observed, rows = float(truth.mean()), []
+    share = observed if prevalence is None else prevalence
     for threshold in np.asarray(thresholds, float):
         if not 0 < threshold < 1:
             raise ValueError(f"thresholds: {threshold}, wanted between 0 and 1")
         odds = threshold / (1 - threshold)
-        worth = np.where(truth, share / own, -odds * (1 - share) / (1 - own))
+        worth = np.where(truth, share / observed, -odds * (1 - share) / (1 - observed))
         benefits = np.where(table >= threshold, worth, 0.0)
-        found = mean(benefits) if benefits.any() else None
-        bounds = (found.value, found.low, found.high) if found else (0.0, np.nan, np.nan)
+        benefit = mean(benefits) if benefits.any() else None
+        bounds = (benefit.value, benefit.low, benefit.high) if benefit else (0.0, np.nan, np.nan)
         rows.append((threshold, *bounds, share - odds * (1 - share)))
     names = ["threshold", "benefit", "benefit_low", "benefit_high", "all"]
     return pd.DataFrame(rows, columns=names)

@@ -160,12 +160,12 @@ def decide_family(
     Give it each claim's own decision, not the output of another family. Raises ValueError if size
     is below the number of decisions that are tests.
     """
-    tested = {name: each for name, each in decisions.items() if not each.is_arithmetic}
+    tested = {name: d for name, d in decisions.items() if not d.is_arithmetic}
     n = len(tested) if size is None else size
     if n < len(tested):
         raise ValueError(f"size: {n}, wanted {len(tested)} or more, the decisions that are tests")
-    for_it = _family([each.p_supported for each in tested.values()], n, alpha)
-    against = _family([each.p_refuted for each in tested.values()], n, alpha)
+    for_it = _family([d.p_supported for d in tested.values()], n, alpha)
+    against = _family([d.p_refuted for d in tested.values()], n, alpha)
     judged = dict(decisions)
     for (name, decision), yes, no in zip(tested.items(), for_it, against, strict=True):
         settled = settle(decision, Levels(alpha / yes[1], alpha / no[1]), alpha / max(n, 1))
