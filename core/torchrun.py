@@ -56,9 +56,9 @@ def together(function: Callable[..., Any], *arguments: Any) -> Any:
     from core.training.parallel import Division
 
     distributed.broadcast_object_list([(function, arguments)])
-    before = Division.made
+    before = Division.count
     answer = _call(function, *arguments)
-    if Division.made == before:
+    if Division.count == before:
         _say_once(UNDIVIDED)
     return answer
 

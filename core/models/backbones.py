@@ -72,7 +72,7 @@ class Preparation:
         if pixels.shape[-2:] != self.shape[1:]:
             pixels = F.interpolate(pixels, self.shape[1:], mode="bilinear", antialias=True)
         mean, std = (
-            torch.tensor(each, device=pixels.device).view(3, 1, 1) for each in (self.mean, self.std)
+            torch.tensor(v, device=pixels.device).view(3, 1, 1) for v in (self.mean, self.std)
         )
         return (pixels.expand(-1, 3, -1, -1) - mean) / std
 
@@ -95,10 +95,10 @@ class Trunk(nn.Module):
 
         pixels: (batch, 1 or 3, H, W) float in [0, 1].
         """
-        found = self.network(self.preparation.normalise(pixels))["features"]
-        if found.dim() == 4:
-            return found.mean((1, 2) if self.name.startswith("swin") else (2, 3))
-        return found.mean(1) if found.dim() == 3 else found  # tokens of a transformer
+        features = self.network(self.preparation.normalise(pixels))["features"]
+        if features.dim() == 4:
+            return features.mean((1, 2) if self.name.startswith("swin") else (2, 3))
+        return features.mean(1) if features.dim() == 3 else features  # tokens of a transformer
 
     def freeze(self) -> Self:
         """Keep parameters and buffers as they are: no gradients, and never in training mode."""
@@ -162,12 +162,12 @@ class Backbone(nn.Module):
         nodes = get_graph_node_names(self.network)[1]
         ends: list[str] = []
         for name, module in _parts(self.network, _head(self.network).split(".")[0]):
-            own = [node for node in nodes if node == name or node.startswith(f"{name}.")]
+            inner = [node for node in nodes if node == name or node.startswith(f"{name}.")]
             learns = any(isinstance(m, nn.Conv2d | nn.Linear) for m in module.modules())
-            if own and (learns or not ends):
-                ends.append(own[-1])
-            elif own:
-                ends[-1] = own[-1]
+            if inner and (learns or not ends):
+                ends.append(inner[-1])
+            elif inner:
+                ends[-1] = inner[-1]
         return ends
 
 
@@ -196,11 +196,11 @@ def class_names(name: str) -> tuple[str, ...]:
 
 def digest(module: nn.Module) -> str:
     """Hash parameters and buffers, names and values: sha256 in hexadecimal."""
-    found = sha256()
+    total = sha256()
     for name, value in sorted(module.state_dict().items()):
-        found.update(f"{name} {value.dtype} {tuple(value.shape)}\0".encode())
-        found.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-    return found.hexdigest()
+        total.update(f"{name} {value.dtype} {tuple(value.shape)}\0".encode())
+        total.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return total.hexdigest()
 
 
 @contextlib.contextmanager

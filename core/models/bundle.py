@@ -52,8 +52,8 @@ class Bundle:
 
     def nearest(self, features: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """Find the training images like these: cosine distances (batch, k), indices (batch, k)."""
-        own, known = (F.normalize(each, dim=-1) for each in (features, self.features))
-        similarity, index = (own @ known.T).topk(min(k, len(known)), dim=-1)
+        queries, known = (F.normalize(rows, dim=-1) for rows in (features, self.features))
+        similarity, index = (queries @ known.T).topk(min(k, len(known)), dim=-1)
         return 1 - similarity, index
 
     def check(self, trunk: Trunk) -> None:

@@ -42,5 +42,5 @@ class BackboneConfig:
     @property
     def pairs(self) -> dict[str, str]:
         """Return backbone -> weights."""
-        each = self.weights if len(self.weights) > 1 else self.weights * len(self.backbones)
-        return dict(zip(self.backbones, each, strict=True))
+        weights = self.weights if len(self.weights) > 1 else self.weights * len(self.backbones)
+        return dict(zip(self.backbones, weights, strict=True))

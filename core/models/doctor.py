@@ -50,7 +50,7 @@ def examine(model: nn.Sequential, pixels: Tensor, labels: Tensor) -> Diagnosis:
     model.eval()
     layers = [module for module in model if isinstance(module, (nn.Linear, nn.Conv2d))]
     outputs: list[Tensor] = []
-    hooks = [each.register_forward_hook(lambda _, __, out: outputs.append(out)) for each in layers]
+    hooks = [m.register_forward_hook(lambda _, __, out: outputs.append(out)) for m in layers]
     try:
         logits = model(pixels)
         cost = F.cross_entropy(logits, labels)

@@ -38,19 +38,19 @@ def features(trunk: Trunk, images: Images, device: Device, place: Path | None = 
         raise ValueError(f"trunk: {trunk.name} is not frozen; its features would not last")
     keys = [digest[:KEY] for digest in images.digests()]
     folder = (place or PLACE) / _name(trunk, device)
-    found = _read(folder, set(keys))
-    missing = [index for index, key in enumerate(keys) if key not in found]
+    known = _read(folder, set(keys))
+    missing = [index for index, key in enumerate(keys) if key not in known]
     bar: tqdm[Any] = tqdm(
         total=len(missing), desc=f"features of {trunk.name}", unit="image", disable=None
     )
     for start in range(0, len(missing), KEPT):
         part = missing[start : start + KEPT]
-        own = [keys[index] for index in part]
-        made = compute(trunk, images.take(torch.tensor(part)), device, bar)
-        _write(folder, own, made)
-        found |= dict(zip(own, made, strict=True))
+        new = [keys[index] for index in part]
+        computed = compute(trunk, images.take(torch.tensor(part)), device, bar)
+        _write(folder, new, computed)
+        known |= dict(zip(new, computed, strict=True))
     bar.close()
-    rows = torch.stack([found[key] for key in keys]) if keys else torch.empty(0, trunk.width)
+    rows = torch.stack([known[key] for key in keys]) if keys else torch.empty(0, trunk.width)
     return InMemory(rows[:, :, None, None], labels=images.labels.cpu(), names=images.names)
 
 
@@ -86,7 +86,7 @@ def compute(trunk: Trunk, images: Images, device: Device, bar: "tqdm[Any] | None
 
 def _read(folder: Path, wanted: set[bytes]) -> dict[bytes, Tensor]:
     """Return the features of the wanted images that are there."""
-    found: dict[bytes, Tensor] = {}
+    known: dict[bytes, Tensor] = {}
     for path in sorted(folder.glob("[!.]*.safetensors")):  # hidden: being written
         try:
             with safe_open(path, "pt") as file:
@@ -97,8 +97,8 @@ def _read(folder: Path, wanted: set[bytes]) -> dict[bytes, Tensor]:
         except (SafetensorError, OSError):  # damaged: made anew
             path.unlink(missing_ok=True)
             continue
-        found |= {key: row for key, row in zip(keys, rows, strict=True) if key in wanted}
-    return found
+        known |= {key: row for key, row in zip(keys, rows, strict=True) if key in wanted}
+    return known
 
 
 def _write(folder: Path, keys: Sequence[bytes], rows: Tensor) -> None:

@@ -101,8 +101,8 @@ def _inputs(objective: Objective, pixels: Tensor, noise: Sequence[torch.Generato
     """Corrupt pixels (seeds, batch, C, H, W), or (batch, C, H, W) for every seed in its own way."""
     if objective.corrupt is None:
         return pixels
-    own = pixels if pixels.dim() == 5 else [pixels] * len(noise)
-    return torch.stack([objective.inputs(*pair) for pair in zip(own, noise, strict=True)])
+    per_seed = pixels if pixels.dim() == 5 else [pixels] * len(noise)
+    return torch.stack([objective.inputs(*pair) for pair in zip(per_seed, noise, strict=True)])
 
 
 @torch.no_grad()

@@ -57,13 +57,13 @@ def kept(
 
 def train(trunk: Trunk, splits: Splits, config: TrainConfig, device: Device) -> Bundle:
     """Train a linear head on a frozen trunk's features of the training pictures."""
-    made, val = (features(trunk, part, device) for part in (splits.train, splits.val))
+    train_, val = (features(trunk, part, device) for part in (splits.train, splits.val))
     with seeded(0):
-        model = mlp(made.shape, len(splits.card.classes), hidden=())
-    for epoch in fit(model, made, val, config, 0, device):
+        model = mlp(train_.shape, len(splits.card.classes), hidden=())
+    for epoch in fit(model, train_, val, config, 0, device):
         print(f"epoch {epoch.index}: {epoch.metrics['val/accuracy'].item():.1%} of validation")
-    each = torch.arange(len(made)).split(1)  # one at a time: they need not fit into memory
-    thumbnails = torch.cat([small(splits.train.take(index).tensor()) for index in each])
+    singles = torch.arange(len(train_)).split(1)  # one at a time: they need not fit into memory
+    thumbnails = torch.cat([small(splits.train.take(index).tensor()) for index in singles])
     weights = {name: value.detach().cpu() for name, value in model[-1].named_parameters()}
     return Bundle(
         classes=splits.card.classes,
@@ -71,7 +71,7 @@ def train(trunk: Trunk, splits: Splits, config: TrainConfig, device: Device) -> 
         trunk=trunk.name,
         trunk_digest=digest(trunk),
         **weights,
-        features=made.pixels.flatten(1),
-        labels=made.labels,
+        features=train_.pixels.flatten(1),
+        labels=train_.labels,
         thumbnails=thumbnails,
     )

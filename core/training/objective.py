@@ -38,8 +38,8 @@ class Objective:
 def classify(outputs: Tensor, pixels: Tensor, labels: Tensor) -> Tensor:
     """Return the cross-entropy of logits (..., batch, classes), in nats."""
     truth = labels.expand(outputs.shape[:-1])
-    each = F.cross_entropy(outputs.flatten(0, -2), truth.flatten(), reduction="none")
-    return each.view(truth.shape)
+    nats = F.cross_entropy(outputs.flatten(0, -2), truth.flatten(), reduction="none")
+    return nats.view(truth.shape)
 
 
 CLASSIFICATION = Objective(
@@ -86,10 +86,10 @@ class Validation:
 
         total: adds up what several processes measured, each on its device.
         """
-        found = {f"val/{name}": torch.cat(rows, -1) for name, rows in self.parts.items()}
+        measured = {f"val/{name}": torch.cat(rows, -1) for name, rows in self.parts.items()}
         return {
-            name: (total(each.sum(-1)) / total(torch.full((), each.shape[-1], device=each.device)))
+            name: (total(x.sum(-1)) / total(torch.full((), x.shape[-1], device=x.device)))
             .cpu()
             .numpy()
-            for name, each in found.items()
+            for name, x in measured.items()
         }

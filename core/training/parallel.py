@@ -38,7 +38,7 @@ def of_first(read: Callable[[], T]) -> T:
 class Division:
     """Which rows of a batch are this process's, and the network that trains on them."""
 
-    made = 0
+    count = 0
     """networks that were divided in this process so far"""
 
     def __init__(self, model: nn.Module) -> None:
@@ -50,13 +50,13 @@ class Division:
         if TOGETHER.get() and _is_divisible(model):
             self.world, self.rank = distributed.get_world_size(), distributed.get_rank()
             self.network = DistributedDataParallel(self._twin(model))
-            Division.made += 1
+            Division.count += 1
 
     def _twin(self, model: nn.Module) -> nn.Module:
         """Return a model with the very tensors of another, and layers that see whole batches."""
         from torchvision.ops import StochasticDepth
 
-        tensors = {id(each): each for each in (*model.parameters(), *model.buffers())}
+        tensors = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
         twin = nn.SyncBatchNorm.convert_sync_batchnorm(copy.deepcopy(model, tensors))
         for parent in list(twin.modules()):
             for name, child in parent.named_children():
@@ -71,15 +71,15 @@ class Division:
     def _rows(self, n: int) -> slice:
         return slice(n * self.rank // self.world, n * (self.rank + 1) // self.world)
 
-    def drawn(self, function: Callable[[Tensor], Tensor], own: Tensor) -> Tensor:
-        """Apply a random function of batches of `self.n` rows to the own ones of such a batch.
+    def drawn(self, function: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
+        """Apply a random function of whole batches, of `self.n` rows, to this process's rows of one.
 
         What it does to a row may depend on this row and on what it draws for the batch's shape.
         """
         if self.world == 1:
-            return function(own)
-        whole = own.new_zeros(self.n, *own.shape[1:])
-        whole[self._rows(self.n)] = own
+            return function(rows)
+        whole = rows.new_zeros(self.n, *rows.shape[1:])
+        whole[self._rows(self.n)] = rows
         return self.rows(function(whole))
 
     def total(self, values: Tensor) -> Tensor:
@@ -103,5 +103,5 @@ class _Drawn(nn.Module):
 def _is_divisible(model: nn.Module) -> bool:
     """Tell whether torch can synchronise the model's batch norm: what is trained of it, on GPUs."""
     model.train()  # some layers stay as they are
-    learns = any(isinstance(each, _BatchNorm) and each.training for each in model.modules())
+    learns = any(isinstance(m, _BatchNorm) and m.training for m in model.modules())
     return not learns or next(model.parameters()).device.type == "cuda"

@@ -109,8 +109,8 @@ class Small:
 
 def _pooled(network: nn.Sequential, strategy: Strategy, images: Images) -> InMemory:
     """Return the images with what a head sees of them in place of pixels, (n, width, 1, 1)."""
-    made = torch.from_numpy(stage_features(network, images)[strategy.stages - 1])
-    return InMemory(made[:, :, None, None], labels=images.labels, names=images.names)
+    rows = torch.from_numpy(stage_features(network, images)[strategy.stages - 1])
+    return InMemory(rows[:, :, None, None], labels=images.labels, names=images.names)
 
 
 class Large:
@@ -129,8 +129,8 @@ class Large:
 
     def look(self, images: Images, seed: int) -> Look:
         """Look at the training images of a task; the source's are not to be had."""
-        made = [features(self._frozen(k), images, self.device) for k in range(1, DEPTH + 1)]
-        return look([each.pixels.flatten(1).numpy() for each in made], images.labels.numpy())
+        stages = [features(self._frozen(k), images, self.device) for k in range(1, DEPTH + 1)]
+        return look([stage.pixels.flatten(1).numpy() for stage in stages], images.labels.numpy())
 
     def train(self, job: "Job", images: Images, task: Task, config: TrainConfig) -> Trained:
         """Train heads on cached features as one program; whole networks alone."""

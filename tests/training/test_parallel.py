@@ -37,7 +37,7 @@ found = {
     name: test_parallel.trained(name, folder / f"checkpoint-{distributed.get_rank()}")
     for name in test_parallel.CASES
 }
-torch.save((found, Division.made), folder / f"found-{distributed.get_rank()}")
+torch.save((found, Division.count), folder / f"found-{distributed.get_rank()}")
 """
 
 
@@ -116,7 +116,7 @@ def test_two_processes_give_the_numbers_of_one(pair, name):
 
 @pytest.mark.slow
 def test_all_but_batch_norm_on_a_cpu_is_divided(pair):
-    assert [made for _, made in pair[1]] == [len(CASES) - 1] * 2
+    assert [count for _, count in pair[1]] == [len(CASES) - 1] * 2
 
 
 @pytest.mark.slow
