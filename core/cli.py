@@ -178,7 +178,7 @@ def _is_unread() -> bool:
 def _is_out_of_memory(error: Exception) -> bool:
     """Tell what torch raises as another error, on the CPU and on an accelerator."""
     words = ("not enough memory", "can't allocate memory", "out of memory")
-    return isinstance(error, MemoryError) or any(each in str(error) for each in words)
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -209,12 +209,12 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     stop(number, frame)
 
 
-def _unraisable(found: "sys.UnraisableHookArgs") -> None:
+def _unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
     """Raise an interrupt again that came within a finalizer, where Python drops it."""
-    if isinstance(found.exc_value, KeyboardInterrupt):
+    if isinstance(unraisable.exc_value, KeyboardInterrupt):
         signal.setitimer(signal.ITIMER_REAL, ASK_AGAIN, ASK_AGAIN)
     else:
-        sys.__unraisablehook__(found)
+        sys.__unraisablehook__(unraisable)
 
 
 def _is_whole(frame: FrameType | None) -> bool:

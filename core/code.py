@@ -58,8 +58,8 @@ def _files(name: str, packages: tuple[str, ...]) -> list[Path]:
     if parts[0] not in packages or (parts[0] == "core" and parts[1:2] and parts[1] in SILENT):
         return []
     above = [ROOT.joinpath(*parts[:n], "__init__.py") for n in range(1, len(parts) + 1)]
-    found = (*above, ROOT.joinpath(*parts).with_suffix(".py"))
-    return [file for file in found if file.is_file()]
+    candidates = (*above, ROOT.joinpath(*parts).with_suffix(".py"))
+    return [file for file in candidates if file.is_file()]
 
 
 def essence(text: str) -> str:

@@ -178,7 +178,7 @@ def read(store: Store, study: Run) -> xr.Dataset:
     except (*DAMAGE, StoreError) as error:
         raise UserError(f"study {study.id}: cannot be read: {error}") from error
 
-    def found(run: Run) -> tuple[Trial, Record, list[dict[str, Any]]] | str:
+    def attempt(run: Run) -> tuple[Trial, Record, list[dict[str, Any]]] | str:
         try:
             return archive.read(store, run)
         except AwayError as error:  # as all others may be: each would wait for it
@@ -187,11 +187,11 @@ def read(store: Store, study: Run) -> xr.Dataset:
             return f"trial {run.tags.get('trial')}, run {run.id}: {error}"
 
     complete = kept(store, study.tags["study_key"])
-    for run, one in zip(complete, at_once(found, complete), strict=True):
-        if isinstance(one, str):
-            left_out.append(one)
+    for run, outcome in zip(complete, at_once(attempt, complete), strict=True):
+        if isinstance(outcome, str):
+            left_out.append(outcome)
             continue
-        trial, record, group = one
+        trial, record, group = outcome
         records.append((trial, record))
         runs[trial.key], groups[trial.key] = run.id, group
     if not records:

@@ -53,12 +53,12 @@ def pick(config: DeviceConfig) -> Device:
     )
     there = device.type == "cpu" or (accelerator is not None and accelerator.type == device.type)
     if not there or (device.index or 0) >= max(1, torch.accelerator.device_count()):
-        found = (
+        devices = (
             f"cpu and {torch.accelerator.device_count()} x {accelerator}"
             if accelerator
             else "cpu only"
         )
-        raise UserError(f"--device {config.device}: not on this machine, which has {found}")
+        raise UserError(f"--device {config.device}: not on this machine, which has {devices}")
     choose_kernels(deterministic=config.deterministic)
     fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
     return Device(device, config.precision == "bfloat16" or (config.precision == "auto" and fast))

@@ -40,10 +40,10 @@ def attribute(model: nn.Module, pixels: Tensor, target: int, steps: int = 16) ->
     explainer, maps = IntegratedGradients(model), []
     for part in pixels.split(BATCH):
         baseline = part.mean((2, 3), keepdim=True).expand_as(part)
-        found = explainer.attribute(
+        gradients = explainer.attribute(
             part, baseline, target=target, n_steps=steps, internal_batch_size=BATCH
         )
-        maps.append(found.abs().sum(1).detach().float())
+        maps.append(gradients.abs().sum(1).detach().float())
     return torch.cat(maps)
 
 
@@ -66,7 +66,7 @@ def agreement(one: Tensor, other: Tensor) -> NDArray[np.float64]:
 
     Source: Adebayo et al., NeurIPS 2018, arXiv 1810.03292.
     """
-    ranked = [stats.rankdata(each.flatten(1).cpu().numpy(), axis=1) for each in (one, other)]
+    ranked = [stats.rankdata(maps.flatten(1).cpu().numpy(), axis=1) for maps in (one, other)]
     pairs = zip(*ranked, strict=True)
     return np.array([np.corrcoef(a, b)[0, 1] if a.std() and b.std() else 0.0 for a, b in pairs])
 

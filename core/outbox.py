@@ -68,8 +68,8 @@ class StudyFolder:
             write(draft / "artifacts" / RECORD, record.pack())
             for file, content in record.files.items():
                 write(draft / "artifacts" / file, content)
-            own = {"trial": trial.as_dict(), "group": facts["group"]}
-            write(draft / "artifacts" / FACTS, json.dumps(own).encode())
+            origin = {"trial": trial.as_dict(), "group": facts["group"]}
+            write(draft / "artifacts" / FACTS, json.dumps(origin).encode())
             points = [(name, value, 0) for name, value in record.metrics.items()]
             for curve, values in record.curves.items():
                 points += [(curve, value, epoch) for epoch, value in enumerate(values, 1)]
@@ -143,8 +143,8 @@ class StudyFolder:
 
     def _facts(self) -> dict[str, Any]:
         facts = plain((self.path / STUDY).read_bytes(), FACTS_OF_STUDY)
-        own = {"role": "study", "study_key": self.path.name, "schema": str(SCHEMA)}
-        return {**facts, "tags": {**facts["tags"], **own}}
+        tags = {"role": "study", "study_key": self.path.name, "schema": str(SCHEMA)}
+        return {**facts, "tags": {**facts["tags"], **tags}}
 
     def send(self, store: Store, known: tuple[str, str] | None = None) -> int:
         """Send what waits; return how many trials. Raises StoreError where the store is away.
@@ -160,7 +160,7 @@ class StudyFolder:
                 store.upload(study, self.path / "files", "study")
                 write(self.path / DESCRIBED, b"")
             sent = 0
-            for path in (each.parent for each in waiting):
+            for path in (file.parent for file in waiting):
                 try:
                     facts = plain((path / "run.json").read_bytes(), FACTS_OF_TRIAL)
                     Record.unpack((path / "artifacts" / RECORD).read_bytes())
@@ -202,8 +202,8 @@ class StudyFolder:
                 store.upload(run.id, network, KEPT)
                 store.log(run.id, tags={KEPT: "true"})
         if not is_sent:
-            own = {"role": "trial", "trial": facts["trial"], "study_key": key}
-            tags = {**own, **facts["tags"], "mlflow.parentRunId": study}
+            tags = {"role": "trial", "trial": facts["trial"], "study_key": key}
+            tags |= {**facts["tags"], "mlflow.parentRunId": study}
             run_id = store.create(experiment, facts["trial"], tags, facts["started"])
             store.upload(run_id, path / "artifacts")
             store.end(run_id, "FINISHED", facts["ended"])
@@ -218,9 +218,9 @@ def _hash(key: str) -> str:
 def send_all(store: Store) -> tuple[int, int]:
     """Send what waits of all studies; return how many trials were sent and how many still wait."""
     sent, place = 0, outbox(store)
-    found = {path.parent for path in place.glob(f"*/{STUDY}")}
-    found |= {path.parents[2] for path in place.glob("*/trials/*/run.json")}
-    folders = [StudyFolder(path) for path in sorted(found)]
+    paths = {path.parent for path in place.glob(f"*/{STUDY}")}
+    paths |= {path.parents[2] for path in place.glob("*/trials/*/run.json")}
+    folders = [StudyFolder(path) for path in sorted(paths)]
     with contextlib.suppress(StoreError):
         for folder in folders:
             try:

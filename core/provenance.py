@@ -64,8 +64,8 @@ def all_versions() -> str:
     """Return every installed distribution as `name==version` lines, sorted."""
     # A broken install leaves folders without a card.
     whole = (d for d in metadata.distributions() if d.read_text("METADATA"))
-    found = {f"{d.metadata['Name']}=={d.version}" for d in whole}
-    return "\n".join(sorted(found, key=str.lower)) + "\n"
+    lines = {f"{d.metadata['Name']}=={d.version}" for d in whole}
+    return "\n".join(sorted(lines, key=str.lower)) + "\n"
 
 
 def command() -> str:
@@ -94,8 +94,8 @@ def owner() -> dict[str, str]:
     import psutil
 
     started = f"{psutil.Process().create_time():.2f}"
-    own = {"host": socket.gethostname(), "pid": str(os.getpid()), "pid_started": started}
-    return {f"{HIDDEN}{name}": value for name, value in own.items()}
+    process = {"host": socket.gethostname(), "pid": str(os.getpid()), "pid_started": started}
+    return {f"{HIDDEN}{name}": value for name, value in process.items()}
 
 
 def heartbeat() -> dict[str, str]:

@@ -208,10 +208,10 @@ class Connection:
         engine = getattr(self._backend, "engine", None)
         if engine is None:
             return [f"some runs of {self.name}: {NO_START}"]
-        rows = "SELECT run_uuid, name FROM runs WHERE start_time IS NULL"
+        query = "SELECT run_uuid, name FROM runs WHERE start_time IS NULL"
         with engine.connect() as database:
-            found = database.execute(text(rows))
-            return [f"run {run_id} ({name}): {NO_START}" for run_id, name in found]
+            rows = database.execute(text(query))
+            return [f"run {run_id} ({name}): {NO_START}" for run_id, name in rows]
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
