@@ -119,9 +119,9 @@ def answer(pictures: "NamedPictures", eyes: "Resemblance", out: Path | None) -> 
 
     places = drawings.places(pictures.files, out, "breed")
     for name, image in pictures:
-        found = eyes.look(image)
-        print(f"{name}: {plain(found)}")
-        drawings.save(draw(image, found, eyes.bundle.thumbnails.numpy()), places[name])
+        resemblance = eyes.look(image)
+        print(f"{name}: {plain(resemblance)}")
+        drawings.save(draw(image, resemblance, eyes.bundle.thumbnails.numpy()), places[name])
 
 
 def breeds(config: Config, backbone: "Backbone") -> "Splits":

@@ -187,8 +187,8 @@ def heads(
     if config.keeps(job.trials[0]):
         models[0][0].load_state_dict(replicas.weights(0))
         whole = nn.Sequential(trunk, *models[0][0])
-        own = kept.files(whole, "linear", trunk.name, splits.card, backbone.preparation)
-        records[0] = replace(records[0], files=own)
+        files = kept.files(whole, "linear", trunk.name, splits.card, backbone.preparation)
+        records[0] = replace(records[0], files=files)
     return records
 
 
@@ -226,11 +226,11 @@ def network(
         job.epoch(epoch)
         epochs.append(epoch)
     logits = predict(model, splits.test, device, passing(device))
-    found = record(logits, splits.test.labels, epochs, 0, sum(trainable(model).values()))
+    result = record(logits, splits.test.labels, epochs, 0, sum(trainable(model).values()))
     if not config.keeps(trial):
-        return found
+        return result
     kind = "scratch" if trial.arm == SCRATCH else "linear"
-    return replace(found, files=kept.files(model, kind, trial.arm, splits.card, preparation))
+    return replace(result, files=kept.files(model, kind, trial.arm, splits.card, preparation))
 
 
 if __name__ == "__main__":

@@ -137,12 +137,12 @@ def draw(images: Sequence[str], detectors: "dict[str, Detector]", out: Path | No
     places = drawings.places(pictures.files, out, "faces")
     for name, image in pictures:
         pixels = np.asarray(image)
-        found = {key: detector.detect([pixels])[0] for key, detector in detectors.items()}
-        for key, faces in found.items():
+        by_detector = {key: detector.detect([pixels])[0] for key, detector in detectors.items()}
+        for key, faces in by_detector.items():
             print(f"{name}: {key} finds {len(faces)} in {1000 * faces.seconds:.0f} ms")
             for box, score in zip(faces.boxes, faces.scores, strict=True):
                 print(f"  {' '.join(f'{value:.0f}' for value in box)}  score {score:.3g}")
-        drawings.save(side_by_side(name, pixels, found), places[name])
+        drawings.save(side_by_side(name, pixels, by_detector), places[name])
     pictures.check()
 
 
@@ -162,11 +162,11 @@ def gather(config: Config) -> tuple[list["Gallery"], list[str]]:
     """List the pictures of the study, and the names of the sets given as others."""
     from core.data import galleries, photos
 
-    found, others = galleries.gather(config.people, config.others, config.boxes, config.data_root)
-    found = found or photos.embedded()
+    sets, others = galleries.gather(config.people, config.others, config.boxes, config.data_root)
+    sets = sets or photos.embedded()
     if config.limit is not None:
-        found = [gallery.sample(config.limit, config.seed) for gallery in found]
-    return found, others
+        sets = [gallery.sample(config.limit, config.seed) for gallery in sets]
+    return sets, others
 
 
 def train(

@@ -194,8 +194,8 @@ def common(config: Config, splits: "Splits", probe: "Probe") -> "Shared":
     if config.data.data == "isic2017":
         arrays |= scoring.course(config.data.data_root / "isic2017" / "scoring")
     if config.readers:
-        own = readers.read(config.readers, splits, skin.TARGET)
-        names, calls = readers.packed(own, len(splits.test))
+        doctors = readers.read(config.readers, splits, skin.TARGET)
+        names, calls = readers.packed(doctors, len(splits.test))
         coords, arrays = coords | names, arrays | calls
     return shared(splits, {"arm": ARMS}, coords | scoring.COORDS, arrays)
 
@@ -235,11 +235,11 @@ def train(
         objective=objective(config.imbalance, splits.card.counts["train"]),
     ):
         job.epoch(epoch)
-    found = measure(network, splits, probe, trial.seed, config.explained)
+    record = measure(network, splits, probe, trial.seed, config.explained)
     if config.keeps(trial):
-        own = kept.files(network.whole, "standardised", config.network, splits.card)
-        found = replace(found, files=own)
-    return [found]
+        files = kept.files(network.whole, "standardised", config.network, splits.card)
+        record = replace(record, files=files)
+    return [record]
 
 
 def score(config: Score) -> None:
@@ -247,8 +247,8 @@ def score(config: Score) -> None:
     from reports.skin import scoring
 
     truth, rows = scoring.read(config.truth, truth=True), scoring.read(config.predictions)
-    found = scoring.score(rows, truth, config.threshold, config.prevalence)
-    print("\n".join(scoring.lines(found, config.threshold, config.prevalence)))
+    scores = scoring.score(rows, truth, config.threshold, config.prevalence)
+    print("\n".join(scoring.lines(scores, config.threshold, config.prevalence)))
 
 
 if __name__ == "__main__":

@@ -70,8 +70,8 @@ class Config:
         check_options(self)
         varied = self.seeds == 1 or self.is_random
         check("seeds", self.seeds, varied, "1, as these weights are not random,")
-        own = self.painting.mode == "normalised" and not self.painting.style_weights
-        check("study", "with --mode published or --style-weights", own or not self.study, "neither")
+        altered = self.study and (self.painting.mode != "normalised" or self.painting.style_weights)
+        check("study", "with --mode published or --style-weights", not altered, "neither")
 
     @property
     def is_random(self) -> bool:
@@ -173,12 +173,12 @@ def grid(config: Config, arms: Iterable[str], pairs: "Sequence[Pair]") -> "Itera
 def batches(pairs: "Sequence[Pair]", size: int) -> dict[Hashable, Hashable]:
     """Divide pairs into those that are painted together, alike in shape: names -> batch."""
     seen: Counter[tuple[int, ...]] = Counter()
-    found: dict[Hashable, Hashable] = {}
+    batch_of: dict[Hashable, Hashable] = {}
     for pair in pairs:
         shape = tuple(pair.pixels.shape)
-        found[pair.names] = (shape, seen[shape] // size)
+        batch_of[pair.names] = (shape, seen[shape] // size)
         seen[shape] += 1
-    return found
+    return batch_of
 
 
 def paint(config: Config, pairs: "Sequence[Pair]", device: "Device", job: "Job") -> "list[Record]":
