@@ -33,13 +33,13 @@ class Evidence:
     def strength(self) -> tuple[bool, bool, bool, int, int, float]:
         """Order evidence, the strongest first, by a rule that no result enters.
 
-        What was tested, before what lacked something; published data and protocol, then published
-        data; photographs, toys, drawings; the most seeds; the latest.
+        What has the seeds and images that a verdict takes; published data and protocol, then
+        published data; photographs, toys, drawings; the most seeds; the latest.
         """
-        seeds = self.study.trials.sizes["seed"]
-        tested, entry = self.entry.decision is not None, self.entry
+        entry, seeds = self.entry, self.study.trials.sizes["seed"]
+        small = entry.decision is None or entry.decision.is_too_small
         other = (not entry.as_published, not entry.same_data, self.study.distance)
-        return (not tested, *other, -seeds, -self.study.run.started)
+        return (small, *other, -seeds, -self.study.run.started)
 
 
 @dataclass(frozen=True)

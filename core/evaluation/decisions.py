@@ -61,6 +61,12 @@ class Decision:
         return self.test == "exact"
 
     @property
+    def is_too_small(self) -> bool:
+        """Whether seeds or images are too few for a verdict, whatever the numbers are."""
+        reasons = {self.withheld, *(part.withheld for part in self.parts.values())}
+        return not reasons.isdisjoint(("few seeds", "few images", "no look"))
+
+    @property
     def members(self) -> Mapping[str, "Decision"]:
         """The parts by name; a decision of one part is itself, without a name."""
         return self.parts or {"": self}
@@ -110,7 +116,7 @@ def judge(decision: Decision, alpha: float) -> Decision:
 
 
 def withhold(decision: Decision, why: Withheld, wanted: Needed | None = None) -> Decision:
-    """Take a verdict back, whatever the numbers are."""
+    """Take a verdict back, and those of its parts, whatever the numbers are."""
     return replace(
         decision,
         verdict="undecided",
@@ -119,6 +125,7 @@ def withhold(decision: Decision, why: Withheld, wanted: Needed | None = None) ->
         p_refuted=1.0,
         withheld=why,
         needed=wanted,
+        parts={name: withhold(part, why, wanted) for name, part in decision.parts.items()},
     )
 
 

@@ -77,6 +77,11 @@ def test_before_the_first_look_there_is_no_verdict():
     scores = np.random.default_rng(1).normal(9, 1, 6)
     early = over_looks({6: superior(mean(scores[:, None]))}, GRID)
     assert (early.verdict, early.withheld, early.p_supported) == ("undecided", "no look", 1)
+    near = superior(mean(scores[:, None]), margin=9)
+    of_parts = all_of({"a": near, "b": near})
+    early = over_looks({6: of_parts}, GRID)
+    assert early.shown == ("a", early.parts["a"])  # of one interval, at one level
+    assert early.parts["a"].withheld == "no look"
     for wrong in ({}, {11: early}, {10: early, 13: early}):
         with pytest.raises(ValueError, match="looks: at"):
             over_looks(wrong, GRID)

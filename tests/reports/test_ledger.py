@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from core.evaluation.decisions import withhold
 from core.evaluation.intervals import mean
 from core.evaluation.verdicts import superior
 from core.store import Run
@@ -61,6 +62,13 @@ def test_more_seeds_outrank_a_later_run():
     assert ids(lines(few, many)["W3"]) == ["many", "few"]
     assert ids(lines(many, few)["W3"]) == ["many", "few"]
     assert ids(lines(study("old", "digits", 1), study("new", "digits", 2))["W3"]) == ["new", "old"]
+
+
+def test_what_is_too_small_for_a_verdict_gives_way():
+    small = study("small", "fashion-mnist", 9, seeds=3, withheld="no look")
+    part = study("part", "fashion-mnist", 8, seeds=3, parts={"a": withhold(DECISION, "few seeds")})
+    enough = study("enough", "digits", seeds=10)
+    assert ids(lines(small, part, enough)["W3"]) == ["enough", "small", "part"]
 
 
 def test_what_was_not_tested_gives_way():
