@@ -72,7 +72,7 @@ class Division:
         return slice(n * self.rank // self.world, n * (self.rank + 1) // self.world)
 
     def drawn(self, function: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
-        """Apply a random function of whole batches, of `self.n` rows, to this process's rows of one.
+        """Apply a random function of a whole batch, of `self.n` rows, to this process's rows.
 
         What it does to a row may depend on this row and on what it draws for the batch's shape.
         """
