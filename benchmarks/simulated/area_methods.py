@@ -30,8 +30,8 @@ LEAST, MOST = 3.5, 6.5
 
 def ours(one: Floats, labels: NDArray[np.bool_]) -> Bounds:
     """Return the engine's interval."""
-    found = auc(one, labels)
-    return found.low, found.high
+    area = auc(one, labels)
+    return area.low, area.high
 
 
 def logit(one: Floats, labels: NDArray[np.bool_]) -> Bounds:

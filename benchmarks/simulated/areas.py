@@ -55,37 +55,37 @@ def scores(
     """
     labels = np.arange(m + min(4 * m, 1000)) < m
     image = random.normal(size=labels.size)
-    found = []
+    tables = []
     for _ in range(arms):
         noise = random.normal(size=(n_seeds, labels.size))
         gap = special.ndtri(area) * np.sqrt((1 + spread**2) * 1.5)
-        found.append(np.where(labels, spread, 1.0) * (image + 0.5**0.5 * noise) + gap * labels)
-    return found, labels
+        tables.append(np.where(labels, spread, 1.0) * (image + 0.5**0.5 * noise) + gap * labels)
+    return tables, labels
 
 
 def missed(estimates: list[Estimate], truth: float) -> NDArray[np.bool_]:
     """Tell which intervals lie above the truth, and which below it: (2, studies)."""
-    limits = np.array([(each.low, each.high) for each in estimates])
+    limits = np.array([(e.low, e.high) for e in estimates])
     return np.stack([limits[:, 0] > truth, limits[:, 1] < truth])
 
 
 def _areas(
     m: int, area: float, n_seeds: int, random: Random, draws: int, *, strict: bool
 ) -> NDArray[Any]:
-    found = []
+    estimates = []
     for _ in range(draws):
         (one,), labels = scores(random, m, area, n_seeds)
-        found.append(auc(one, labels).strict() if strict else auc(one, labels))
-    sides = missed(found, area)
+        estimates.append(auc(one, labels).strict() if strict else auc(one, labels))
+    sides = missed(estimates, area)
     return sides if strict else sides[:1] | sides[1:]
 
 
 def _gaps(m: int, area: float, random: Random, draws: int) -> NDArray[Any]:
-    found = []
+    estimates = []
     for _ in range(draws):
         (a, b), labels = scores(random, m, area, SEEDS, arms=2)
-        found.append(auc_difference(a, b, labels))
-    return missed(found, 0.0)
+        estimates.append(auc_difference(a, b, labels))
+    return missed(estimates, 0.0)
 
 
 def true_specificity(area: float, sensitivity: float) -> float:
@@ -95,11 +95,11 @@ def true_specificity(area: float, sensitivity: float) -> float:
 
 
 def _points(m: int, sensitivity: float, random: Random, draws: int) -> NDArray[Any]:
-    found = []
+    estimates = []
     for _ in range(draws):
         (one,), labels = scores(random, m, 0.9, SEEDS)
-        found.append(specificity_at(one, labels, sensitivity))
-    return missed(found, true_specificity(0.9, sensitivity))
+        estimates.append(specificity_at(one, labels, sensitivity))
+    return missed(estimates, true_specificity(0.9, sensitivity))
 
 
 def _regrets(
@@ -108,12 +108,12 @@ def _regrets(
     """Tell where the best arm's regret, the first's, is missed."""
     hits, best = Hits(0.15, 0.7, 0.2), max(accuracies[1:]) - accuracies[0]
     skills = [hits.skill(accuracy) for accuracy in accuracies]
-    found = []
+    sides = []
     for _ in range(draws):
         arms = hits.draw(random, (1, n_seeds, 200), *skills)
         row = ranks({str(i): arm[0] for i, arm in enumerate(arms)}).iloc[0]
-        found.append((row["regret_low"] > best, row["regret_high"] < best))
-    return np.array(found).T
+        sides.append((row["regret_low"] > best, row["regret_high"] < best))
+    return np.array(sides).T
 
 
 def _shares(n_seeds: int, part: float, gain: float, random: Random, draws: int) -> NDArray[Any]:
@@ -128,7 +128,7 @@ def _shares(n_seeds: int, part: float, gain: float, random: Random, draws: int) 
         )
         top, whole = part * gain + a - third, gain + b - third
         tops, bottoms = top.mean((1, 2)), whole.mean((1, 2))
-        squares = tuple(crossed(each).parts for each in (top, whole, top + whole))
+        squares = tuple(crossed(table).parts for table in (top, whole, top + whole))
         return wrong(Ratio(tops / bottoms, tops, bottoms, squares), part, ALPHA)
 
     return in_chunks(study, draws, 3 * n_seeds * 100)

@@ -61,8 +61,8 @@ def cells() -> Iterator[Cell]:
 
 def _verdicts(decisions: list[Decision]) -> Bools:
     """Tell which are supported, and which refuted: (2, studies)."""
-    found = np.array([each.verdict for each in decisions])
-    return np.stack([found == "supported", found == "refuted"])
+    verdicts = np.array([decision.verdict for decision in decisions])
+    return np.stack([verdicts == "supported", verdicts == "refuted"])
 
 
 def _ours(same: bool, n_seeds: int, random: Random, draws: int) -> Iterator[tuple[Bools, Bools]]:
@@ -108,8 +108,8 @@ def _less(n_seeds: int, m: int, random: Random, draws: int) -> NDArray[Any]:
         deviation = np.sqrt(SPREAD**2 / READERS + truth * (1 - truth) / BENIGN)
         theirs = float(np.clip(random.normal(truth, deviation), 0.01, 0.99))
         known = Components(SPREAD**2, theirs * (1 - theirs), 0.0, READERS, BENIGN)
-        found = specificity_at(ours, labels, SENSITIVITY)
-        decisions.append(quietly(superior, less_published(found, theirs, known), -MARGIN))
+        specificity = specificity_at(ours, labels, SENSITIVITY)
+        decisions.append(quietly(superior, less_published(specificity, theirs, known), -MARGIN))
     return _verdicts(decisions)
 
 

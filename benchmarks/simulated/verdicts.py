@@ -158,12 +158,12 @@ def _lesson(
 
 
 def _two_seeds(random: Random, draws: int) -> NDArray[Any]:
-    made = []
+    verdicts = []
     for _ in range(draws):
         base, *arms = random.normal(size=(FAMILY + 1, 2, 360))
         family = {str(i): superior(paired(arm, base)) for i, arm in enumerate(arms)}
-        made.append({each.verdict for each in quietly(decide_family, family).values()})
-    return np.array([["supported" in each for each in made], ["refuted" in each for each in made]])
+        verdicts.append({d.verdict for d in quietly(decide_family, family).values()})
+    return np.array([[side in v for v in verdicts] for side in ("supported", "refuted")])
 
 
 def _spent(laws: dict[int, list[Law]], grid: tuple[int, ...], side: Any) -> Floats:
