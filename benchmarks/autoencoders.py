@@ -50,7 +50,7 @@ def against_the_course(n: int, repeats: int) -> Row:
         lambda: losses.__setitem__("the course's", [_course(data, n, s) for s in range(SEEDS)]),
         repeats,
     )
-    shown = {name: " ".join(f"{loss:.4f}" for loss in each) for name, each in losses.items()}
+    shown = {name: " ".join(f"{loss:.4f}" for loss in by_seed) for name, by_seed in losses.items()}
     note = "training loss a pixel by seed: " + ", ".join(f"{k} {v}" for k, v in shown.items())
     work = f"{SEEDS} convolutional autoencoders, an epoch of {n:,} MNIST images"
     return Row(work, mine, "the course's loop", theirs, SEEDS * n, "images", note, "4 s of 60,000")

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from core import cli
 from core.store import Run, Store
 from reports.compare import Config as Asked
-from reports.compare import runs
 from reports.compare.comparison import Comparison, Difference, compare
+from reports.compare.runs import table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ def experiment(random: np.random.Generator, layout: Layout) -> list[Run]:
     """Draw an experiment's runs; accuracy is the arm's mean, and what seed and run add."""
     n = max(layout.n_runs)
     shared = layout.shared * _draw(random, n, layout.correlation)
-    found = []
+    runs = []
     for index, mean in enumerate(layout.means):
         spread = layout.spread[index % len(layout.spread)]
         values = mean + shared + spread * _draw(random, n, layout.correlation)
@@ -73,8 +73,8 @@ def experiment(random: np.random.Generator, layout: Layout) -> list[Run]:
             params = {"model": f"a{index}", layout.pair: str(seed)}
             params.pop("none", None)
             point, name = {"accuracy": (0, float(values[seed]))}, f"{index}-{seed}"
-            found.append(Run(name, "FINISHED", {}, float(seed), "", name, params, point))
-    return found
+            runs.append(Run(name, "FINISHED", {}, float(seed), "", name, params, point))
+    return runs
 
 
 def _draw(random: np.random.Generator, n: int, correlation: float) -> NDArray[np.float64]:
@@ -82,22 +82,22 @@ def _draw(random: np.random.Generator, n: int, correlation: float) -> NDArray[np
     return common + random.normal(size=n) * np.sqrt(1 - correlation)
 
 
-def compared(found: Sequence[Run], layout: Layout) -> Comparison:
+def compared(runs: Sequence[Run], layout: Layout) -> Comparison:
     """Compare the arms of an experiment, without the advice, which changes no verdict."""
-    table = runs.table(found, Asked(experiment="x"), lambda ids, name: {})
+    arms = table(runs, Asked(experiment="x"), lambda ids, name: {})
     with mock.patch("core.evaluation.decisions._needed", return_value=None):
         return compare(
-            table, baseline=layout.baseline, margin=layout.margin, first_look=layout.first_look
+            arms, baseline=layout.baseline, margin=layout.margin, first_look=layout.first_look
         )
 
 
-def is_false(each: Difference, layout: Layout) -> bool:
+def is_false(difference: Difference, layout: Layout) -> bool:
     """Tell whether a verdict is not the truth; where two arms are equal, neither is better."""
-    gap = _truth(each.arm, layout) - _truth(each.reference, layout)
-    wrong = {"supported": gap <= 0, "refuted": gap >= 0}.get(each.superior.verdict, False)
-    if each.same and layout.margin:
+    gap = _truth(difference.arm, layout) - _truth(difference.reference, layout)
+    wrong = {"supported": gap <= 0, "refuted": gap >= 0}.get(difference.superior.verdict, False)
+    if difference.same and layout.margin:
         far = {"supported": abs(gap) >= layout.margin, "refuted": abs(gap) <= layout.margin}
-        wrong |= far.get(each.same.verdict, False)
+        wrong |= far.get(difference.same.verdict, False)
     return wrong
 
 
@@ -115,9 +115,9 @@ def logged(experiments: Iterable[Sequence[Run]], folder: Path) -> Iterator[list[
     """Write experiments to a store in a folder, and read them there."""
     uri, places = f"sqlite:///{folder}/mlflow.db", []
     store = Store(uri)
-    for index, found in enumerate(experiments):
+    for index, runs in enumerate(experiments):
         places.append(store.experiment(str(index)))
-        for run in found:
+        for run in runs:
             name = store.create(places[-1], run.name, {}, run.started)
             points = [(key, value, step) for key, (step, value) in run.metrics.items()]
             store.log(name, points, run.params)
@@ -132,16 +132,16 @@ def rates(layout: Layout, experiments: Iterable[Sequence[Run]]) -> tuple[float, 
     The latter of means and of differences to a baseline; NaN to the best, which is selected.
     """
     wrong, means, gaps = list[bool](), list[bool](), list[bool]()
-    for runs_ in experiments:
-        found = compared(runs_, layout)
-        wrong.append(any(is_false(each, layout) for each in found.differences))
-        known = [(arm.estimate, _truth(arm.name, layout)) for arm in found.arms]
+    for runs in experiments:
+        comparison = compared(runs, layout)
+        wrong.append(any(is_false(d, layout) for d in comparison.differences))
+        known = [(arm.estimate, _truth(arm.name, layout)) for arm in comparison.arms]
         means += [e.low <= truth <= e.high for e, truth in known if e]
-        for each in found.differences if layout.baseline else []:
-            gap = _truth(each.arm, layout) - _truth(each.reference, layout)
-            estimate = each.superior.estimate.at(0.95)
+        for difference in comparison.differences if layout.baseline else []:
+            gap = _truth(difference.arm, layout) - _truth(difference.reference, layout)
+            estimate = difference.superior.estimate.at(0.95)
             gaps.append(estimate.low <= gap <= estimate.high)
-    shares = [float(np.mean(each)) if each else np.nan for each in (wrong, means, gaps)]
+    shares = [float(np.mean(flags)) if flags else np.nan for flags in (wrong, means, gaps)]
     return shares[0], shares[1], shares[2]
 
 
@@ -166,8 +166,8 @@ def main(config: Config) -> None:
         _tell(f"2 arms, {n:,} experiments through MLflow", rates(layout, written))
 
 
-def _tell(name: str, found: tuple[float, float, float]) -> None:
-    false, means, gaps = found
+def _tell(name: str, shares: tuple[float, float, float]) -> None:
+    false, means, gaps = shares
     shown = "" if np.isnan(gaps) else f", of differences {gaps:.1%}"
     print(f"{name}: any false {false:.1%}; coverage of means {means:.1%}{shown}", flush=True)
 

@@ -25,8 +25,8 @@ def sql(folder: Path, statement: str, *values: Any) -> list[tuple[Any, ...]]:
 
 def a_file(folder: Path, key: str, runs: Mapping[str, str], chance: random.Random) -> str:
     """Spoil a file of a run."""
-    found = [path for run in runs for path in sorted(folder.glob(f"mlruns/*/{run}/**/*.*"))]
-    files = [path for path in found if path.is_file() and path.stat().st_size]
+    paths = [path for run in runs for path in sorted(folder.glob(f"mlruns/*/{run}/**/*.*"))]
+    files = [path for path in paths if path.is_file() and path.stat().st_size]
     if not files:
         return "no file is left"
     path = chance.choice(files)
@@ -71,8 +71,8 @@ def a_row(folder: Path, key: str, runs: Mapping[str, str], chance: random.Random
     table = chance.choice(TABLES)
     where = {"inputs": "destination_id"}.get(table, "run_uuid")
     some = chance.choice(("", " AND abs(random()) % 2"))
-    for each in chance.sample([*runs], chance.choice((1, len(runs)))):
-        sql(folder, f"DELETE FROM {table} WHERE {where} = ?{some}", each)
+    for run in chance.sample([*runs], chance.choice((1, len(runs)))):
+        sql(folder, f"DELETE FROM {table} WHERE {where} = ?{some}", run)
     return f"rows of {table}"
 
 

@@ -27,8 +27,8 @@ N = 200
 def main(repeats: int, full: bool) -> Iterator[Row]:
     """Measure the time a picture takes, as the median over many."""
     device, backbone = pick(DeviceConfig()), backbones.load(NETWORK, "random")
-    with tempfile.TemporaryDirectory() as made:
-        place = Path(made)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
         folder_of(place / "set", N)
         splits = load(DataConfig(data=f"folder:{place / 'set'}"), backbone.preparation)
         head = heads.train(backbone.trunk().freeze(), splits, TrainConfig(epochs=1), device)

@@ -92,11 +92,11 @@ def _cached(place: Path, weights: str, device: Device, epochs: int) -> float:
     splits = load(DataConfig(data=f"folder:{place / 'set'}"), trunk.preparation)
     images = concatenated([splits.train, splits.val, splits.test])
     with tempfile.TemporaryDirectory(dir=place) as cache:
-        made = features(trunk, images, device, Path(cache))
+        inputs = features(trunk, images, device, Path(cache))
     with seeded(0):
-        head = mlp(made.shape, len(splits.card.classes), hidden=())
-    list(fit(head, made, None, TrainConfig(epochs=epochs, batch_size=100), 0, device))
-    return float((predict(head, made, device).argmax(1) == made.labels).float().mean())
+        head = mlp(inputs.shape, len(splits.card.classes), hidden=())
+    list(fit(head, inputs, None, TrainConfig(epochs=epochs, batch_size=100), 0, device))
+    return float((predict(head, inputs, device).argmax(1) == inputs.labels).float().mean())
 
 
 def _course(folder: Path, weights: str, epochs: int) -> float:

@@ -61,7 +61,7 @@ def main(repeats: int, full: bool) -> Iterator[Row]:
 def pictures() -> list[Pixels]:
     """Fit the embedded photographs and mirror images of some to one size."""
     photos = embedded()[0].pictures
-    fitted = [np.asarray(ImageOps.fit(Image.fromarray(each.load()), SIZE)) for each in photos]
+    fitted = [np.asarray(ImageOps.fit(Image.fromarray(photo.load()), SIZE)) for photo in photos]
     mirrored = [np.ascontiguousarray(image[:, ::-1]) for image in fitted]
     return [*fitted, *mirrored][:BATCH]
 

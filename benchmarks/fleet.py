@@ -57,13 +57,13 @@ def main(config: Config) -> None:
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores at the start", flush=True)
     for place in config.places:
         with _cluster(place) as on:
-            found = _alone(_free, on, config.trials)
-        print(f"  {config.trials:,} trials, {place}, SQLite: {found}", flush=True)
+            costs = _alone(_free, on, config.trials)
+        print(f"  {config.trials:,} trials, {place}, SQLite: {costs}", flush=True)
     if config.database:
         port = free_port()
         with tempfile.TemporaryDirectory() as folder, server(port, config.database, Path(folder)):
-            found = _alone(_free, None, config.trials, uri=f"http://127.0.0.1:{port}")
-        print(f"  {config.trials:,} trials, here, server with PostgreSQL: {found}", flush=True)
+            costs = _alone(_free, None, config.trials, uri=f"http://127.0.0.1:{port}")
+        print(f"  {config.trials:,} trials, here, server with PostgreSQL: {costs}", flush=True)
     if config.groups:
         products = _calibrated(config.seconds)
         one, two = (_alone(_dear, f"loky:{n}", config.groups, products) for n in (1, 2))
@@ -106,9 +106,9 @@ def _free(place: str | None, n: int) -> str:
     files = (file for file in Path(store.home).rglob("*") if file.is_file())
     local = store.uri.startswith("sqlite")
     size = f"{sum(f.stat().st_size for f in files) / n / 1024:.1f} KiB of store a trial, "
-    each = f"{1000 * wall / n:.1f} ms a trial ({1000 * cpu / n:.1f} of CPU)"
+    cost = f"{1000 * wall / n:.1f} ms a trial ({1000 * cpu / n:.1f} of CPU)"
     return (
-        f"{n / wall:.0f} trials a second, {each}, {memory:.0f} MiB at most, "
+        f"{n / wall:.0f} trials a second, {cost}, {memory:.0f} MiB at most, "
         f"{size if local else ''}to resume {_words(resume)}, to read all {_words(report)}"
     )
 

@@ -41,7 +41,7 @@ def sweep(device: Device, repeats: int) -> Iterator[Row]:
     course = timed(noise.course, 2)
     for seeds, n in ((10, repeats), (100, 2)):
         ours = _timed(noise.sweep(device, seeds), n)
-        theirs = Times([13 * seeds * each for each in course.seconds])
+        theirs = course.times(13 * seeds)
         work = f"13 schemes x {seeds} seeds, two epochs of {N:,} images of 28x28"
         other = f"the course's loop, one of {13 * seeds:,}, scaled"
         yield Row(

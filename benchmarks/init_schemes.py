@@ -112,7 +112,7 @@ def tracking() -> Row:
         whole = timed(lambda: python(SCRIPT, *options, store=folder))
         page = f"{folder}/report.json"
         python("-m", "reports", "--format", "json", "--out", page, store=folder)
-        made = json.loads(Path(page).read_text())["studies"][0]["provenance"]
-    share = 1 - float(made["seconds"]) / whole.median
+        provenance = json.loads(Path(page).read_text())["studies"][0]["provenance"]
+    share = 1 - float(provenance["seconds"]) / whole.median
     work = f"`init_schemes {' '.join(options)}`"
     return Row(work, whole, note=f"{share:.1%} of it are not training")

@@ -129,16 +129,16 @@ def trials(folder: Path) -> dict[str, list[str]]:
     from core.trials import Record
 
     store = Store(f"sqlite:///{folder}/mlflow.db", read_only=True)
-    found: dict[str, list[str]] = {}
+    texts: dict[str, list[str]] = {}
     for run in store.runs("tags.role = 'trial'"):
         record, path = Record.unpack(store.read(run, RECORD)), Path(run.artifacts)
         arrays = [(k, *v[0], v[1].dtype, v[1].tobytes()) for k, v in timeless(record.arrays)]
-        files = {each.name: each.read_bytes() for each in sorted(path.iterdir())}
+        files = {file.name: file.read_bytes() for file in sorted(path.iterdir())}
         rest = [content for name, content in files.items() if name not in (FACTS, RECORD)]
         state = run.status, run.tags.get("complete"), timeless(run.metrics)
         bits = timeless(record.metrics), timeless(record.curves), arrays, rest, state
-        found.setdefault(run.tags["trial"], []).append(repr(bits))
-    return found
+        texts.setdefault(run.tags["trial"], []).append(repr(bits))
+    return texts
 
 
 def timeless(values: Mapping[str, T]) -> list[tuple[str, T]]:
@@ -146,10 +146,10 @@ def timeless(values: Mapping[str, T]) -> list[tuple[str, T]]:
     return [(name, values[name]) for name in sorted(values) if not name.startswith("seconds")]
 
 
-def difference(wanted: Mapping[str, list[str]], found: Mapping[str, list[str]]) -> str:
+def difference(wanted: Mapping[str, list[str]], stored: Mapping[str, list[str]]) -> str:
     """Name a trial that is lost, doubled or another; empty if there is none."""
     for trial, content in wanted.items():
-        runs = found.get(trial, [])
+        runs = stored.get(trial, [])
         if runs != content:
             return f"{trial}: {len(runs)} runs" if len(runs) != 1 else f"{trial}: other bits"
-    return "" if wanted.keys() == found.keys() else f"{found.keys() - wanted.keys()}: unknown"
+    return "" if wanted.keys() == stored.keys() else f"{stored.keys() - wanted.keys()}: unknown"

@@ -145,7 +145,7 @@ def run(script: str, given: Sequence[str], folder: Path, seconds: float) -> tupl
     finally:
         process.kill()
         process.join()
-    said, errors = ((folder / each).read_text(errors="replace") for each in (SAID, "errors.txt"))
+    said, errors = ((folder / name).read_text(errors="replace") for name in (SAID, "errors.txt"))
     return process.exitcode or 0, said, errors
 
 

@@ -26,9 +26,9 @@ def main(repeats: int, full: bool) -> Iterator[Row]:
     trunk = backbone.trunk().freeze()
 
     def embed(some: Images) -> torch.Tensor:
-        made = features(trunk, some, device).pixels
-        assert isinstance(made, torch.Tensor)
-        return made
+        vectors = features(trunk, some, device).pixels
+        assert isinstance(vectors, torch.Tensor)
+        return vectors
 
     yield Row(f"t-SNE of {N} images", timed(lambda: probes.plane(embed, images), n))
     maps = timed(lambda: probes.looks(backbone.network, images, 0, N, device), n)

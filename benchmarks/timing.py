@@ -20,7 +20,7 @@ class Times:
 
     def times(self, factor: float) -> "Times":
         """Return the times of so many times the work."""
-        return Times([factor * each for each in self.seconds])
+        return Times([factor * s for s in self.seconds])
 
     @property
     def median(self) -> float:

@@ -79,19 +79,19 @@ class Outcome:
 
 def main(config: Config) -> None:
     """Simulate, print the rows as they come, and write them if asked to."""
-    start, found = monotonic(), []
+    start, results = monotonic(), []
     if config.methods:
         print(methods := area_methods.table(config.draws))
         if config.write:
             put("page", config.page, methods, METHODS)
         return
     for cell in cells(config.only):
-        found.append(observe(cell, config.draws))
-        print(found[-1].row(), flush=True)
-    broken = sum(not outcome.is_kept for outcome in found)
-    print(f"{len(found)} cells, {broken} broken, {monotonic() - start:.0f} s")
+        results.append(observe(cell, config.draws))
+        print(results[-1].row(), flush=True)
+    broken = sum(not outcome.is_kept for outcome in results)
+    print(f"{len(results)} cells, {broken} broken, {monotonic() - start:.0f} s")
     if config.write:
-        put("page", config.page, table(found, config.draws), MARKS)
+        put("page", config.page, table(results, config.draws), MARKS)
 
 
 def cells(only: tuple[str, ...] = ()) -> Iterator[Cell]:
@@ -116,17 +116,17 @@ def _drawn(cell: Cell, seed: int, draws: int) -> Outcome:
     return Outcome(cell, float(worse), sides.shape[1])
 
 
-def table(found: list[Outcome], draws: int) -> str:
+def table(results: list[Outcome], draws: int) -> str:
     """Return the table as Markdown, the command above it."""
-    kept = sum(outcome.is_kept for outcome in found)
+    kept = sum(outcome.is_kept for outcome in results)
     command = f"python -m benchmarks verdicts --draws {draws} --write"
     return "\n".join(
         (
-            f"`{command}`: {kept} of {len(found)} promises are kept.",
+            f"`{command}`: {kept} of {len(results)} promises are kept.",
             "",
             "| cell | promised, % | observed, % | s.e. | R | within two s.e. |",
             "|---|---|---|---|---|---|",
-            *(outcome.row() for outcome in found),
+            *(outcome.row() for outcome in results),
             "",
         )
     )

@@ -150,13 +150,13 @@ def _write(config: Config, uri: str, away: Serve) -> str:
     store = Store()
     sent, waiting = outbox.send_all(store)
     runs = store.runs("tags.role = 'trial' AND tags.complete = 'true'")
-    found = {run.tags["trial"]: run.id for run in runs}
+    ids = {run.tags["trial"]: run.id for run in runs}
     histories = store.histories([run.id for run in runs], CURVE)
     wanted = {trial.key: trial for n in range(config.writers) for trial in _trials(n)}
     for key, trial in wanted.items():
         values = dict(enumerate(_curve(trial, options[1]), 1))
-        if histories.get(found.get(key, "")) != values:
-            raise UserError(f"{key}: {len(histories.get(found.get(key, ''), ()))} values arrived")
+        if histories.get(ids.get(key, "")) != values:
+            raise UserError(f"{key}: {len(histories.get(ids.get(key, ''), ()))} values arrived")
     if waiting or len(runs) != len(wanted):
         raise UserError(f"{len(runs)} of {len(wanted)} trials arrived, {waiting} wait")
     number = sum(map(len, histories.values()))
