@@ -1,7 +1,7 @@
 """`reports compare` on simulated experiments whose truth is known: false verdicts and coverage.
 
-Runs are made as the store gives them and go the whole way: arms and pairs are found by params, the
-best arm is picked by looking, Holm. The last line's are written to MLflow's store, and read there.
+Runs are as the store returns them and go the whole way: params tell arms and pairs, the best arm is
+picked by looking, Holm. Those of the last line are written to MLflow's store, and read from it.
 A small version is tests/reports/test_compare.py.
 """
 

@@ -100,7 +100,7 @@ class Scores:
             + self.residual**0.5 * of(shape)
         )
 
-    def found(
+    def means(
         self, random: Random, n_seeds: Floats, n_images: Floats, studies: int
     ) -> tuple[Floats, tuple[Part, ...]]:
         """Draw means (of a truth of 0) and their variance's parts as normal tables have them.
@@ -121,9 +121,7 @@ class Scores:
 
     def pilots(self, random: Random, n_seeds: int, n_images: int, n: int) -> Iterator[Components]:
         """Draw what small studies find of the components."""
-        tables = self.draw(random, (n, n_seeds, n_images))
-        for table in tables:
-            yield crossed(table)
+        return map(crossed, self.draw(random, (n, n_seeds, n_images)))
 
 
 def _normal(random: Random, *shape: int) -> Table:
