@@ -77,7 +77,7 @@ def _planned(
     advised = np.array([n for p in pilots if (n := ask(symmetric(0.0, p), **question))])
     size = (advised, n_images) if what == "seeds" else (n_seeds, advised)
     fresh = [np.repeat(np.broadcast_to(n, advised.shape), FRESH) for n in size]
-    mean, parts = population.means(random, *fresh, len(fresh[0]))
+    mean, parts = population.means(random, fresh[0], fresh[1], len(fresh[0]))
     low, high = Student(mean + question["effect"], parts).limits(question["alpha"])
     margin = question["margin"]
     inside = (low > -margin) & (high < margin)
