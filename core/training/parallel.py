@@ -90,7 +90,7 @@ class Division:
 
 
 class _Drawn(nn.Module):
-    """A dropout whose mask is the own rows of the whole batch's."""
+    """A dropout whose mask is this process's rows of the whole batch's."""
 
     def __init__(self, layer: nn.Module, division: Division) -> None:
         super().__init__()
