@@ -90,6 +90,7 @@ def check_path(field: str, value: str | Path, kind: str = EITHER) -> None:
     utf8 = text.isascii() or text.encode(errors="replace").decode() == text
     check(field, ascii(text), utf8 and "\0" not in text, "a text in UTF-8")  # no store holds others
     check(field, text, without_password(text) == text, "a value without user and password")
+    kind = FOLDER if text.startswith("folder:") else kind
     try:
         mode = os.stat(Path(text.removeprefix("folder:")).expanduser()).st_mode
     except (FileNotFoundError, NotADirectoryError):

@@ -6,8 +6,9 @@ is named in an error, never paired by its position.
 """
 
 import math
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from core.store import Run, Store
 from core.tracking import AwayError, StoreError
 from core.trials import Array, Record, Shared, Trial
 
+T = TypeVar("T")
 CARD = {
     **dict.fromkeys(("name", "source", "fingerprint", "split"), str),
     **dict.fromkeys(("classes", "shape", "warnings", "quarantined"), list),
@@ -169,14 +171,18 @@ def read(store: Store, study: Run) -> xr.Dataset:
     Raises UserError where nothing of it can be read.
     """
     left_out, records, runs, groups = [], [], {}, {}
-    try:
-        shared = Shared.unpack(store.read(study, f"study/{SHARED}"))
-        card = plain(store.read(study, "study/data.json"), CARD)
-        facts = plain(store.read(study, "study/facts.json"), MADE_BY)
-    except AwayError:
-        raise
-    except (*DAMAGE, StoreError) as error:
-        raise UserError(f"study {study.id}: cannot be read: {error}") from error
+
+    def document(name: str, parse: Callable[[bytes], T]) -> T:
+        try:
+            return parse(store.read(study, f"study/{name}"))
+        except AwayError:
+            raise
+        except (*DAMAGE, StoreError) as error:
+            raise UserError(f"study {study.id}: study/{name} cannot be read: {error}") from error
+
+    shared = document(SHARED, Shared.unpack)
+    card = document("data.json", partial(plain, wanted=CARD))
+    facts = document("facts.json", partial(plain, wanted=MADE_BY))
 
     def attempt(run: Run) -> tuple[Trial, Record, list[dict[str, Any]]] | str:
         try:

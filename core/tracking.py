@@ -27,13 +27,13 @@ from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from requests.exceptions import RequestException
-from sqlalchemy import text
+from sqlalchemy import text as sql
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from core import provenance
 from core.address import VARIABLE, check_store_address
-from core.errors import UserError
+from core.errors import UserError, reason
 
 FAILURES = (MlflowException, SQLAlchemyError, OSError, ImportError, UnicodeDecodeError)
 AWAY = (RequestException, OperationalError)
@@ -67,26 +67,28 @@ def guarded(method: Callable[Concatenate[C, P], R]) -> Callable[Concatenate[C, P
                 raise
             if method.__name__ == "read" and getattr(error, "errno", None) in NO_FILE:
                 raise
-            reason = " ".join(str(error).split())[:300]
+            absence, text = _absence(error), str(error)
             access = "read" if self.read_only else "read and written"
-            wanted = f"a store that can be {access} is wanted"
-            if self.read_only and ("out-of-date" in reason or "readonly" in reason):
-                reason = (
+            why = reason(error)
+            if isinstance(absence, RequestException):
+                why = f"no answer ({type(absence).__name__})"
+            elif self.read_only and ("out-of-date" in text or "readonly" in text):
+                why = (
                     "its tables are of another release of MLflow, and nothing is changed here: "
                     "copy the file, `mlflow db upgrade sqlite:///COPY`, and give the copy"
                 )
-            is_away = _is_away(error) or not isinstance(error, FAILURES)
-            kind = AwayError if is_away else StoreError
-            raise kind(f"MLflow store {self.name}: {wanted}: {reason}") from error
+            kind = AwayError if absence or not isinstance(error, FAILURES) else StoreError
+            wanted = f"a store that can be {access} is wanted"
+            raise kind(f"MLflow store {self.name}: {wanted}: {why}") from error
 
     return call
 
 
-def _is_away(error: BaseException | None) -> bool:
-    """Tell whether it is of a server or database that does not answer, however MLflow wraps it."""
+def _absence(error: BaseException | None) -> BaseException | None:
+    """Find the error of a server or database that does not answer, however MLflow wraps it."""
     while error and not isinstance(error, AWAY):
-        error = error.__cause__
-    return error is not None
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _make(uri: str, path: Path) -> None:
@@ -210,7 +212,7 @@ class Connection:
             return [f"some runs of {self.name}: {NO_START}"]
         query = "SELECT run_uuid, name FROM runs WHERE start_time IS NULL"
         with engine.connect() as database:
-            rows = database.execute(text(query))
+            rows = database.execute(sql(query))
             return [f"run {run_id} ({name}): {NO_START}" for run_id, name in rows]
 
     @contextlib.contextmanager

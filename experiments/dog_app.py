@@ -33,6 +33,7 @@ from core.config import (
 from core.data.config import DataConfig
 from core.detection.config import THRESHOLD
 from core.detection.registry import DETECTORS
+from core.errors import one_line
 from core.models.config import IMAGENET
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def answer(pictures: "NamedPictures", eyes: "Resemblance", out: Path | None) -> 
     places = drawings.places(pictures.files, out, "breed")
     for name, image in pictures:
         resemblance = eyes.look(image)
-        print(f"{name}: {plain(resemblance)}")
+        print(f"{one_line(name)}: {plain(resemblance)}")
         drawings.save(draw(image, resemblance, eyes.bundle.thumbnails.numpy()), places[name])
 
 

@@ -36,6 +36,7 @@ from core.config import (
 from core.data.config import default_root
 from core.detection.config import CLEAN, UNITS
 from core.detection.registry import DETECTORS
+from core.errors import one_line
 
 if TYPE_CHECKING:
     from core.data.pictures import Gallery
@@ -139,7 +140,7 @@ def draw(images: Sequence[str], detectors: "dict[str, Detector]", out: Path | No
         pixels = np.asarray(image)
         by_detector = {key: detector.detect([pixels])[0] for key, detector in detectors.items()}
         for key, faces in by_detector.items():
-            print(f"{name}: {key} finds {len(faces)} in {1000 * faces.seconds:.0f} ms")
+            print(f"{one_line(name)}: {key} finds {len(faces)} in {1000 * faces.seconds:.0f} ms")
             for box, score in zip(faces.boxes, faces.scores, strict=True):
                 print(f"  {' '.join(f'{value:.0f}' for value in box)}  score {score:.3g}")
         drawings.save(side_by_side(name, pixels, by_detector), places[name])

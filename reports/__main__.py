@@ -49,7 +49,7 @@ class Config:
     format: Literal["html", "md", "json"] = "html"
     """a page with figures, or the ledger and tables as Markdown, or all numbers as JSON"""
     out: Settled[FilePath] = None
-    """file to write (default: reports/out/index.html, .md or .json)"""
+    """file to write; - prints it (default: reports/out/index.html, .md or .json)"""
     figures: Settled[FolderPath] = None
     """folder for every figure as SVG and PDF and every table as CSV, a sub-folder a study"""
 
@@ -83,12 +83,17 @@ def main(config: Config) -> None:
     for line in shelf.left_out:
         print(f"left out: {line}", file=sys.stderr)
     if not shelf.studies:
+        of = f" of {', '.join(config.study)}" if config.study else ""
+        begun = f" begun since {config.since}" if config.since else ""
         raise UserError(
-            f"MLflow store {store.name}: no study to report; run one first: "
-            "python experiments/init_schemes.py"
+            f"MLflow store {store.name}: no study{of}{begun} to report; run one first: "
+            f"python experiments/{next(iter(config.study), 'init_schemes')}.py"
         )
     render = {"html": page.html, "md": page.markdown, "json": page.as_json}[config.format]
     text = render(shelf, ledger.build(shelf.studies))
+    if str(config.out) == "-":
+        print(text)
+        return
     out = config.out or OUT / f"index.{config.format}"
     write_text(out, text)
     print(f"report: {out.resolve()}")
@@ -97,10 +102,12 @@ def main(config: Config) -> None:
 
 
 def _export(studies: "list[Study]", folder: Path) -> None:
+    from tqdm import tqdm
+
     from reports import pictures
 
     try:
-        for study in studies:
+        for study in tqdm(studies, "figures", unit="study", disable=None):
             for name, exhibit in study.exhibits.items():
                 pictures.export(exhibit, folder / f"{study.name}-{study.run.id[:8]}" / name)
     except OSError as error:

@@ -41,39 +41,35 @@ def number(arm: xr.Dataset, lesson: Lesson, metric: str) -> Estimate | None:
 
 
 @dataclass(frozen=True)
-class Row:
-    """An arm on a board."""
-
-    n: int
-    """trials"""
-    estimate: Estimate
-
-
-@dataclass(frozen=True)
 class Board:
     """All arms of a study by its first metric."""
 
     metric: str
     unit: str
-    rows: dict[str, Row]
+    rows: dict[str, Estimate]
 
     def shown(self, name: str) -> str:
         """Print an arm's number with its interval; nothing without the arm."""
         if name not in self.rows:
             return ""
-        estimate = self.rows[name].estimate
-        return words.interval(estimate.value, estimate.low, estimate.high, self.unit)
+        shown = self.rows[name]
+        return words.interval(shown.value, shown.low, shown.high, self.unit)
 
 
 def board(study: Study) -> Board | None:
     """Estimate the first of the lesson's metrics for every arm; None where no number is known."""
-    lesson, rows = lesson_of(study.name), {}
-    metric = next((name for name in lesson.columns if name in study.trials), None)
-    if metric is None:
-        return None
-    for name, levels, _ in arms(study.trials):
-        part = study.trials.sel(levels)
-        if estimate := number(part, lesson, metric):
-            rows[name] = Row(int(part["trained"].sum()), estimate)
-    is_share = lesson.scores.get(metric, metric) not in (metric, *lesson.bounds)
-    return Board(metric, "percent" if is_share else "", rows) if rows else None
+    return next(boards(study), None)
+
+
+def boards(study: Study) -> Iterator[Board]:
+    """Yield the boards of a study: the first metric's, then what other arms are measured by."""
+    lesson, left = lesson_of(study.name), list(arms(study.trials))
+    for metric in (name for name in lesson.columns if name in study.trials):
+        rows = {}
+        for name, levels, _ in left:
+            if estimate := number(study.trials.sel(levels), lesson, metric):
+                rows[name] = estimate
+        if rows:
+            is_share = lesson.scores.get(metric, metric) not in (metric, *lesson.bounds)
+            yield Board(metric, "percent" if is_share else "", rows)
+        left = [arm for arm in left if arm[0] not in rows]

@@ -10,6 +10,7 @@ from typing import Any
 
 import jinja2
 import markupsafe
+from tqdm import tqdm
 
 from reports import forest, pictures, running, words
 from reports.beside import beside
@@ -70,13 +71,14 @@ def as_json(shelf: Shelf, ledger: Sequence[Line]) -> str:
 
 def _render(template: str, shelf: Shelf, ledger: Sequence[Line]) -> str:
     drawn = template.endswith(".html.j2")
+    hidden = True if len(shelf.studies) == 1 else None  # None: but on a terminal
     sections = [
         {
             "study": study,
             "few": _few(study),
             "exhibits": [_shown(study, *item, drawn) for item in study.exhibits.items()],
         }
-        for study in shelf.studies
+        for study in tqdm(shelf.studies, "page", unit="study", leave=False, disable=hidden)
     ]
     return (
         environment(drawn)
@@ -106,6 +108,7 @@ def environment(escape: bool) -> jinja2.Environment:
     templates.filters |= {
         "parts": words.parts,
         "advice": words.advice,
+        "apart": words.apart,
         "one_run": words.one_run,
         "forest": forest.forest,
         "funnel": funnel,

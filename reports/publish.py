@@ -16,7 +16,7 @@ from core.manifest import scalars
 from core.store import Store
 from core.tracking import StoreError
 from reports import ledger, page, pictures, views, words
-from reports.arms import arms, board, number
+from reports.arms import arms, boards, number
 from reports.lessons import Lesson, lesson_of
 from reports.studies import Shelf, Study
 
@@ -83,22 +83,25 @@ def _tell(store: Store, experiment: str, study: Study) -> None:
     tested = any(entry.decision for entry in study.entries.values())
     for name, entry in study.entries.items() if tested else ():  # a picture tests no claim
         print(f"{name} {entry.verdict}: {entry.claim.statement}")
-        if advice := words.advice(entry):
+        if advice := words.advice(entry) if entry.decision else entry.lacking:
             print(f"   {advice}")
+    if apart := words.apart(study.entries.values()):
+        print(f"{'Synthetic data. ' if study.card['synthetic'] else ''}{apart}")
     print(views.instructions(store.name, experiment, study.trials.attrs["key"]))
 
 
 def _scoreboard(study: Study) -> Iterator[str]:
-    """Yield a line an arm: its first metric with the interval over seeds, n, and a small bar."""
-    scoreboard = board(study)
-    if not scoreboard:
-        return
-    longest = max(map(len, scoreboard.rows))
-    most = max(abs(row.estimate.value) for row in scoreboard.rows.values())
-    yield f"{scoreboard.metric}, mean over seeds (95 % interval)"
-    for name, row in scoreboard.rows.items():
-        bar = "\u2588" * round(BAR * abs(row.estimate.value) / most) if most else ""
-        yield f"  {name:{longest}}  {scoreboard.shown(name):28} n = {row.n:<4} {bar}".rstrip()
+    """Yield a line an arm: its first metric with the interval, what it rests on, a small bar."""
+    for board in boards(study):
+        sizes = {name: words.size(estimate) for name, estimate in board.rows.items()}
+        shown = {name: board.shown(name) for name in sizes}
+        widths = [max(map(len, column)) for column in (sizes, shown.values(), sizes.values())]
+        most = max(abs(estimate.value) for estimate in board.rows.values())
+        yield f"{board.metric}, mean (95 % interval)"
+        for name, estimate in board.rows.items():
+            bar = "\u2588" * round(BAR * abs(estimate.value) / most) if most else ""
+            cells = zip((name, shown[name], sizes[name]), widths, strict=True)
+            yield "  " + "  ".join([*(cell.ljust(width) for cell, width in cells), bar]).rstrip()
 
 
 def _arms(store: Store, experiment: str, study: Study) -> None:

@@ -169,7 +169,8 @@ def collect(store: Store, names: Collection[str] = (), since: datetime | None = 
 def _read(store: Store, run: Run, known: Collection[str]) -> Study:
     schema, name = run.tags.get("schema", "1"), run.tags.get("study", "")
     if schema != str(SCHEMA):
-        raise UserError(f"study {run.id}: stored in schema {schema}, {SCHEMA} is wanted")
+        other = f"stored in schema {schema}, or by another program"
+        raise UserError(f"study {run.id}: {other}; schema {SCHEMA} is wanted")
     if name not in known:
         raise UserError(f"study {run.id}: of an experiment {name or '(none)'} that is not here")
     return Study.read(store, run)

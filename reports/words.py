@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -12,6 +12,7 @@ from core.evaluation.intervals import Estimate
 from core.evaluation.power import BEYOND
 from core.evaluation.prediction import shown_by_one_run
 from core.evaluation.verdicts import Decision
+from reports.lessons import NO_DATA
 
 if TYPE_CHECKING:
     from reports.judge import Entry
@@ -95,6 +96,16 @@ def advice(entry: "Entry") -> str:
     return what_would_decide(decision, claim.images)
 
 
+def apart(entries: "Iterable[Entry]") -> str:
+    """Say that no verdict of a study counts as one on the published claims, and what would."""
+    tested = [entry for entry in entries if entry.decision and entry.claim.data != NO_DATA]
+    if not tested or any(entry.as_published for entry in tested):
+        return ""
+    command = next((entry.claim.command for entry in tested if not entry.same_data), "")
+    told = "The data, or how the networks were trained, is not as published: these verdicts are "
+    return f"{told}counted apart." + (f" On the published data: `{command}`" if command else "")
+
+
 def what_would_decide(decision: Decision, images: str = "image", seeds: str = "seeds") -> str:
     """Say what would decide an undecided verdict; nothing if it is decided.
 
@@ -136,7 +147,7 @@ def _needed(decision: Decision, images: str, seeds: str) -> str:
     if needed.together is not None:
         n_seeds, n_images = needed.together
         options.append(f"{n_seeds:,} {seeds} and {n_images:,} {images}s")
-    which = f"`{needed.part}`" if needed.parts > 1 else "it"
+    which = f"`{needed.part}`" if len(decision.parts) > 1 else "it"
     if not options:
         what = seeds if estimate.n_images == 1 else f"{seeds} or {images}s"
         return f"A near tie: to decide {which} would take more than {BEYOND:,} {what}."

@@ -7,6 +7,7 @@ from requests.exceptions import RequestException
 
 from core import outbox, provenance
 from core import study as module
+from core.address import VARIABLE
 from core.errors import UserError
 from core.outbox import send_all
 from core.store import Store
@@ -81,11 +82,20 @@ def test_a_store_that_is_away_at_the_start_costs_nothing(store, capsys):
         assert run()[1] == ["b/0", "a/1", "b/1"]  # one is known to be in the store
         assert "3 trials wait in" in capsys.readouterr().out
         assert run()[1] == []
-        with pytest.raises(AwayError, match="nobody answers"):
+        with pytest.raises(AwayError, match="no answer"):
             outbox.main(outbox.Config())
     assert sorted(runs("trial")) == ["a/0"]
     assert run()[1] == []
     assert sorted(runs("trial")) == ["a/0", "a/1", "b/0", "b/1"]
+
+
+def test_a_server_that_refuses_connections_at_the_start_costs_nothing(store, monkeypatch, capsys):
+    with monkeypatch.context() as patch:
+        patch.setenv(VARIABLE, "http://127.0.0.1:9")  # MLflow names no cause of a refusal
+        assert run()[1] == ["a/0", "b/0", "a/1", "b/1"]
+    said = capsys.readouterr().out
+    assert "wanted: no answer (ConnectionError); the study goes on" in said
+    assert "4 trials wait in" in said
 
 
 def test_a_store_that_comes_back_has_what_was_trained_meanwhile(store, monkeypatch):

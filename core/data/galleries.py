@@ -124,8 +124,8 @@ def mark(galleries: Sequence[Gallery], marks: Mapping[str, Mark]) -> list[Galler
     if missing := sorted(marks.keys() - places.keys()):
         raise UserError(
             f"--boxes: {missing[0]} is neither beside the table nor in the folders given, and so "
-            f"are {len(missing)} of {len(marks)} names; pictures there, such as {names[0]}, are "
-            "wanted"
+            f"are {len(missing)} of {len(marks)} names; pictures there"
+            f"{f', such as {names[0]},' if names else ''} are wanted"
         )
     by_picture = {names[place]: marks[name] for name, place in places.items()}
     marked = []

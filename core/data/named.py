@@ -1,6 +1,5 @@
 """Pictures that a user names: files, and folders of them."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -24,7 +23,7 @@ class NamedPictures:
         self.files: dict[str, None] = {}
         """all of them, each once"""
         self.refused: list[str] = []
-        """a line for each argument that gives no picture"""
+        """of each argument that gives no picture, what is wrong"""
         self._of_folder: set[str] = set()
         self._shown = 0
         for argument in arguments:
@@ -55,11 +54,9 @@ class NamedPictures:
         self.refused.append(f"{self.option} {argument}: {reason}; a picture file is wanted")
 
     def check(self) -> None:
-        """Print what was refused, a line each; the last is raised as a UserError."""
-        for line in self.refused[:-1]:
-            print(one_line(line), file=sys.stderr)
+        """Raise a UserError where arguments were refused, with all of them."""
         if self.refused:
-            raise UserError(self.refused[-1])
+            raise UserError("; ".join(self.refused))
 
 
 def _folder(argument: str) -> Path | None:

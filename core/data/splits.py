@@ -45,8 +45,8 @@ def divide(
         order = random.permutation(np.flatnonzero(classes_of == label))
         if len(order) < len(wanted):
             raise UserError(
-                f"--data: class {name!r} has {len(order)} images to train on that are not copies "
-                f"of each other or of test images; {len(wanted)} or more are wanted"
+                f"--data: class {name!r} has {len(order)} images to train on, counting copies, and "
+                f"images of one patient or lesion, once; {len(wanted)} or more are wanted"
             )
         for target, part in zip(wanted, _cut(sizes[order], shares), strict=True):
             side[free & np.isin(groups, members[order[part]])] = target

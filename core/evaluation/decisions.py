@@ -187,7 +187,6 @@ def _settle_parts(decision: Decision, levels: Levels, planned: float) -> Decisio
         name = min(parts, key=lambda part: decision.parts[part].p_refuted)
     else:
         name = max(parts, key=lambda part: decision.parts[part].p_supported)
-    unsettled = sum(part.verdict == "undecided" for part in parts.values())
     shown, wanted = parts[name], parts[name].needed
     return replace(
         decision,
@@ -197,9 +196,7 @@ def _settle_parts(decision: Decision, levels: Levels, planned: float) -> Decisio
         margin=shown.margin,
         target=shown.target,
         parts=parts,
-        needed=replace(wanted, part=name, parts=unsettled)
-        if wanted and verdict == "undecided"
-        else None,
+        needed=replace(wanted, part=name) if wanted and verdict == "undecided" else None,
     )
 
 

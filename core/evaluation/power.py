@@ -52,8 +52,6 @@ class Needed:
     """the chance that so many decide"""
     part: str = ""
     """of a claim of several parts: the one furthest from a verdict, which this is about"""
-    parts: int = 1
-    """how many parts are undecided"""
 
 
 class Question(TypedDict, total=False):

@@ -79,13 +79,14 @@ def _histograms(model: nn.Sequential, pixels: Tensor) -> dict[str, Array]:
 def histogram(values: Tensor) -> NDArray[np.float64]:
     """Return the centres of 40 bins and the density in each, (2, 40).
 
-    The range is that of the values, widened where they are all equal.
+    The range is that of the values; where they are all equal, so are the centres.
     """
     flat = values.flatten()
     thin = flat[:: max(1, len(flat) // SHOWN)].numpy()
     low, high = float(thin.min()), float(thin.max())
-    room = 0.5 if low == high else 0.0
-    density, edges = np.histogram(thin, BINS, (low - room, high + room), density=True)
+    if low == high:
+        return np.stack([np.full(BINS, low), np.ones(BINS)])
+    density, edges = np.histogram(thin, BINS, (low, high), density=True)
     return np.stack([(edges[1:] + edges[:-1]) / 2, density])
 
 

@@ -2,19 +2,33 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from core.evaluation.comparisons import mcnemar
-from core.evaluation.intervals import wilson
+from core.evaluation.intervals import Estimate, wilson
 from core.evaluation.verdicts import Decision, all_of, more_often, superior
 from core.models.config import RANDOM
 from reports import words
 from reports.lessons import Lesson, NotTestedError
 
 Bools = NDArray[np.bool_]
+
+
+def kind(study: xr.Dataset, name: str) -> Bools:
+    """Tell which images are dogs, people, others or hard, (image,) bool; of no such kind, none."""
+    kinds = np.append(study["kind"].values, "")
+    return kinds[study["of"].values] == name
+
+
+def share_called(trials: xr.Dataset, *, dogs: bool) -> Estimate | None:
+    """Estimate the share of dogs, or of all else, that one network takes for a dog."""
+    hits = trials["called"].isel(seed=0).values[kind(trials, "dogs") == dogs]
+    return wilson(int(hits.sum()), len(hits)) if len(hits) else None
+
 
 lesson = Lesson(
     title="dog detectors",
@@ -24,13 +38,11 @@ lesson = Lesson(
     options="--dogs dogImages --people lfw --others --hard",
     source="the course's dog project and three student solutions",
     columns=("test/sensitivity", "test/false_alarms", "test/auc"),
+    estimates={
+        "test/sensitivity": partial(share_called, dogs=True),
+        "test/false_alarms": partial(share_called, dogs=False),
+    },
 )
-
-
-def kind(study: xr.Dataset, name: str) -> Bools:
-    """Tell which images are dogs, people, others or hard, (image,) bool; of no such kind, none."""
-    kinds = np.append(study["kind"].values, "")
-    return kinds[study["of"].values] == name
 
 
 def plain(study: xr.Dataset) -> Bools:

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
+import numpy as np
 import xarray as xr
 from scipy import stats
 
+from core.evaluation.intervals import Estimate, wilson
 from core.evaluation.power import ALPHA
 from core.evaluation.verdicts import Decision, all_of, more_often
 from reports.faces.outcomes import Bools, Outcome, outcomes
@@ -17,6 +20,17 @@ LEAST = 2
 Hits = Mapping[str, Bools]
 """detector -> on which pictures, or marked faces, it is right, or fires"""
 
+
+def fired_on(trials: xr.Dataset, *, face: bool) -> Estimate | None:
+    """Estimate on how many pictures with a face, or without, a detector finds anything.
+
+    trials: of one detector on one set; None where the set has no such picture.
+    """
+    counts = trials["counts"].isel(seed=0).values[trials["face"].values == face]
+    hits = counts[np.isfinite(counts)] > 0
+    return wilson(int(hits.sum()), len(hits)) if len(hits) else None
+
+
 lesson = Lesson(
     title="face detectors",
     question="Which face detector finds more faces, and which sees more where none is?",
@@ -25,6 +39,10 @@ lesson = Lesson(
     options="--people folder:lfw --others folder:dogImages",
     source="the course's dog project, as described by its blog post; one student solution",
     columns=("faces/detected", "others/fired", "faces/recall", "faces/harder"),
+    estimates={
+        "faces/detected": partial(fired_on, face=True),
+        "others/fired": partial(fired_on, face=False),
+    },
 )
 
 

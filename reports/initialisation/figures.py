@@ -95,6 +95,7 @@ def doctor(frame: pd.DataFrame) -> Figure:
         table = frame.pivot_table(index="arm", columns="layer", values=column, sort=False)
         table = table.loc[names, layers]
         shown = np.log10(table.where(table > 0)) if log else 100 * table
+        free = log and shown.notna().any(axis=None)  # silent networks set no scale
         sns.heatmap(
             shown,
             annot=True,
@@ -102,8 +103,8 @@ def doctor(frame: pd.DataFrame) -> Figure:
             cmap=colours,
             annot_kws={"fontsize": 7},
             cbar=False,
-            vmin=None if log else 0,
-            vmax=None if log else 100,
+            vmin=None if free else 0,
+            vmax=None if free else 100,
             ax=axis,
         )
         axis.set_title(title, fontsize=9)

@@ -214,9 +214,10 @@ def test_a_folder_of_rubbish_says_why(tmp_path):
 
 def test_a_missing_folder_and_a_file_are_refused(tmp_path):
     (tmp_path / "file").touch()
-    for root in (tmp_path / "gone", tmp_path / "file"):
-        with pytest.raises(UserError, match="there is no such folder"):
-            load(config(root))
+    with pytest.raises(UserError, match="there is no such folder"):
+        load(config(tmp_path / "gone"))
+    with pytest.raises(UserError, match=r"--data folder:.*file: a folder is wanted"):
+        config(tmp_path / "file")
 
 
 def test_a_folder_that_may_not_be_read_is_no_silent_gap(flat, monkeypatch):

@@ -111,6 +111,8 @@ def test_a_table_brings_its_own_pictures_and_marks_those_of_folders(tmp_path, pe
     rows = read_boxes(table)
     with pytest.raises(UserError, match=r"^--boxes: own.png is neither beside .* 1 of 1 names"):
         mark([others], {"own.png": rows["own.png"]})
+    with pytest.raises(UserError, match=r"^--boxes: own.png is .*; pictures there are wanted$"):
+        mark([], {"own.png": rows["own.png"]})
     with pytest.raises(UserError, match=r"^--boxes: 2.png is \S+/people/2.png and \S+/2.png; a pa"):
         mark([others, others], {"2.png": rows["2.png"]})
     # A table beside the folder's own files marks these, and makes no second gallery.

@@ -30,7 +30,7 @@ def test_a_folders_pictures_are_those_in_it_in_the_order_of_their_names(place, c
     assert capsys.readouterr().out == left_out
 
 
-def test_what_is_no_picture_gets_one_line(place, capsys):
+def test_what_is_no_picture_gets_one_line(place):
     names = [str(place / "text.jpg"), "https://a.b/c.jpg", "~no-such-user/a.jpg", "a" * 256]
     names += [str(place / "folder" / "below" / "empty"), "/no/such.jpg"]
     (place / "folder" / "below" / "empty").mkdir()
@@ -42,9 +42,9 @@ def test_what_is_no_picture_gets_one_line(place, capsys):
     for name in names:
         (line,) = [line for line in pictures.refused if line.startswith(wanted[name])]
         assert line.endswith("a picture file is wanted")
-    with pytest.raises(UserError, match="there is no such file"):
+    with pytest.raises(UserError) as caught:
         pictures.check()
-    assert len(capsys.readouterr().err.splitlines()) == 5
+    assert str(caught.value).count("a picture file is wanted") == 6
 
 
 def test_a_folder_without_a_picture_is_refused(place):

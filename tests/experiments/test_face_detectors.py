@@ -101,13 +101,14 @@ def test_folders_boxes_and_quarantine(store, faces):
 
 def test_pictures_and_folders_are_drawn_and_bad_ones_named(faces, tmp_path, capsys):
     folder, out = faces / "people", tmp_path / "out"
-    Image.fromarray(np.zeros((1, 1, 4), np.uint8)).save(tmp_path / "dot.png")
-    main(Config(images=(str(folder), str(tmp_path / "dot.png")), out=out, device=CPU))
+    dot = tmp_path / "dot\x1b[31m.png"  # it would turn a terminal red
+    Image.fromarray(np.zeros((1, 1, 4), np.uint8)).save(dot)
+    main(Config(images=(str(folder), str(dot)), out=out, device=CPU))
     printed = capsys.readouterr().out
     assert f"{folder / 'astronaut.png'}: mtcnn finds 1" in printed
-    assert f"{tmp_path / 'dot.png'}: haar-alt finds 0" in printed
+    assert f"{tmp_path / 'dot'}\\x1b[31m.png: haar-alt finds 0" in printed
     assert f"left out: {folder / 'broken.jpg'}: " in printed
-    names = {"astronaut.png-faces.png", "grace_hopper.png-faces.png", "dot.png-faces.png"}
+    names = {"astronaut.png-faces.png", "grace_hopper.png-faces.png", "dot\\x1b[31m.png-faces.png"}
     assert {path.name for path in out.iterdir()} == names
     with Image.open(out / "astronaut.png-faces.png") as image:
         assert min(image.size) > 500
@@ -119,7 +120,7 @@ def test_pictures_and_folders_are_drawn_and_bad_ones_named(faces, tmp_path, caps
         with pytest.raises(UserError, match=rf"^--images {name}: {reason}.* a picture file is"):
             main(Config(images=(name,), out=out, device=CPU))
     with pytest.raises(UserError, match=r"^--out \S+: a folder is wanted$"):
-        Config(images=(str(tmp_path / "dot.png"),), out=tmp_path / "dot.png")
+        Config(images=(str(dot),), out=dot)
 
 
 @pytest.mark.parametrize(

@@ -62,5 +62,4 @@ def test_histograms_are_densities():
     expected, edges = np.histogram(values.numpy(), 40, density=True)
     assert density.tolist() == pytest.approx(expected.tolist(), rel=1e-4)
     assert centres[0] == pytest.approx((edges[0] + edges[1]) / 2, abs=1e-5)
-    flat = histogram(torch.zeros(10))
-    assert flat[0][[0, -1]].tolist() == pytest.approx([-0.4875, 0.4875])
+    assert set(histogram(torch.ones(10))[0]) == {1.0}  # no bin's centre beside it

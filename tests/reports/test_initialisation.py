@@ -1,12 +1,14 @@
 """Worlds in which the lesson's claims hold, and worlds in which they do not."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from matplotlib import pyplot as plt
 
 from core.trials import Record, Shared, Trial
 from reports import words
 from reports.initialisation import claims as module
-from reports.initialisation import exhibits
+from reports.initialisation import exhibits, figures
 from reports.judge import at_looks, judge
 
 SEEDS, IMAGES = 10, 10_000
@@ -212,6 +214,13 @@ def test_a_missing_claim_still_counts_in_the_family(invent):
     raw = at_looks(module.lesson.claims["W5"], study).p_supported
     assert raw > 0
     assert judge(study)["W5"].decision.p_supported == pytest.approx(6 * raw)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_network_whose_layers_are_all_silent_is_drawn():
+    quantities = {"activation": 0.0, "gradient": 0.0, "dead": 1.0, "rank": 0.0}
+    frame = pd.DataFrame([{"arm": "zeros", "layer": "layer 1", **quantities}])
+    plt.close(figures.doctor(frame))
 
 
 def test_predictions_are_scored_against_what_happened(invent):

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -140,18 +141,21 @@ def test_the_first_screen_says_what_was_run_and_what_would_decide_it(studied, mo
     assert badge in first()
 
 
-def test_filters_and_bad_options(study_store, tmp_path):
-    with pytest.raises(UserError, match="no study to report"):
+def test_filters_and_bad_options(study_store, tmp_path, capsys):
+    with pytest.raises(UserError, match="no study of autoencoders to report"):
         main(Config(study=("autoencoders",)))
     with pytest.raises(
         UserError, match="--study autoencoder: one or more of autoencoders, dog_app"
     ):
         main(Config(study=("autoencoder",)))
-    with pytest.raises(UserError, match="no study to report"):
+    with pytest.raises(UserError, match="no study begun since 2999-01-01 to report"):
         main(Config(since="2999-01-01"))
     for since in ("tomorrow", "0001-01-01", "20240101", "2024-02-30", "2024-01-01T00:00"):
         with pytest.raises(UserError, match=f"--since {since}: a day of 1970 or later, YYYY-MM-DD"):
             Config(since=since)
+    capsys.readouterr()
+    main(Config(format="md", out=Path("-")))
+    assert capsys.readouterr().out.startswith("# Claims of a CNN course")
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="--out"):
         main(Config(out=tmp_path / "file" / "index.html"))
