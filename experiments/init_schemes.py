@@ -52,7 +52,7 @@ class Config:
     dropout: Annotated[float, Interval(ge=0, lt=1)] = 0.2
     """share of units dropped in training"""
     larger: bool = True
-    """also train the rule and U[-0.5, 0.5) on a 5-layer mlp, for claim W6"""
+    """also train the rule and U[-0.5, 0.5), where both are asked for, on a 5-layer mlp: claim W6"""
     data: DataConfig = field(default_factory=lambda: DataConfig(data="drawn-digits"))
     train: TrainConfig = field(default_factory=TrainConfig)
     device: DeviceConfig = field(default_factory=DeviceConfig)
@@ -108,8 +108,9 @@ def grid(config: Config) -> "Iterator[Trial]":
     """Yield the trials: every scheme on the course's network, two of them on a larger one."""
     from core.trials import Trial
 
-    for scale, arms in (("course", config.schemes), ("larger", CONTRAST)):
-        for seed in range(config.seeds if scale == "course" or config.larger else 0):
+    larger = CONTRAST if config.larger and set(CONTRAST) <= set(config.schemes) else ()
+    for scale, arms in (("course", config.schemes), ("larger", larger)):
+        for seed in range(config.seeds):
             yield from (Trial(arm, seed, (("scale", scale),)) for arm in arms)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from core.data.boxes import Mark, read_boxes
 from core.data.card import Quarantined, readable
 from core.data.decode import decode
-from core.data.listing import Listing, below
+from core.data.listing import SOURCES, Listing, below
 from core.data.looks import look_at
 from core.data.matching import AmbiguousError, match
 from core.data.pictures import NONE, Gallery, Picture, Pixels, fingerprint
@@ -67,7 +67,7 @@ def folder(root: Path, option: str, face: bool) -> Gallery:
     that is missing or has no image.
     """
     if not root.is_dir():
-        raise UserError(f"--{option} folder:{root}: there is no such folder")
+        raise UserError(f"--{option} folder:{root}: there is no such folder{SOURCES}")
     listing = below(root)
     deep = any(path.parent != root for path in listing.files)
     name = root.resolve().name if deep else "/".join(root.resolve().parts[-2:])

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.data.card import readable
-from core.data.listing import SIDES, Listing, below, inside, is_picture, side_of
+from core.data.listing import SIDES, SOURCES, Listing, below, inside, is_picture, side_of
 from core.errors import UserError
 
 KNOWN = ", ".join(SIDES)
@@ -40,7 +40,7 @@ def read(root: Path, *, labelled: bool = False) -> Layout:
     has files. Raises UserError for what may be sides or not.
     """
     if not root.is_dir():
-        raise UserError(f"--data folder:{root}: there is no such folder")
+        raise UserError(f"--data folder:{root}: there is no such folder{SOURCES}")
     top = inside(root)
     layout = Layout(left_out=[*top.left_out, *_beside(top.files, "in no class's folder")])
     sides = {path: side for path in top.folders if (side := side_of(path.name))}

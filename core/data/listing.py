@@ -55,6 +55,9 @@ def inside(folder: Path) -> Listing:
     return listing
 
 
+SOURCES = ", here or below DATA_ROOT; docs/data.md says where the course's sets come from"
+
+
 def below(folder: Path) -> Listing:
     """List all files below a folder, however deep. Raises UserError as `inside`."""
     listing = Listing()

@@ -1,5 +1,6 @@
 """What the lesson on weight initialisation claims, and what tests it."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -168,8 +169,10 @@ def gap_grows(study: xr.Dataset, margin: float) -> Decision:
 
     Paired by seed; one step in size, depth 2 to 5.
     """
-    if "larger" not in study["scale"].values:
-        raise NotTestedError("This study was run with `--no-larger`.")
+    trained = study["trained"].any("seed")
+    for scale, arm in itertools.product(("course", "larger"), ("uniform-rule", "uniform-centred")):
+        if scale not in study["scale"] or not trained.sel(scale=scale, arm=arm):
+            raise NotTestedError(f"This study lacks {arm} on the {scale} network.")
     hits = study["correct"].astype(float)
     good, bad = hits.sel(arm="uniform-rule"), hits.sel(arm="uniform-centred")
     gap = good - bad

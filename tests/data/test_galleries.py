@@ -82,7 +82,9 @@ def test_the_bias_of_lfw_is_told_and_only_of_lfw(tmp_path, name, biased):
 
 
 def test_missing_and_empty_folders_are_one_line(tmp_path):
-    with pytest.raises(UserError, match=r"^--people folder:\S+no: there is no such folder$"):
+    with pytest.raises(
+        UserError, match=r"^--people folder:\S+no: there is no such folder, here or below DATA_ROOT"
+    ):
         folder(tmp_path / "no", "people", face=True)
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=r"^--others folder:\S+: no file; one image or more"):

@@ -156,7 +156,9 @@ def test_folders_may_be_given_again_and_a_missing_one_is_named():
     args = ["--others", "folder:/a", "--others", "folder:/b"]
     config = tyro.cli(Config, args=args)
     assert config.others == ("folder:/a", "folder:/b")
-    with pytest.raises(UserError, match=r"^--others folder:/a: there is no such folder$"):
+    with pytest.raises(
+        UserError, match=r"^--others folder:/a: there is no such folder, here or below DATA_ROOT"
+    ):
         main(config)
 
 

@@ -196,7 +196,7 @@ def test_what_was_left_out_is_named_and_nothing_is_claimed(judged):
         "W5": "supported",
     }
     assert "the arms zeros, ones" in entries["W1"].lacking
-    assert "--no-larger" in entries["W6"].lacking
+    assert entries["W6"].lacking == "This study lacks uniform-rule on the larger network."
 
 
 def test_another_protocol_and_other_data_are_named(judged):
