@@ -1,6 +1,7 @@
 """Run a script: options in, one line for what the user can put right, a clean stop on Ctrl-C."""
 
 import contextlib
+import difflib
 import errno
 import importlib
 import io
@@ -100,6 +101,8 @@ def run_command(
         sys.argv[0] += f" {name}"  # as the usage is to show it
         command = importlib.import_module(f"{package}.{name}")
         run(command.main, command.Config, command.__doc__ or "")
+    elif near := difflib.get_close_matches("".join(sys.argv[1:2]), names, 1):
+        _stop(one_line(f"{sys.argv[1]}: no such command; perhaps you meant {near[0]}"), 2)
     else:
         run(main, config, description)
 

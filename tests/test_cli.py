@@ -113,6 +113,15 @@ def test_a_bug_keeps_its_traceback(run):
         run([], raiser(FileNotFoundError(2, "No such file")))
 
 
+def test_a_misspelt_command_is_said_to_be_one(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["reports", "replcate", "W3"])
+    with pytest.raises(SystemExit) as end:
+        cli.run_command("reports", ("replicate", "clean"), print, Config, "What it does.")
+    assert end.value.code == 2
+    said = "replcate: no such command; perhaps you meant replicate\n"
+    assert capsys.readouterr().err == said
+
+
 @pytest.mark.parametrize("sign", cli.SIGNALS)
 def test_an_interrupt_is_one_line_and_the_signals_status(run, sign):
     status, _, lines = run([], lambda _: os.kill(os.getpid(), sign))

@@ -68,9 +68,16 @@ class Card:
     def __str__(self) -> str:
         """Say in one line what was loaded."""
         sizes = ", ".join(f"{sum(counts):,} {split}" for split, counts in self.counts.items())
-        left_out = f"; {len(self.quarantined)} files quarantined" if self.quarantined else ""
         shape = "x".join(map(str, self.shape)) if all(self.shape) else "each of its own size"
-        return f"{self.name}: {sizes}; {len(self.classes)} classes, {shape}{left_out}"
+        told = [f"{self.name}: {sizes}", f"{len(self.classes)} classes, {shape}"]
+        if self.quarantined:
+            first, n = self.quarantined[0], len(self.quarantined)
+            files = f"{n:,} files, such as" if n > 1 else "1 file,"
+            told.append(f"left out: {files} {first.path} ({first.reason})")
+        if self.conflicts:
+            n, first_name = len(self.conflicts), self.conflicts[0][0]
+            told.append(f"copies with different labels: {n:,}, such as {first_name}")
+        return "; ".join(told)
 
 
 def baseline(card: Mapping[str, Any]) -> float:

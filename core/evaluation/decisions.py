@@ -24,7 +24,7 @@ LEAST_OF_A_CLASS = 10
 """the same of the smaller class, where a number rests on two (areas under ROC curves)"""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Decision:
     """A verdict and what it rests on: the one form in which it reaches pages and files."""
 
@@ -76,6 +76,11 @@ class Decision:
         """The part whose interval stands for the whole, with its name, if it has one."""
         same = (item for item in self.members.items() if item[1].estimate == self.estimate)
         return next(same, ("", self))
+
+    def __repr__(self) -> str:
+        """Say in a line what a notebook wants to see first."""
+        shown = self.estimate
+        return f"<{self.verdict}: {shown.value:.4g} ({shown.low:.4g} to {shown.high:.4g})>"
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, parts and looks by name."""

@@ -33,9 +33,8 @@ def rates(study: xr.Dataset) -> Exhibit:
             rows.append({**names, **share, **finds_each, "pictures": len(hits)})
     frame = pd.DataFrame(rows)
     return Exhibit(
-        caption="Pictures in which a detector found anything: with a face the rate of detection, "
-        "without one that of false alarms. 95 % intervals: Wilson's, and Student's for finds per "
-        "picture.",
+        caption="Share of the pictures in which a detector finds anything: detections where there "
+        "is a face, false alarms where there is none. Bars: Wilson's 95 % interval.",
         table=frame,
         figure=partial(figures.rates, frame),
         units={"share with a find": "percent"},

@@ -112,7 +112,7 @@ def test_what_cannot_be_read_is_listed_and_the_rest_goes_on(flat):
     ]
     assert card.quarantined[0].reason == "empty file"
     assert sum(map(sum, card.counts.values())) == 23
-    assert "3 files quarantined" in str(card)
+    assert "left out: 3 files, such as cat/000.png (empty file)" in str(card)
 
 
 def test_nothing_depends_on_the_file_system(flat, tmp_path, monkeypatch):

@@ -134,9 +134,11 @@ def test_the_card_says_it_in_one_line_and_in_plain_values():
         counts={"train": [700, 500], "val": [10, 20], "test": [30, 70]},
         split="as the source has it",
         quarantined=[Quarantined("a/x.jpg", "empty file")],
+        conflicts=[["a/1.jpg", "b/2.jpg"]],
     )
     assert str(card) == (
-        "folder:skin: 1,200 train, 30 val, 100 test; 2 classes, 3x64x48; 1 files quarantined"
+        "folder:skin: 1,200 train, 30 val, 100 test; 2 classes, 3x64x48; left out: 1 file, a/x.jpg "
+        "(empty file); copies with different labels: 1, such as a/1.jpg"
     )
     assert card.baseline == 0.3  # a is the largest in training, whatever it is in test
     assert card.as_dict()["quarantined"] == [{"path": "a/x.jpg", "reason": "empty file"}]

@@ -175,7 +175,7 @@ def test_a_folder_with_bad_files_finishes_with_them_listed(store, tmp_path, caps
     assert sum(map(sum, page["data"]["counts"].values())) == 35 + 4
     assert study.data.tags["complete"] == "true"
     assert study.data.tags["data"] == "folder:my images, größer"
-    assert "3 files quarantined" in capsys.readouterr().out
+    assert "left out: 3 files" in capsys.readouterr().out
 
 
 @pytest.mark.slow
