@@ -108,7 +108,8 @@ def test_markdown_has_whole_tables(study_store, tmp_path):
         assert lines[start - 1].count("|") == width
         assert lines[start + 1].startswith("|")
     schemes = [line for line in lines if re.match(r"\| (zeros|uniform)", line)]
-    assert len(schemes) == 2 * len(SMOKE.schemes)
+    assert len(schemes) == 2 * len(SMOKE.schemes) + 2  # two of them on the larger network
+    assert sum(", larger |" in line for line in schemes) == 2
 
 
 def test_two_studies_on_one_data_set_both_have_a_section(studied, tmp_path, monkeypatch):
