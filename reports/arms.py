@@ -62,14 +62,14 @@ def board(study: Study) -> Board | None:
 
 
 def boards(study: Study) -> Iterator[Board]:
-    """Yield the boards of a study: the first metric's, then what other arms are measured by."""
-    lesson, left = lesson_of(study.name), list(arms(study.trials))
-    for metric in (name for name in lesson.columns if name in study.trials):
-        rows = {}
-        for name, levels, _ in left:
-            if estimate := number(study.trials.sel(levels), lesson, metric):
-                rows[name] = estimate
-        if rows:
+    """Yield a board of the first of the lesson's metrics, or of all that it estimates itself."""
+    lesson = lesson_of(study.name)
+    known = [name for name in lesson.columns if name in study.trials]
+    for metric in [name for name in known if name in lesson.estimates] or known[:1]:
+        numbers = {
+            name: number(study.trials.sel(levels), lesson, metric)
+            for name, levels, _ in arms(study.trials)
+        }
+        if rows := {name: estimate for name, estimate in numbers.items() if estimate}:
             is_share = lesson.scores.get(metric, metric) not in (metric, *lesson.bounds)
             yield Board(metric, "percent" if is_share else "", rows)
-        left = [arm for arm in left if arm[0] not in rows]

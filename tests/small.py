@@ -3,12 +3,15 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 from mlflow import MlflowClient
 
 from core import provenance
 from core.data.card import Card
 from core.study import Study
 from core.trials import Record, Shared, Trial
+from reports.arms import arms
+from reports.lessons import lesson_of
 
 CARD = Card(
     name="toy",
@@ -80,3 +83,15 @@ def runs(role, study="toy"):
 
 def files(run_id, place=None):
     return sorted(found.path for found in MlflowClient().list_artifacts(run_id, place))
+
+
+def estimates_are_what_was_logged(study):
+    """Hold the estimates of a stored study's arms against what its trials logged; count them."""
+    lesson, checked = lesson_of(study.attrs["study"]), 0
+    for _, levels, _ in arms(study):
+        arm = study.sel(levels)
+        for metric, estimate in lesson.estimates.items():
+            if metric in arm and np.isfinite(arm[metric]).any():
+                assert estimate(arm).value == pytest.approx(arm[metric].mean().item())
+                checked += 1
+    return checked

@@ -22,6 +22,7 @@ from core.training import heads
 from experiments.dog_app import Config, main
 from reports.app.drawing import plain
 from reports.judge import judge
+from tests.small import estimates_are_what_was_logged
 
 NONE = Faces(np.empty((0, 4), np.float32), np.empty(0, np.float32), None, 0.0)
 ONE = Faces(np.array([[1, 2, 3, 4]], np.float32), np.array([0.9], np.float32), None, 0.0)
@@ -143,6 +144,7 @@ def test_the_evaluation_from_pictures_to_report(store, config, tmp_path, capsys)
     asked = Config(evaluate=True, limit=4, **config)
     main(asked)
     study = reports.load("dog_app")
+    assert estimates_are_what_was_logged(study) == 4
     assert study["arm"].values.tolist() == ["haar-alt"]
     card = study.attrs["card"]
     assert card["counts"]["test"] == [4, 4, 2, 4]  # 2 dogs for validation

@@ -20,6 +20,7 @@ from core.models.config import RANDOM, BackboneConfig
 from experiments import dog_detectors
 from experiments.dog_detectors import SMOKE, Config, main, read
 from reports.judge import judge
+from tests.small import estimates_are_what_was_logged
 
 CPU = Device(torch.device("cpu"), bfloat16=False)
 FOLDERS = {"dogs": "dog", "people": "man", "others": "thing", "hard": "cat"}
@@ -47,6 +48,7 @@ def with_networks(config, **pairs):
 def test_from_folders_to_report(store, config, capsys, backbones_):
     main(with_networks(config, **dict.fromkeys(backbones_, RANDOM)))
     study = reports.load("dog_detectors")
+    assert estimates_are_what_was_logged(study) == 2
     assert study["trained"].dims == ("arm", "seed", "weights")
     assert study["arm"].values.tolist() == list(backbones_)
     assert {"test/sensitivity", "test/false_alarms", "test/auc", "seconds/image"} <= set(study)

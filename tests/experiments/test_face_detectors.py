@@ -18,6 +18,7 @@ from core.errors import UserError
 from experiments import face_detectors
 from experiments.face_detectors import SMOKE, Config, main
 from reports.judge import judge
+from tests.small import estimates_are_what_was_logged
 
 SCRIPT = Path(face_detectors.__file__)
 CPU = DeviceConfig(device="cpu")
@@ -62,7 +63,11 @@ def test_a_smoke_run_from_pictures_to_verdict(store, capsys):
     )
     assert [point.step for point in curve] == [1, 2, 3, 4, 5]
     assert curve[0].value == 1.0
+    out = capsys.readouterr().out
+    assert "faces/detected, mean (95 % interval)" in out
+    assert "others/fired, mean (95 % interval)\n" in out
     study = reports.load("face_detectors")
+    assert estimates_are_what_was_logged(study) == 8
     assert any("Viola-Jones" in line for line in study.attrs["card"]["warnings"])
     assert list(judge(study)) == ["D1", "D2"]
     assert {"rates", "boxes", "steps", "hits"} <= set(reports.exhibits(study))
