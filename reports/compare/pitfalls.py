@@ -141,7 +141,7 @@ def _unlike(table: Table, config: "Config") -> Iterator[Note]:
         if kind not in config.accept:
             raise UserError(
                 f"arms differ in {kind} ({shown}), so what is compared is not the arms alone: "
-                f"--accept {kind} compares them all the same"
+                f"--where \"params.NAME = 'VALUE'\" leaves some out, --accept {kind} compares all"
             )
         yield Note(kind, f"Arms differ in {kind}, as accepted ({shown}).")
     if "budget" not in config.accept:
@@ -188,7 +188,11 @@ def _differing(used: pd.DataFrame, seen: pd.Series) -> dict[str, set[str]]:
 
 
 def _by_arm(differing: Mapping[str, Collection[str]]) -> str:
-    return "; ".join(f"{arm}: {some(sorted(values))}" for arm, values in differing.items())
+    """Say which arms have which values; arms that have the same are named together."""
+    alike: dict[str, list[str]] = {}
+    for arm, values in differing.items():
+        alike.setdefault(some(sorted(values)), []).append(arm)
+    return "; ".join(f"{some(arms)}: {values}" for values, arms in alike.items())
 
 
 def some(names: Sequence[str], at_most: int = 3) -> str:

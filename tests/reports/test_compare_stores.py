@@ -16,6 +16,7 @@ from core.evaluation.intervals import mean
 from core.provenance import ROOT
 from core.store import Store
 from reports import compare, studies
+from reports.compare import pitfalls
 from tests.reports import plant
 
 
@@ -68,6 +69,11 @@ def test_pairs_are_found_by_seed_and_not_by_order(ask):
     assert abs(estimate["value"]) == 1
     assert estimate["components"]["seeds"] == 0
     assert "All are equal" in printed
+
+
+def test_arms_that_have_the_same_are_named_together():
+    differing = {"a": {"epochs 1"}, "b": {"epochs 2"}, **{f"c{i}": {"epochs 1"} for i in range(4)}}
+    assert pitfalls._by_arm(differing) == "a, c0, c1 and 2 more: epochs 1; b: epochs 2"
 
 
 REFUSED = {
