@@ -17,7 +17,7 @@ def accuracies(study: xr.Dataset, values: xr.DataArray, summary: pd.DataFrame) -
     chance = baseline(study.attrs["card"])
     return Exhibit(
         caption="Test accuracy. A dot is a seed, a bar the mean with its 95 % interval over seeds "
-        "and images; dashed: naming the largest class.",
+        "and images; dashed: always guessing the commonest class.",
         table=every,
         figure=partial(figures.accuracy_strip, every, summary, chance),
         units={"accuracy": "percent"},

@@ -71,5 +71,6 @@ def boards(study: Study) -> Iterator[Board]:
             for name, levels, _ in arms(study.trials)
         }
         if rows := {name: estimate for name, estimate in numbers.items() if estimate}:
-            is_share = lesson.scores.get(metric, metric) not in (metric, *lesson.bounds)
+            is_hits = lesson.scores.get(metric, metric) not in (metric, *lesson.bounds)
+            is_share = is_hits or metric in lesson.shares
             yield Board(metric, "percent" if is_share else "", rows)

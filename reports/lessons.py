@@ -148,6 +148,8 @@ class Lesson:
     """metric -> the array whose mean over images it is"""
     estimates: Mapping[str, Callable[[xr.Dataset], Estimate | None]] = field(default_factory=dict)
     """metric -> its estimate from an arm's trials, where it is no mean over images: an area"""
+    shares: tuple[str, ...] = ()
+    """metrics that are printed in percent, beside the means of hits"""
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """array -> the range of its values, to which intervals are clipped; of hits it is known"""
     claims: dict[str, Claim] = field(default_factory=dict)

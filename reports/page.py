@@ -105,10 +105,12 @@ def environment(escape: bool) -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+    templates.globals["SYNTHETIC"] = words.SYNTHETIC
     templates.filters |= {
         "parts": words.parts,
         "advice": words.advice,
         "apart": words.apart,
+        "following": words.following,
         "one_run": words.one_run,
         "forest": forest.forest,
         "funnel": funnel,

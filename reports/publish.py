@@ -83,10 +83,16 @@ def _tell(store: Store, experiment: str, study: Study) -> None:
     tested = any(entry.decision for entry in study.entries.values())
     for name, entry in study.entries.items() if tested else ():  # a picture tests no claim
         print(f"{name} {entry.verdict}: {entry.claim.statement}")
-        if advice := words.advice(entry) if entry.decision else entry.lacking:
-            print(f"   {advice}")
+        advice = words.advice(entry) if entry.decision else entry.lacking
+        for line in filter(None, (words.deciding(entry), advice)):
+            print(f"   {line}")
+    if study.card["synthetic"]:
+        print(words.SYNTHETIC)
     if apart := words.apart(study.entries.values()):
-        print(f"{'Synthetic data. ' if study.card['synthetic'] else ''}{apart}")
+        print(apart)
+    if command := words.following(study.entries.values()):
+        print(f"on the published data: {command}")
+    print("report: python -m reports")
     print(views.instructions(store.name, experiment, study.trials.attrs["key"]))
 
 

@@ -50,7 +50,7 @@ def main(config: Config) -> None:
     )
     summary = templates.get_template("readme.md.j2").render(
         lessons=[(lesson, [by_name[name] for name in lesson.claims]) for lesson in lessons()],
-        tally=lambda part: {v: sum(line.verdict == v for line in part) for v in ledger.VERDICTS},
+        tally=tally,
         headline=headline,
     )
     for option, file, text in (
@@ -58,6 +58,14 @@ def main(config: Config) -> None:
         ("summary", config.summary, summary),
     ):
         put(option, file, text)
+
+
+def tally(lines: "Sequence[Line]", as_published: bool) -> str:
+    """Count the verdicts that rest on published data and training, or those that do not."""
+    from reports.ledger import VERDICTS
+
+    verdicts = [line.verdict for line in lines if line.counts == as_published]
+    return ", ".join(f"{verdicts.count(v)} {v}" for v in VERDICTS if v in verdicts) or "none"
 
 
 def headline(lines: "Sequence[Line]") -> "Line | None":

@@ -17,6 +17,10 @@ from reports.lessons import NO_DATA
 if TYPE_CHECKING:
     from reports.judge import Entry
 
+SYNTHETIC = (
+    "The data is drawn by a program: this shows how the bench works, and is no evidence on the "
+    "published claims."
+)
 SCALES = {"percent": (100, 1, " %", ""), "points": (100, 1, " points", "+")}
 """unit -> factor, decimals, suffix and sign of a number"""
 
@@ -97,13 +101,17 @@ def advice(entry: "Entry") -> str:
 
 
 def apart(entries: "Iterable[Entry]") -> str:
-    """Say that no verdict of a study counts as one on the published claims, and what would."""
+    """Say that no verdict of a study counts as one on the published claims, and why."""
     tested = [entry for entry in entries if entry.decision and entry.claim.data != NO_DATA]
     if not tested or any(entry.as_published for entry in tested):
         return ""
-    command = next((entry.claim.command for entry in tested if not entry.same_data), "")
-    told = "The data, or how the networks were trained, is not as published: these verdicts are "
-    return f"{told}counted apart." + (f" On the published data: `{command}`" if command else "")
+    reasons = [*([] if tested[0].same_data else ["other data"]), *tested[0].departures]
+    return f"Not counted among the published results: {'; '.join(reasons)}."
+
+
+def following(entries: "Iterable[Entry]") -> str:
+    """Return the command that tests the claims of a study on the published data, if it did not."""
+    return next((e.claim.command for e in entries if e.decision and not e.same_data), "")
 
 
 def what_would_decide(decision: Decision, images: str = "image", seeds: str = "seeds") -> str:
@@ -121,16 +129,18 @@ def what_would_decide(decision: Decision, images: str = "image", seeds: str = "s
 
 
 def _withheld(decision: Decision, images: str, seeds: str) -> str:
-    """Say why there is no verdict, whatever the numbers are."""
-    reasons = [part.withheld for part in decision.parts.values()]
-    why = decision.withheld or next((reason for reason in reasons if reason), "")
-    first = f"{decision.grid[0]} {seeds}" if decision.grid else ""
+    """Say why there is no verdict, whatever the numbers are, and of which part."""
+    held = {name: part for name, part in decision.members.items() if part.withheld}
+    if not (held or decision.withheld):
+        return ""
+    name, part = next(iter(held.items()), ("", decision))
+    first = decision.grid[0] if decision.grid else LEAST_SEEDS
+    here = f"`{name}` has" if name else "here are"
+    n_seeds, n_images = part.estimate.n_seeds, part.estimate.n_images
     return {
-        "few seeds": f"Verdicts begin at {first or f'{LEAST_SEEDS} {seeds}'}; here are fewer.",
-        "no look": f"Verdicts begin at {first}; here are fewer.",
-        "few images": f"Verdicts begin at {LEAST_IMAGES} {images}s; here are fewer.",
+        "few images": f"Verdicts begin at {LEAST_IMAGES} {images}s; {here} {n_images}.",
         "diverged": "Some trainings diverged where others did not: their means are not judged.",
-    }.get(why, "")
+    }.get(part.withheld, f"Verdicts begin at {first} {seeds}; here are {n_seeds}.")
 
 
 def _needed(decision: Decision, images: str, seeds: str) -> str:
@@ -161,8 +171,8 @@ def one_run(entry: "Entry") -> str:
     if decision is None or decision.test != "superior" or decision.estimate.n_seeds < 2:
         return ""
     share = shown_by_one_run(decision.estimate, null=decision.margin)
-    often = f"in {100 * share:.0f} of 100 cases" if share < 0.995 else "nearly always"
-    return f"A single run of each would fall on the same side {often}."
+    often = f"{100 * share:.0f} of 100" if share < 0.995 else "Nearly all"
+    return f"{often} single runs would fall on the same side."
 
 
 def table(frame: pd.DataFrame, units: Mapping[str, str]) -> tuple[list[str], list[list[str]]]:

@@ -69,6 +69,7 @@ lesson = Lesson(
     protocol={"backbone": "resnet18"},
     source="the blog post's account of the dog project",
     columns=("dog/breed", *(f"{kind}/told" for kind in SINGLE)),
+    shares=("dog/breed", *(f"{kind}/told" for kind in SINGLE)),
     estimates={
         "dog/breed": partial(share_told, kind="dog", breed=True),
         **{f"{kind}/told": partial(share_told, kind=kind) for kind in SINGLE},

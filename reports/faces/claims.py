@@ -39,6 +39,7 @@ lesson = Lesson(
     options="--people folder:lfw --others folder:dogImages",
     source="the course's dog project, as described by its blog post; one student solution",
     columns=("faces/detected", "others/fired", "faces/recall", "faces/harder"),
+    shares=("faces/detected", "others/fired"),
     estimates={
         "faces/detected": partial(fired_on, face=True),
         "others/fired": partial(fired_on, face=False),

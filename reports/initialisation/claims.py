@@ -52,8 +52,8 @@ def constants(study: xr.Dataset, margin: float) -> Decision:
     return replace(
         decision,
         comment=f"Chance is {words.number(chance, 'percent')}. Lowest rank of a hidden weight "
-        f"matrix after training: {shown} (1 or less: all units still equal; dropout can break "
-        "the tie).",
+        f"matrix after training: {shown} (1 or less: all its units are still equal; more: dropout "
+        "broke the tie).",
     )
 
 

@@ -136,7 +136,7 @@ def test_the_first_screen_says_what_was_run_and_what_would_decide_it(studied, mo
     badge = '<span class="badge">synthetic data</span></h2>'
     assert badge not in first()
     assert re.findall(r"undecided</span>.* <small>(.*)</small></li>", first()) == [
-        "Verdicts begin at 10 seeds; here are fewer."
+        "Verdicts begin at 10 seeds; here are 2."
     ]
     study.trials.attrs["card"] = {**study.card, "synthetic": True}
     assert badge in first()

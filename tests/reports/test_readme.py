@@ -46,7 +46,7 @@ def test_the_ledger_has_a_row_for_every_claim_and_the_summary_for_every_lesson(s
     short = files["summary"].read_text()
     titles = [line.split(" | ")[0] for line in short.splitlines() if line.startswith("| ")]
     assert titles[1:] == [f"| {lesson.title}" for lesson in lessons()]
-    assert "| weight initialisation | 6: 1 undecided, 5 not tested | `python" in short
+    assert "| weight initialisation | none | 1 undecided, 5 not tested | `python" in short
     readme.main(readme.Config(**files))
     assert (files["ledger"].read_text(), files["summary"].read_text()) == (text, short)
 
