@@ -107,7 +107,7 @@ def test_files_and_folders_are_told_apart(special):
 
 IMPOSSIBLE = {
     "~nobody-of-that-name/x": "there is no such home folder; a file or a folder is wanted",
-    "folder:~nobody-of-that-name": "there is no such home folder; a file or a folder is wanted",
+    "folder:~nobody-of-that-name": "there is no such home folder; a folder is wanted",
     "loop": "Too many levels of symbolic links; a file or a folder is wanted",
     "a" * 256: "File name too long; a file or a folder is wanted",
     "a/" * 3000: "File name too long; a file or a folder is wanted",
