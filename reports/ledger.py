@@ -65,11 +65,6 @@ class Line:
         return bool(self.evidence) and self.evidence[0].entry.as_published
 
     @property
-    def counts(self) -> bool:
-        """Tell whether it has a verdict, or none yet, on the published data, as published."""
-        return self.as_published and self.verdict != "not tested"
-
-    @property
     def ground(self) -> str:
         """Say what the verdict rests on; a claim without data has no published data to be on."""
         published, other, without = GROUNDS

@@ -64,7 +64,9 @@ def tally(lines: "Sequence[Line]", as_published: bool) -> str:
     """Count the verdicts that rest on published data and training, or those that do not."""
     from reports.ledger import VERDICTS
 
-    verdicts = [line.verdict for line in lines if line.counts == as_published]
+    counted = [line for line in lines if line.as_published and line.verdict != "not tested"]
+    rest = [line for line in lines if line not in counted]
+    verdicts = [line.verdict for line in (counted if as_published else rest)]
     return ", ".join(f"{verdicts.count(v)} {v}" for v in VERDICTS if v in verdicts) or "none"
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from core.evaluation.decisions import LEAST_IMAGES, LEAST_SEEDS
+from core.evaluation.decisions import LEAST_IMAGES, LEAST_OF_A_CLASS, LEAST_SEEDS
 from core.evaluation.intervals import Estimate
 from core.evaluation.power import BEYOND
 from core.evaluation.prediction import shown_by_one_run
@@ -136,11 +136,14 @@ def _withheld(decision: Decision, images: str, seeds: str) -> str:
     name, part = next(iter(held.items()), ("", decision))
     first = decision.grid[0] if decision.grid else LEAST_SEEDS
     here = f"`{name}` has" if name else "here are"
-    n_seeds, n_images = part.estimate.n_seeds, part.estimate.n_images
+    fewest = part.estimate.fewest
+    least, n, of = LEAST_IMAGES, part.estimate.n_images, ""
+    if fewest is not None:  # an area, which rests on two classes
+        least, n, of = LEAST_OF_A_CLASS, fewest, " of either class"
     return {
-        "few images": f"Verdicts begin at {LEAST_IMAGES} {images}s; {here} {n_images}.",
+        "few images": f"Verdicts begin at {least} {images}s{of}; {here} {n:,}.",
         "diverged": "Some trainings diverged where others did not: their means are not judged.",
-    }.get(part.withheld, f"Verdicts begin at {first} {seeds}; here are {n_seeds}.")
+    }.get(part.withheld, f"Verdicts begin at {first} {seeds}; here are {part.estimate.n_seeds}.")
 
 
 def _needed(decision: Decision, images: str, seeds: str) -> str:

@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.evaluation.intervals import mean
+from core.evaluation.intervals import mean, wilson
+from core.evaluation.roc import auc
+from core.evaluation.verdicts import all_of, superior
 from reports import words
 
 
@@ -69,3 +71,12 @@ def test_small_p_values_are_bounds():
 def test_a_number_that_is_not_there_has_no_interval():
     assert words.interval(math.nan, math.nan, math.nan, "percent") == "n/a"
     assert words.interval(0.5, math.nan, math.nan, "percent") == "50.0 % (n/a to n/a)"
+
+
+def test_what_is_too_few_is_counted():
+    faces = all_of({"all": superior(wilson(9, 10)), "faces found": superior(wilson(2, 3))})
+    assert words.what_would_decide(faces) == "Verdicts begin at 5 images; `faces found` has 3."
+    area = superior(auc(np.arange(40.0), np.arange(40) >= 37), 0.5)
+    assert words.what_would_decide(area) == (
+        "Verdicts begin at 10 images of either class; here are 3."
+    )
