@@ -1,11 +1,12 @@
 """A store that is away, at the start of a study or later, costs nothing."""
 
 import contextlib
+from types import SimpleNamespace
 
 import pytest
 from requests.exceptions import RequestException
 
-from core import outbox, provenance
+from core import outbox, provenance, tracking
 from core import study as module
 from core.address import VARIABLE
 from core.errors import UserError
@@ -92,6 +93,7 @@ def test_a_store_that_is_away_at_the_start_costs_nothing(store, capsys):
 def test_a_server_that_refuses_connections_at_the_start_costs_nothing(store, monkeypatch, capsys):
     with monkeypatch.context() as patch:
         patch.setenv(VARIABLE, "http://127.0.0.1:9")  # MLflow names no cause of a refusal
+        patch.setattr(tracking, "provenance", SimpleNamespace(ROOT=store))  # where its outbox is
         assert run()[1] == ["a/0", "b/0", "a/1", "b/1"]
     said = capsys.readouterr().out
     assert "wanted: no answer (ConnectionError); the study goes on" in said
