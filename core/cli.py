@@ -21,7 +21,7 @@ import tyro
 
 from core import refusals, torchrun
 from core.address import hide_password
-from core.config import check_options
+from core.config import check_options, has_positional
 from core.errors import UserError, one_line
 
 Config = TypeVar("Config")
@@ -101,10 +101,11 @@ def run_command(
         sys.argv[0] += f" {name}"  # as the usage is to show it
         command = importlib.import_module(f"{package}.{name}")
         run(command.main, command.Config, command.__doc__ or "")
-    elif near := difflib.get_close_matches("".join(sys.argv[1:2]), names, 1):
-        _stop(one_line(f"{sys.argv[1]}: no such command; perhaps you meant {near[0]}"), 2)
-    else:
-        run(main, config, description)
+        return
+    word = "" if has_positional(config) else "".join(sys.argv[1:2])
+    if near := difflib.get_close_matches(word, names, 1):
+        _stop(one_line(f"{word}: no such command; perhaps you meant {near[0]}"), 2)
+    run(main, config, description)
 
 
 def parse(config: type[Config], description: str, arguments: Sequence[str]) -> Config:

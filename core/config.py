@@ -80,6 +80,11 @@ def check_options(config: Any) -> None:
         object.__setattr__(config, option.name, at_home)
 
 
+def has_positional(config: type) -> bool:
+    """Tell whether a dataclass of options takes words that stand for themselves."""
+    return any(tyro.conf.Positional in _metadata(option.type) for option in fields(config))
+
+
 def check_path(field: str, value: str | Path, kind: str = EITHER) -> None:
     """Raise a UserError where a text cannot be a path, or is the path of something else.
 

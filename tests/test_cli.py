@@ -6,7 +6,7 @@ import signal
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
 import tyro
@@ -120,6 +120,19 @@ def test_a_misspelt_command_is_said_to_be_one(monkeypatch, capsys):
     assert end.value.code == 2
     said = "replcate: no such command; perhaps you meant replicate\n"
     assert capsys.readouterr().err == said
+
+
+@dataclass
+class Words:
+    """Takes words."""
+
+    words: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+
+
+def test_a_word_that_is_asked_for_is_no_misspelt_command(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "studies"])
+    cli.run_command("benchmarks", ("stores",), lambda config: print(*config.words), Words, "What.")
+    assert capsys.readouterr().out == "studies\n"
 
 
 @pytest.mark.parametrize("sign", cli.SIGNALS)
