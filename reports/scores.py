@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from core import dataset
 from core.evaluation import comparisons, intervals
@@ -21,6 +22,11 @@ def mean(values: xr.DataArray, bounds: tuple[float, float] | None = None) -> Est
     if table.size < 2:
         raise NotTestedError(f"Of {values.size} scores {table.size} are numbers, 2 are needed.")
     return intervals.mean(table, bounds=bounds)
+
+
+def share(hits: NDArray[np.bool_]) -> Estimate | None:
+    """Estimate the share of images that are hit, (image,), with Wilson's limits; None of none."""
+    return intervals.wilson(int(hits.sum()), len(hits)) if len(hits) else None
 
 
 def paired(a: xr.DataArray, b: xr.DataArray) -> Estimate:

@@ -14,6 +14,7 @@ from core.evaluation.intervals import Estimate, wilson
 from core.evaluation.verdicts import Decision, all_of, superior
 from reports import words
 from reports.lessons import Lesson, NotTestedError
+from reports.scores import share
 
 Bools = NDArray[np.bool_]
 
@@ -44,11 +45,6 @@ def of_kind(study: xr.Dataset, kind: str) -> Bools:
     return study["of"].values == KINDS.index(kind)
 
 
-def share(hits: Bools) -> Estimate:
-    """Estimate the share of pictures that are answered right."""
-    return wilson(int(hits.sum()), len(hits))
-
-
 def share_told(trials: xr.Dataset, *, kind: str, breed: bool = False) -> Estimate | None:
     """Estimate how many pictures of a kind one detector takes for it; breed: and for their breed.
 
@@ -56,8 +52,7 @@ def share_told(trials: xr.Dataset, *, kind: str, breed: bool = False) -> Estimat
     """
     seen = trials.isel(seed=0)
     told = seen["breed"] == seen["label"] if breed else taken_for(seen, COURSE) == seen["of"]
-    hits = told.values[of_kind(seen, kind)]
-    return share(hits) if len(hits) else None
+    return share(told.values[of_kind(seen, kind)])
 
 
 lesson = Lesson(
@@ -86,7 +81,7 @@ def _wrong(study: xr.Dataset, margin: float, kind: str) -> Decision:
         raise NotTestedError(
             f"{len(wrong)} pictures of the kind {kind}; {LEAST} or more are wanted."
         )
-    rate = share(wrong)
+    rate = wilson(int(wrong.sum()), len(wrong))
     return replace(
         all_of({f"{kind}: answered wrong ({detector})": superior(rate, margin)}),
         comment=f"{int(wrong.sum())} of {len(wrong)} are answered wrong. With a limit below "

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from core.detection.config import KINDS, ORDERS, SINGLE, THRESHOLD
 from core.evaluation.intervals import wilson
 from reports.app import figures
-from reports.app.claims import COURSE, Bools, is_right, lesson, of_kind, share, taken_for
+from reports.app.claims import COURSE, Bools, is_right, lesson, of_kind, taken_for
 from reports.lessons import Exhibit
+from reports.scores import share
 from reports.tables import columns
 
 THRESHOLDS = np.linspace(0, 1, 51)

@@ -14,6 +14,7 @@ from core.evaluation.verdicts import Decision, all_of, more_often, superior
 from core.models.config import RANDOM
 from reports import words
 from reports.lessons import Lesson, NotTestedError
+from reports.scores import share
 
 Bools = NDArray[np.bool_]
 
@@ -26,8 +27,7 @@ def kind(study: xr.Dataset, name: str) -> Bools:
 
 def share_called(trials: xr.Dataset, *, dogs: bool) -> Estimate | None:
     """Estimate the share of dogs, or of all else, that one network takes for a dog."""
-    hits = trials["called"].isel(seed=0).values[kind(trials, "dogs") == dogs]
-    return wilson(int(hits.sum()), len(hits)) if len(hits) else None
+    return share(trials["called"].isel(seed=0).values[kind(trials, "dogs") == dogs])
 
 
 lesson = Lesson(

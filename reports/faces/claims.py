@@ -8,11 +8,12 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
-from core.evaluation.intervals import Estimate, wilson
+from core.evaluation.intervals import Estimate
 from core.evaluation.power import ALPHA
 from core.evaluation.verdicts import Decision, all_of, more_often
 from reports.faces.outcomes import Bools, Outcome, outcomes
 from reports.lessons import Lesson, NotTestedError
+from reports.scores import share
 
 MTCNN, HAAR = PAIR = ("mtcnn", "haar-alt")
 LEAST = 2
@@ -27,8 +28,7 @@ def fired_on(trials: xr.Dataset, *, face: bool) -> Estimate | None:
     trials: of one detector on one set; None where the set has no such picture.
     """
     counts = trials["counts"].isel(seed=0).values[trials["face"].values == face]
-    hits = counts[np.isfinite(counts)] > 0
-    return wilson(int(hits.sum()), len(hits)) if len(hits) else None
+    return share(counts[np.isfinite(counts)] > 0)
 
 
 lesson = Lesson(

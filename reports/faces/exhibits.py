@@ -8,12 +8,13 @@ import xarray as xr
 
 from core.detection.config import CLEAN, OVERLAP, UNITS
 from core.evaluation.comparisons import holm, mcnemar
-from core.evaluation.intervals import mean, wilson
+from core.evaluation.intervals import mean
 from core.evaluation.verdicts import more_often
 from reports.faces import figures, sheets
 from reports.faces.claims import lesson
 from reports.faces.outcomes import Bools, outcomes, pairs
 from reports.lessons import Exhibit
+from reports.scores import share
 from reports.tables import columns
 
 
@@ -28,9 +29,9 @@ def rates(study: xr.Dataset) -> Exhibit:
                 continue
             finds = mean(boxes, bounds=(0, np.inf)) if boxes.size > 1 else None
             names = {"set": outcome.set, "pictures with": kind, "detector": outcome.detector}
-            share = columns("share with a find", wilson(int(hits.sum()), len(hits)))
+            with_a_find = columns("share with a find", share(hits))
             finds_each = columns("finds per picture", finds)
-            rows.append({**names, **share, **finds_each, "pictures": len(hits)})
+            rows.append({**names, **with_a_find, **finds_each, "pictures": len(hits)})
     frame = pd.DataFrame(rows)
     return Exhibit(
         caption="Share of the pictures in which a detector finds anything: detections where there "
@@ -49,8 +50,8 @@ def boxes(study: xr.Dataset) -> Exhibit | None:
         right = outcome.box_right[outcome.box_right >= 0]
         if not len(outcome.face_found):
             continue
-        precise = wilson(int(right.sum()), len(right)) if len(right) else None
-        recall = wilson(int(outcome.face_found.sum()), len(outcome.face_found))
+        precise = share(right > 0)
+        recall = share(outcome.face_found)
         row = {"set": outcome.set, "detector": outcome.detector, **columns("recall", recall)}
         numbers = {"faces": len(outcome.face_found), "boxes": len(right)}
         rows.append({**row, **columns("precision", precise), **numbers})
@@ -80,7 +81,7 @@ def steps(study: xr.Dataset) -> Exhibit | None:
                 hits = hits.dropna("level", how="all").dropna("image", how="all")
                 for label in hits["level"].values.tolist() if step != CLEAN else ():
                     detected = hits.sel(level=label).values
-                    rate = columns("detected", wilson(int(detected.sum()), len(detected)))
+                    rate = columns("detected", share(detected))
                     names = {"set": name, "step": step, "unit": UNITS[step]}
                     level = {"level": float(label.split()[-1]), "detector": detector}
                     rows.append({**names, **level, **rate, "pictures": len(detected)})
