@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from core.evaluation.components import Components
-from core.evaluation.intervals import Estimate, mean
+from core.evaluation.intervals import Estimate, mean, share_law
 from core.evaluation.roc import check_scores, roc_points
 from core.evaluation.shares import Predictive
 
@@ -64,7 +64,7 @@ def rates(
     table, truth = check_scores(scores, labels)
     called = table >= np.broadcast_to(np.asarray(thresholds, float), len(table))[:, None]
     hits = called[:, truth], ~called[:, ~truth]
-    sensitivity, specificity = (mean(calls, confidence) for calls in hits)
+    sensitivity, specificity = (_share(calls, confidence) for calls in hits)
     sides = {
         "ppv": (sensitivity, specificity, prevalence),
         "npv": (specificity, sensitivity, 1 - prevalence),
@@ -81,6 +81,16 @@ def rates(
             bounds=(0.0, 1.0),
         )
     return {"sensitivity": sensitivity, "specificity": specificity, **predictive}
+
+
+def _share(hits: NDArray[np.bool_], confidence: float) -> Estimate:
+    """Estimate the share of hits; seeds that agree on one image say no more of others than one."""
+    if hits.shape[1] > 1:
+        return mean(hits, confidence)
+    value = float(hits.mean())
+    parts = Components(0.0, value * (1 - value), 0.0, 1, 1)
+    law, over = share_law(value, parts), "Clopper-Pearson over one image"
+    return Estimate.of(value, parts, law, over, confidence=confidence, bounds=(0.0, 1.0))
 
 
 def counts(scores: ArrayLike, labels: ArrayLike, threshold: float) -> NDArray[np.int64]:

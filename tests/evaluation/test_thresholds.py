@@ -71,6 +71,24 @@ def test_rates_and_counts_equal_sklearn(images):
     assert found["npv"].value == pytest.approx(tn / (tn + fn))
 
 
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize("positives", [1, 2, 29])
+@pytest.mark.parametrize("perfect", [True, False])
+def test_rates_of_one_image_and_perfect_ones_are_shares(seeds, positives, perfect):
+    """Asked in confidenceinterval #14 and #15: one positive, perfect scores."""
+    labels = np.arange(30) < positives
+    scores = np.random.default_rng(positives).random((seeds, 30))
+    found = rates(labels + 0 * scores if perfect else scores, labels, 0.5, 0.1)
+    assert all(0 <= x.low <= x.value <= x.high <= 1 for x in found.values())
+    assert all(x.low < x.high for x in found.values())
+    assert not perfect or {x.high for x in found.values()} == {1}
+    if 1 in (positives, 30 - positives):  # the one image says what one trial says
+        one = found["sensitivity" if positives == 1 else "specificity"]
+        if one.value in (0, 1):
+            exact = wilson(int(one.value), 1).strict()
+            assert (one.low, one.high) == pytest.approx((exact.low, exact.high))
+
+
 def test_a_score_at_the_threshold_is_called():
     p, labels = [0.1, 0.4, 0.4, 0.9], [0, 0, 1, 1]
     assert counts(p, labels, 0.4).tolist() == [[1, 1], [0, 2]]

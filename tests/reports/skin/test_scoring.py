@@ -65,10 +65,36 @@ def test_the_same_task_twice_has_one_tasks_interval(tmp_path, rows):
     found = score(
         read(write(tmp_path / "p.csv", twice)), read(write(tmp_path / "t.csv", alike)), 0.5, 0.1
     )
-    mean = found.areas["mean"]
-    assert mean.se == pytest.approx(found.areas["melanoma"].se)
-    half = 1.959964 * mean.se
-    assert (mean.low, mean.high) == pytest.approx((mean.value - half, mean.value + half))
+    one, mean = found.areas["melanoma"], found.areas["mean"]
+    assert mean.se == pytest.approx(one.se)
+    assert (mean.low, mean.high) == pytest.approx((one.low, one.high))
+
+
+def test_unrelated_tasks_have_the_interval_of_unrelated_errors(tmp_path):
+    random = np.random.default_rng(3)
+    scores, labels = random.random((400, 2)), random.integers(0, 2, (400, 2))
+    found = score(
+        read(write(tmp_path / "p.csv", [f"i{i},{a},{b}" for i, (a, b) in enumerate(scores)])),
+        read(write(tmp_path / "t.csv", [f"i{i},{a},{b}" for i, (a, b) in enumerate(labels)])),
+        *(0.5, 0.1),
+    )
+    mean, areas = found.areas["mean"], [found.areas[name] for name in ("melanoma", "keratosis")]
+    half = np.hypot(*(area.value - area.low for area in areas)) / 2
+    assert mean.value - mean.low == pytest.approx(half, rel=0.1)
+    assert mean.value - mean.low == pytest.approx(1.96 * mean.se, rel=0.02)
+
+
+def test_perfect_scores_are_not_certain(tmp_path):
+    """Asked in confidenceinterval #15: no crash, no interval of no width, none beyond 1."""
+    rows = [f"i{i},{int(i < 10)},{int(i % 3 == 1)}" for i in range(30)]
+    table = read(write(tmp_path / "p.csv", rows), truth=True)
+    found = score(table, table, 0.5, 0.1)
+    assert [area.value for area in found.areas.values()] == [found.areas["mean"].high] * 3
+    unmet = (1 - 0.025**0.1) / 2  # of 10 images that are all told right, see `shares.Area`
+    assert [area.low for area in found.areas.values()] == pytest.approx([1 - unmet] * 3)
+    for estimate in (found.rates["melanoma"] | found.rates["keratosis"]).values():
+        assert 0 < estimate.low < estimate.value == estimate.high == 1
+    assert "rank 1 to 24" in [*lines(found, 0.5, 0.1)][3]
 
 
 @pytest.mark.parametrize(
@@ -99,10 +125,15 @@ def test_files_that_are_no_predictions_are_refused(tmp_path, rows):
         read(tmp_path / "missing.csv")
     with pytest.raises(UserError, match="0 or 1 is wanted"):
         read(write(tmp_path / "t.csv", rows), truth=True)
-    one_class = [f"i{i},0,{i % 2}" for i in range(8)]
-    table = read(write(tmp_path / "o.csv", one_class), truth=True)
-    with pytest.raises(UserError, match="task_1 has 0 positives"):
-        score(table, table, 0.5, 0.1)
+    for n in (0, 1, 7, 8):  # confidenceinterval #14: one positive
+        few = [f"i{i},{int(i < n)},{i % 2}" for i in range(8)]
+        table = read(write(tmp_path / "o.csv", few), truth=True)
+        with pytest.raises(UserError, match=f"task_1 has {n} positives of 8; 2 or more of each"):
+            score(table, table, 0.5, 0.1)
+    # isic-challenge-scoring #100: one class in a column.
+    one = write(tmp_path / "c.csv", ["a,1"], header="image,MEL")
+    with pytest.raises(UserError, match=r"^c.csv: the column Id is not among image, MEL; .* Id, t"):
+        read(one, truth=True)
 
 
 def test_an_id_is_a_string_and_no_file_name(tmp_path):
