@@ -62,6 +62,7 @@ def _files(name: str, packages: tuple[str, ...]) -> list[Path]:
     return [file for file in candidates if file.is_file()]
 
 
+@functools.cache
 def essence(text: str) -> str:
     """Return what of a source can change a number, as text that is equal where nothing can."""
     return ast.dump(_essence(text))

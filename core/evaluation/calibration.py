@@ -38,12 +38,11 @@ def reliability(probabilities: ArrayLike, labels: ArrayLike, bins: int = BINS) -
     return pd.DataFrame(rows, columns=names)
 
 
-def _error(p: NDArray[np.float64], truth: NDArray[np.bool_], bins: int) -> NDArray[np.float64]:
-    """Return the calibration errors of resamples, (...); p, truth: (..., n)."""
-    gaps = np.take_along_axis(p - truth, np.argsort(p, axis=-1, kind="stable"), axis=-1)
-    sizes = [len(part) for part in np.array_split(np.arange(p.shape[-1]), bins)]
+def _error(gaps: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
+    """Return the calibration errors, (...); gaps: (..., n) p - truth in the order of p."""
+    sizes = [len(part) for part in np.array_split(np.arange(gaps.shape[-1]), bins)]
     starts = np.cumsum([0, *sizes])[:-1][np.array(sizes) > 0]
-    return np.abs(np.add.reduceat(gaps, starts, axis=-1)).sum(-1) / p.shape[-1]
+    return np.abs(np.add.reduceat(gaps, starts, axis=-1)).sum(-1) / gaps.shape[-1]
 
 
 def calibration_error(
@@ -57,9 +56,15 @@ def calibration_error(
     Source: Naeini, Cooper, Hauskrecht, AAAI 2015.
     """
     p, truth = _check(probabilities, labels)
-    values, n = _error(p, truth, bins), len(truth)
+    order, n = np.argsort(p, axis=-1, kind="stable"), len(truth)
+    gaps = np.take_along_axis(p - truth, order, axis=-1)
+    values = _error(gaps, bins)
     chosen = np.random.default_rng(0).integers(0, n, (RESAMPLES, n))
-    draws = np.mean([_error(row[chosen], truth[chosen], bins) for row in p], axis=0)
+    ranks = np.argsort(order, axis=-1).astype(np.int32)
+    draws = np.mean(
+        [_error(row[np.sort(rank[chosen])], bins) for row, rank in zip(gaps, ranks, strict=True)],
+        axis=0,
+    )
     seeds = float(values.var(ddof=1)) if len(p) > 1 else 0.0
     parts = Components(seeds, float(draws.var(ddof=1)) * n, 0.0, len(p), n)
     value = float(values.mean())
@@ -77,8 +82,9 @@ def chance_error(probabilities: ArrayLike, bins: int = BINS) -> float:
     """Return the calibration error to expect if every probability were true."""
     p = np.atleast_2d(np.asarray(probabilities, dtype=np.float64))
     random = np.random.default_rng(0)
-    true = random.random((100, *p.shape)) < p
-    return float(_error(np.broadcast_to(p, true.shape), true, bins).mean())
+    gaps = p - (random.random((100, *p.shape)) < p)
+    order = np.argsort(p, axis=-1, kind="stable")
+    return float(_error(np.take_along_axis(gaps, order[None], axis=-1), bins).mean())
 
 
 def temperature(logits: ArrayLike, labels: ArrayLike) -> float:
