@@ -112,9 +112,10 @@ class Store(Connection):
             return experiment
         if experiment not in known:
             names = difflib.get_close_matches(experiment, known, 5) or sorted(known)[:10]
+            others = f" and {len(known) - len(names)} more" if len(known) > len(names) else ""
             raise UserError(
-                f"experiment {experiment}: one of the store's {len(known)} is wanted: "
-                f"{', '.join(names) or 'none'}"
+                f"experiment {experiment}: one that the store has is wanted: "
+                f"{', '.join(names) or 'none'}{others}"
             )
         return known[experiment]
 

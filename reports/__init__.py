@@ -14,21 +14,26 @@ if TYPE_CHECKING:
     from reports.lessons import Exhibit
 
 
-def load(name: str, data: str | None = None) -> "xr.Dataset":
+def load(name: str, data: str | None = None, run: str | None = None) -> "xr.Dataset":
     """Read the stored trials of an experiment as one labelled dataset.
 
-    data: name of a data set, as the report shows it. Where several studies fit, the one with the
-    most trials is taken, of equals the latest. attrs hold the data card, the settings and what
-    made the numbers. Raises UserError where there is none.
+    data: name of a data set, as the report shows it. run: id of the study's run in MLflow, which
+    its page shows. Where several studies fit, the one with the most trials is taken, of equals the
+    latest. attrs hold the data card, the settings and what made the numbers. Raises UserError
+    where there is none.
     """
     from core.errors import UserError
     from core.store import Store
     from reports.studies import collect
 
     store = Store()
-    studies = [s for s in collect(store, [name]).studies if data in (None, s.data)]
+    studies = [
+        study
+        for study in collect(store, [name]).studies
+        if data in (None, study.data) and run in (None, study.run.id)
+    ]
     if not studies:
-        what = name if data is None else f"{name} on {data}"
+        what = name + (f" on {data}" if data else "") + (f", run {run}" if run else "")
         raise UserError(f"{what}: no such study in the MLflow store {store.name}")
     return max(studies, key=lambda study: (study.trials["trained"].sum(), study.run.started)).trials
 

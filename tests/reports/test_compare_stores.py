@@ -228,7 +228,7 @@ def test_a_filter_of_mlflows_selects_runs(ask):
 
 
 def test_an_unknown_experiment_is_answered_with_those_like_it(ask):
-    with pytest.raises(UserError, match=r"experiment cleen: one of the store's \d+ is .*: clean"):
+    with pytest.raises(UserError, match=r"experiment cleen: one that .*: clean and \d+ more"):
         ask("cleen")
 
 

@@ -281,3 +281,13 @@ def test_the_command_line_answers_at_once():
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert "--format" in found.stdout
     assert found.stdout.rstrip().endswith("[]")
+
+
+def test_a_study_is_loaded_by_its_data_and_its_run(studied, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{studied}/mlflow.db")
+    (run,) = Store().runs("tags.role = 'study'")
+    assert reports.load("init_schemes", "digits", run.id).attrs["study"] == "init_schemes"
+    with pytest.raises(UserError, match=r"^init_schemes, run ab: no such study in the MLflow"):
+        reports.load("init_schemes", run="ab")
+    with pytest.raises(UserError, match=rf"^init_schemes on mnist, run {run.id}: no such"):
+        reports.load("init_schemes", "mnist", run.id)
