@@ -6,6 +6,7 @@ look, a wider one. The verdict is "supported" or "refuted" exactly where that in
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from math import ceil
 from typing import Any, Literal
 
@@ -40,8 +41,6 @@ class Decision:
     """chance of evidence this strong for the claim, were it false"""
     p_refuted: float
     """chance of evidence this strong against the claim, were it true"""
-    needed: Needed | None = None
-    """what would decide it; None if it is decided"""
     parts: Mapping[str, "Decision"] = field(default_factory=dict)
     """of a claim made of several: what is measured -> its own decision, at the whole's level"""
     looks: Mapping[int, "Decision"] = field(default_factory=dict)
@@ -50,8 +49,29 @@ class Decision:
     """seeds at which it may be asked for, the last the cap; empty for one look"""
     withheld: Withheld = ""
     """why there is no verdict whatever the numbers are; then both p are 1"""
+    wanted: Needed | None = None
+    """of a withheld verdict: what it takes for one"""
+    planned: float = ALPHA
+    """the error of a side that more seeds or images are planned for"""
     comment: str = ""
     """what else the claim has to say, in words"""
+
+    @cached_property
+    def needed(self) -> Needed | None:
+        """What would decide it; None if it is decided, or if nothing would."""
+        if self.withheld or self.verdict != "undecided":
+            return self.wanted
+        if self.parts and not self.looks:
+            name, part = max(self.parts.items(), key=lambda item: item[1].p_supported)
+            return part.needed and replace(part.needed, part=name)
+        last = self.looks[max(self.looks)] if self.looks else self
+        if not last.estimate.components.can_grow:
+            return None
+        question: Question = {"margin": last.margin, "target": last.target, "test": last.test}
+        question["alpha"] = self.planned
+        if self.looks:
+            return needed_at_looks(last.estimate, self.grid, **question)
+        return needed(last.estimate, **question)
 
     @property
     def is_arithmetic(self) -> bool:
@@ -129,7 +149,7 @@ def withhold(decision: Decision, why: Withheld, wanted: Needed | None = None) ->
         p_supported=1.0,
         p_refuted=1.0,
         withheld=why,
-        needed=wanted,
+        wanted=wanted,
         parts={name: withhold(part, why, wanted) for name, part in decision.parts.items()},
     )
 
@@ -156,7 +176,7 @@ def settle(decision: Decision, levels: Levels, planned: float | None = None) -> 
         decision,
         verdict=verdict,
         estimate=decision.estimate.at(1 - 2 * level),
-        needed=None if verdict != "undecided" else _needed(decision, planned),
+        planned=planned,
     )
 
 
@@ -192,7 +212,7 @@ def _settle_parts(decision: Decision, levels: Levels, planned: float) -> Decisio
         name = min(parts, key=lambda part: decision.parts[part].p_refuted)
     else:
         name = max(parts, key=lambda part: decision.parts[part].p_supported)
-    shown, wanted = parts[name], parts[name].needed
+    shown = parts[name]
     return replace(
         decision,
         verdict=verdict,
@@ -201,7 +221,6 @@ def _settle_parts(decision: Decision, levels: Levels, planned: float) -> Decisio
         margin=shown.margin,
         target=shown.target,
         parts=parts,
-        needed=replace(wanted, part=name) if wanted and verdict == "undecided" else None,
     )
 
 
@@ -222,15 +241,5 @@ def _settle_looks(decision: Decision, levels: Levels, planned: float) -> Decisio
         verdict=verdict,
         estimate=replace(last.estimate, low=low, high=high, confidence=1 - 2 * levels.supported),
         looks=looks,
-        needed=_needed(last, planned, decision.grid) if verdict == "undecided" else None,
+        planned=planned,
     )
-
-
-def _needed(decision: Decision, alpha: float, grid: tuple[int, ...] = ()) -> Needed | None:
-    if not decision.estimate.components.can_grow:
-        return None
-    question: Question = {"margin": decision.margin, "target": decision.target}
-    question |= {"alpha": alpha, "test": decision.test}
-    if grid:
-        return needed_at_looks(decision.estimate, grid, **question)
-    return needed(decision.estimate, **question)

@@ -7,6 +7,7 @@ seeds. So the chance is averaged over the variances that the seeds at hand leave
 (chi-squared), and the advice keeps its word on average. It holds for the effect that goes in.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import ceil
@@ -113,6 +114,7 @@ def power(estimate: Estimate, n_seeds: int, n_images: int, **question: Unpack[Qu
     return float(special.ndtr(below(low) if value <= low else above(high)).mean())
 
 
+@functools.cache
 def _chi2(df: float) -> NDArray[np.float64]:
     return np.asarray(special.chdtri(df, 1 - _GRID), dtype=np.float64)
 

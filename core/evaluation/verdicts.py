@@ -126,6 +126,7 @@ def all_of(parts: Mapping[str, Decision], alpha: float = ALPHA) -> Decision:
         parts=dict(parts),
         looks={},
         withheld="",
+        wanted=None,
         comment="",
     )
     return judge(whole, alpha)
