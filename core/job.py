@@ -1,6 +1,7 @@
 """The training of a program: what it is given, what it says meanwhile, what comes back."""
 
 import time
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from core.errors import reason
 from core.trials import Record, Trial
 
 
@@ -60,6 +62,22 @@ class Done:
     started: float
     """seconds since 1970"""
     ended: float
+
+
+def damage(checkpoint: Path) -> str:
+    """Say why a training cannot go on from a checkpoint; empty where it can."""
+    import torch
+
+    try:
+        with zipfile.ZipFile(checkpoint) as file:  # torch reads over a flipped bit
+            if member := file.testzip():
+                return f"{member} is not as it was written"
+        torch.load(checkpoint, map_location="cpu", mmap=True, weights_only=True)
+    except FileNotFoundError:  # another process has ended what it was of
+        return ""
+    except Exception as error:  # damaged files make torch raise almost anything
+        return reason(error) or type(error).__name__
+    return ""
 
 
 def run(train: Train, job: Job) -> Done:

@@ -165,8 +165,7 @@ class StudyFolder:
                     facts = plain((path / "run.json").read_bytes(), FACTS_OF_TRIAL)
                     Record.unpack((path / "artifacts" / RECORD).read_bytes())
                 except DAMAGE as error:
-                    print(f"{path}: set aside, to be trained again: {error}")
-                    self._move(path, "damaged")
+                    self.set_aside(path, str(error))
                     continue
                 self._send(store, experiment, study, path, facts)
                 self.note([facts["trial"]])
@@ -179,6 +178,11 @@ class StudyFolder:
                 store.end(study, status, ended.stat().st_mtime)
                 ended.unlink()
             return sent
+
+    def set_aside(self, path: Path, damage: str) -> None:
+        """Take a damaged trial or checkpoint away, and say so."""
+        print(f"{path}: set aside, to be trained again: {damage}")
+        self._move(path, "damaged")
 
     def _move(self, path: Path, folder: str) -> None:
         """Take a trial's folder away at once, as `holds` and `file` see it whole or not at all."""

@@ -31,6 +31,7 @@ from core.trials import Trial, programs
 
 ONLY: ContextVar[Sequence[Trial] | None] = ContextVar("ONLY", default=None)
 """the one program to train: a study that repeats it stops there, by raising Repeated"""
+CHECKPOINTS = "checkpoints"
 TELL_SECONDS = 60.0
 PATIENCE = 60.0  # seconds after which a store that was away is asked again
 
@@ -150,6 +151,9 @@ class Study(Manifest):
     ) -> Generator[job.Done]:
         """Train here, in order, or on the fleet, in any."""
         place, jobs = fleet.ON.get(), [(group, self._checkpoint(group)) for group in groups]
+        for path in sorted((self.folder.path / CHECKPOINTS).glob("*.pt")):
+            if damage := job.damage(path):
+                self.folder.set_aside(path, damage)
         if place and jobs:
             with fleet.folder(self.folder.path) as folder:
                 try:
@@ -167,7 +171,7 @@ class Study(Manifest):
 
     def _checkpoint(self, group: Iterable[Trial]) -> Path:
         name = sha256("\n".join(trial.key for trial in group).encode()).hexdigest()[:16]
-        return self.folder.path / "checkpoints" / f"{name}.pt"
+        return self.folder.path / CHECKPOINTS / f"{name}.pt"
 
     def _keep(self, program: job.Done) -> None:
         for trial, record in program.records.items():

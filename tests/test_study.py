@@ -6,11 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from mlflow import MlflowClient
 
 from core import archive, code, provenance
 from core import study as module
 from core.store import Store
+from core.training import checkpoints
 from core.trials import Record, Trial
 from tests.small import CARD, CONFIG, TRIALS, Trainer, epoch, files, record, run, runs, toy
 
@@ -242,6 +244,45 @@ def test_checkpoints_of_programs_and_studies_lie_apart_and_go_when_results_are_k
     assert len(set(places)) == 4
     assert not any(place.exists() for place in places)
     assert all(place.is_relative_to(store / "mlruns") for place in places)
+
+
+def flipped(path):
+    content = bytearray(path.read_bytes())
+    content[content.find(b"\x00\x00\x80\x3f" * 8)] ^= 1  # of a weight, which torch does not see
+    path.write_bytes(content)
+
+
+DAMAGE = {
+    "is not as it was written": flipped,
+    "not a zip file": lambda path: path.write_bytes(path.read_bytes()[:-9]),
+    "File is not": lambda path: path.write_bytes(b""),
+    "Is a directory": lambda path: (path.unlink(), path.mkdir(), (path / "a").touch()),
+    "Weights only load failed": lambda path: torch.save({"a": Path}, path),
+    "": lambda path: None,
+}
+
+
+@pytest.mark.parametrize("said", DAMAGE)
+def test_a_damaged_checkpoint_is_set_aside_and_its_program_begins_anew(store, capsys, said):
+    found = []
+
+    def train(job):
+        found.append(job.checkpoint.exists())
+        if len(found) == 1:
+            checkpoints.save({"weights": torch.ones(1000)}, job.checkpoint)
+            DAMAGE[said](job.checkpoint)
+            raise KeyboardInterrupt
+        return [record(trial) for trial in job.trials]
+
+    with pytest.raises(KeyboardInterrupt):
+        run(trainer=train)
+    study, _ = run(trainer=train)
+    assert found == [False, not said, False]  # of the first program twice, and of the second
+    lines = [line for line in capsys.readouterr().out.splitlines() if "set aside" in line]
+    assert len(lines) == bool(said)
+    assert all(".pt: set aside, to be trained again: " in line and said in line for line in lines)
+    assert len([*study.folder.path.glob("damaged/*.pt")]) == bool(said)
+    assert sorted(runs("trial")) == ["a/0", "a/1", "b/0", "b/1"]
 
 
 def test_a_program_that_returns_too_few_records_is_an_error(store):
