@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
-from unittest import mock
 
 import numpy as np
 from annotated_types import Interval
@@ -83,12 +82,11 @@ def _draw(random: np.random.Generator, n: int, correlation: float) -> NDArray[np
 
 
 def compared(runs: Sequence[Run], layout: Layout) -> Comparison:
-    """Compare the arms of an experiment, without the advice, which changes no verdict."""
+    """Compare the arms of an experiment."""
     arms = table(runs, Asked(experiment="x"), lambda ids, name: {})
-    with mock.patch("core.evaluation.decisions._needed", return_value=None):
-        return compare(
-            arms, baseline=layout.baseline, margin=layout.margin, first_look=layout.first_look
-        )
+    return compare(
+        arms, baseline=layout.baseline, margin=layout.margin, first_look=layout.first_look
+    )
 
 
 def is_false(difference: Difference, layout: Layout) -> bool:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from benchmarks.simulated.areas import scores as two_classes
 from benchmarks.simulated.areas import true_specificity
 from benchmarks.simulated.draws import Bools, Cell, Hits, Random, Scores, in_chunks, wrong
-from benchmarks.simulated.verdicts import POPULATIONS, quietly, student_law
+from benchmarks.simulated.verdicts import POPULATIONS, student_law
 from core.evaluation.comparisons import paired
 from core.evaluation.components import Components
 from core.evaluation.decisions import Decision
@@ -84,7 +84,7 @@ def _one_run(n_seeds: int, same: bool, random: Random, draws: int) -> NDArray[An
     """Tell where a published run that is one more of ours is denied to be."""
     decisions = []
     for ours, others in _ours(same, n_seeds, random, draws):
-        decisions.append(quietly(predicted, ours, int(others[0].sum()), N, same_images=same))
+        decisions.append(predicted(ours, int(others[0].sum()), N, same_images=same))
     return _verdicts(decisions)[1]
 
 
@@ -95,7 +95,7 @@ def _at_the_edge(n_seeds: int, same: bool, random: Random, draws: int) -> NDArra
         runs = others.mean(1)
         edge = runs.mean() + WITHIN * runs.std() * random.choice([-1, 1])
         beyond = int(np.ceil(N * edge) if edge > runs.mean() else np.floor(N * edge))
-        decisions.append(quietly(predicted, ours, beyond, N, same_images=same))
+        decisions.append(predicted(ours, beyond, N, same_images=same))
     return _verdicts(decisions)[0]
 
 
@@ -109,7 +109,7 @@ def _less(n_seeds: int, m: int, random: Random, draws: int) -> NDArray[Any]:
         theirs = float(np.clip(random.normal(truth, deviation), 0.01, 0.99))
         known = Components(SPREAD**2, theirs * (1 - theirs), 0.0, READERS, BENIGN)
         specificity = specificity_at(ours, labels, SENSITIVITY)
-        decisions.append(quietly(superior, less_published(specificity, theirs, known), -MARGIN))
+        decisions.append(superior(less_published(specificity, theirs, known), -MARGIN))
     return _verdicts(decisions)
 
 
@@ -139,5 +139,5 @@ def _diverging(
         arms = hits.draw(random, (1, n_seeds, 200), skill, skill)
         lost = [random.random(n_seeds) < rate for rate in rates]
         a, b = (arm[0] & ~gone[:, None] for arm, gone in zip(arms, lost, strict=True))
-        decisions.append(withheld(quietly(superior, paired(a, b)), *lost))
+        decisions.append(withheld(superior(paired(a, b)), *lost))
     return _verdicts(decisions)

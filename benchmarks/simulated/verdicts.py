@@ -1,10 +1,9 @@
 """False verdicts on differences, levels, equivalence, over families and over looks."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from itertools import product
 from typing import Any
-from unittest import mock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,12 +44,6 @@ def level(hits: Any) -> Law:
 def student_law(tables: NDArray[np.float64]) -> Law:
     """Return the law of means of scores, as `mean` has it."""
     return Student(tables.mean((-2, -1)), crossed(tables).parts, skew(tables))
-
-
-def quietly(judge: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-    """Judge without the advice, which takes most of a verdict's time and changes no verdict."""
-    with mock.patch("core.evaluation.decisions._needed", return_value=None):
-        return judge(*arguments, **named)
 
 
 def cells() -> Iterator[Cell]:
@@ -162,7 +155,7 @@ def _two_seeds(random: Random, draws: int) -> NDArray[Any]:
     for _ in range(draws):
         base, *arms = random.normal(size=(FAMILY + 1, 2, 360))
         family = {str(i): superior(paired(arm, base)) for i, arm in enumerate(arms)}
-        verdicts.append({d.verdict for d in quietly(decide_family, family).values()})
+        verdicts.append({d.verdict for d in decide_family(family).values()})
     return np.array([[side in v for v in verdicts] for side in ("supported", "refuted")])
 
 
