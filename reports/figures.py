@@ -95,7 +95,7 @@ def accuracy_strip(frame: pd.DataFrame, summary: pd.DataFrame, baseline: float) 
         axis.xaxis.set_major_formatter(percent)
     axes[1].xaxis.set_major_locator(MaxNLocator(5, prune="both"))
     axes[0].set_yticks(range(len(names)), names)
-    axes[0].invert_yaxis()
+    axes[0].set_ylim(len(names) - 0.5, -0.5)  # from the top, no dot on the frame
     axes[0].set_xlim(0, 1.02)
     axes[0].set_xlabel("test accuracy, dropout off")
     near = summary[summary["accuracy"] > best - 0.08]
