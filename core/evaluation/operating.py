@@ -47,7 +47,7 @@ class Quantiles:
 
     def limits(self, alpha: Floats) -> tuple[Floats, Floats]:
         """Return the limits of the mean share."""
-        among = np.mean([self._among(q, float(alpha)) for q in self.below], axis=0)
+        among = np.mean([self._among(q, alpha) for q in self.below], axis=0)
         share = one_seed(self.value, self.n_negatives).strict.limits(alpha)
         squares = stretched(self.seeds, alpha) ** 2 if self.seeds else 0.0
         reach = np.sqrt(
@@ -55,16 +55,15 @@ class Quantiles:
         )
         return self.value - reach[0], self.value + reach[1]
 
-    def _among(self, quantile: float, alpha: float) -> tuple[float, float]:
+    def _among(self, quantile: float, alpha: Floats) -> tuple[Floats, Floats]:
         """Return limits where only the positives are drawn anew, means over seeds."""
         m = self.quiet.shape[1]
         # P(the r-th lowest of m positives lies above the quantile) = P(Binomial(m, .) < r).
         above = stats.binom.cdf(np.arange(-1, m + 1), m, quantile)
-        lowest = int(np.searchsorted(above, alpha, side="right")) - 1
-        highest = int(np.searchsorted(above, 1 - alpha, side="left"))
-        low = float(self.quiet[:, lowest - 1].mean()) if lowest >= 1 else 0.0
-        high = float(self.quiet[:, highest - 1].mean()) if highest <= m else 1.0
-        return min(low, self.value), max(high, self.value)
+        lowest = np.searchsorted(above, alpha, side="right") - 1
+        highest = np.searchsorted(above, 1 - alpha, side="left")
+        shares = np.array([0.0, *self.quiet.mean(0), 1.0])
+        return np.minimum(shares[lowest], self.value), np.maximum(shares[highest], self.value)
 
 
 def _estimate(
