@@ -13,41 +13,36 @@ from core.evaluation.intervals import Estimate, wilson
 from core.evaluation.laws import Student
 
 BINS = 10
+"""of equal counts: of equal width, most would be nearly empty"""
 RESAMPLES = 500
 
 
-def _bins(probabilities: NDArray[np.float64], bins: int) -> list[NDArray[np.int64]]:
-    """Split into bins of equal counts: bins of equal width leave most of them nearly empty."""
-    return [
-        part for part in np.array_split(np.argsort(probabilities, kind="stable"), bins) if len(part)
-    ]
-
-
-def reliability(probabilities: ArrayLike, labels: ArrayLike, bins: int = BINS) -> pd.DataFrame:
+def reliability(probabilities: ArrayLike, labels: ArrayLike) -> pd.DataFrame:
     """Set the mean probability of each bin beside the share of positives in it.
 
-    probabilities: (n,), one seed. Returns a row a bin of equal counts: probability, frequency,
-    frequency_low, frequency_high (Wilson), n.
+    probabilities: (n,), one seed. Returns a row a bin: probability, frequency, frequency_low,
+    frequency_high (Wilson), n.
     """
     p, truth = _check(probabilities, labels)
     rows = []
-    for part in _bins(p[0], bins):
+    for part in _bins(np.argsort(p[0], kind="stable")):
         share = wilson(int(truth[part].sum()), len(part))
         rows.append((p[0, part].mean(), share.value, share.low, share.high, len(part)))
     names = ["probability", "frequency", "frequency_low", "frequency_high", "n"]
     return pd.DataFrame(rows, columns=names)
 
 
-def _error(gaps: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
+def _bins(order: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    return np.array_split(order, min(BINS, len(order)))
+
+
+def _error(gaps: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the calibration errors, (...); gaps: (..., n) p - truth in the order of p."""
-    sizes = [len(part) for part in np.array_split(np.arange(gaps.shape[-1]), bins)]
-    starts = np.cumsum([0, *sizes])[:-1][np.array(sizes) > 0]
+    starts = [part[0] for part in _bins(np.arange(gaps.shape[-1]))]
     return np.abs(np.add.reduceat(gaps, starts, axis=-1)).sum(-1) / gaps.shape[-1]
 
 
-def calibration_error(
-    probabilities: ArrayLike, labels: ArrayLike, bins: int = BINS, confidence: float = 0.95
-) -> Estimate:
+def calibration_error(probabilities: ArrayLike, labels: ArrayLike) -> Estimate:
     """Estimate the expected calibration error over bins of equal counts.
 
     The interval resamples the images; the variance of several seeds is added. The value is too
@@ -58,33 +53,26 @@ def calibration_error(
     p, truth = _check(probabilities, labels)
     order, n = np.argsort(p, axis=-1, kind="stable"), len(truth)
     gaps = np.take_along_axis(p - truth, order, axis=-1)
-    values = _error(gaps, bins)
+    values = _error(gaps)
     chosen = np.random.default_rng(0).integers(0, n, (RESAMPLES, n))
     ranks = np.argsort(order, axis=-1).astype(np.int32)
     draws = np.mean(
-        [_error(row[np.sort(rank[chosen])], bins) for row, rank in zip(gaps, ranks, strict=True)],
+        [_error(row[np.sort(rank[chosen])]) for row, rank in zip(gaps, ranks, strict=True)],
         axis=0,
     )
     seeds = float(values.var(ddof=1)) if len(p) > 1 else 0.0
     parts = Components(seeds, float(draws.var(ddof=1)) * n, 0.0, len(p), n)
-    value = float(values.mean())
-    return Estimate.of(
-        value,
-        parts,
-        Student(value, parts.parts),
-        f"bootstrap over {parts.units}",
-        confidence=confidence,
-        bounds=(0.0, 1.0),
-    )
+    law = Student(float(values.mean()), parts.parts)
+    return Estimate.of(parts, law, f"bootstrap over {parts.units}", bounds=(0.0, 1.0))
 
 
-def chance_error(probabilities: ArrayLike, bins: int = BINS) -> float:
+def chance_error(probabilities: ArrayLike) -> float:
     """Return the calibration error to expect if every probability were true."""
     p = np.atleast_2d(np.asarray(probabilities, dtype=np.float64))
     random = np.random.default_rng(0)
     gaps = p - (random.random((100, *p.shape)) < p)
     order = np.argsort(p, axis=-1, kind="stable")
-    return float(_error(np.take_along_axis(gaps, order[None], axis=-1), bins).mean())
+    return float(_error(np.take_along_axis(gaps, order[None], axis=-1)).mean())
 
 
 def temperature(logits: ArrayLike, labels: ArrayLike) -> float:

@@ -11,38 +11,30 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from core.evaluation.components import as_table, crossed
-from core.evaluation.intervals import ANYWHERE, Bounds, Estimate, difference, symmetric
+from core.evaluation.intervals import Estimate, difference, symmetric
 from core.evaluation.laws import Part, Student
 
 Alternative = Literal["two-sided", "greater", "less"]
 
 
-def paired(
-    a: ArrayLike,
-    b: ArrayLike,
-    confidence: float = 0.95,
-    *,
-    deterministic: bool = False,
-    bounds: Bounds | None = None,
-) -> Estimate:
+def paired(a: ArrayLike, b: ArrayLike, *, deterministic: bool = False) -> Estimate:
     """Estimate the mean of a - b over new seeds and new images.
 
     a, b: (seeds, images) float or bool; the same seeds and the same images in both. (seeds, 1)
     for one number a seed: then the interval is the paired t-test's. deterministic: the arms hold
-    no training (a Haar cascade, PCA), so that one row is the whole population of seeds. bounds: the
-    range of a difference, to which the interval is clipped; (-1, 1) for hits.
-    Raises ValueError if the shapes differ, a score is not finite, or there is one seed and the
-    arms are not deterministic.
+    no training (a Haar cascade, PCA), so that one row is the whole population of seeds. Raises
+    ValueError if the shapes differ, a score is not finite, or there is one seed and the arms are
+    not deterministic.
     """
     first, second = as_table(a, "a"), as_table(b, "b")
     if first.shape != second.shape:
         raise ValueError(f"a, b: shapes {first.shape} and {second.shape}, wanted the same")
     if len(first) < 2 and not deterministic:
         raise ValueError(f"a, b: {len(first)} seed, wanted 2 or more: single runs do not compare")
-    return difference(first, second, confidence, bounds or ANYWHERE)
+    return difference(first, second)
 
 
-def unpaired(a: ArrayLike, b: ArrayLike, confidence: float = 0.95) -> Estimate:
+def unpaired(a: ArrayLike, b: ArrayLike) -> Estimate:
     """Estimate the mean of a minus the mean of b, which share nothing.
 
     a, b: (runs, 1) float, 2 or more runs each. `n_seeds` is the smaller number of runs. The
@@ -58,20 +50,17 @@ def unpaired(a: ArrayLike, b: ArrayLike, confidence: float = 0.95) -> Estimate:
     variance = shares[0].variance + shares[1].variance
     parts = replace(crossed(tables[0]), seeds=variance * n, n_seeds=n)
     if not variance:
-        return symmetric(value, parts, confidence)
-    law = Student(value, shares)
-    return Estimate.of(value, parts, law, "Welch's standard error over runs", confidence=confidence)
+        return symmetric(value, parts)
+    return Estimate.of(parts, Student(value, shares), "Welch's standard error over runs")
 
 
-def p_value(estimate: Estimate, null: float = 0.0, alternative: Alternative = "two-sided") -> float:
+def p_value(estimate: Estimate, null: float = 0.0) -> float:
     """Test whether the true value is null, with the law that gave the interval.
 
-    alternative: what the test is to show of the true value against null. A two-sided p is below
-    1 - confidence exactly where null lies outside the interval (before bounds clip it).
+    The two-sided p is below 1 - confidence exactly where null lies outside the interval (before
+    bounds clip it).
     """
-    if alternative == "two-sided":
-        return min(1.0, 2 * min(estimate.p(null, "greater"), estimate.p(null, "less")))
-    return estimate.p(null, alternative)
+    return min(1.0, 2 * min(estimate.p(null, "greater"), estimate.p(null, "less")))
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
@@ -92,7 +81,7 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     return adjusted
 
 
-def compare_all(scores: Mapping[str, ArrayLike], confidence: float = 0.95) -> pd.DataFrame:
+def compare_all(scores: Mapping[str, ArrayLike]) -> pd.DataFrame:
     """Compare every pair of arms; Holm over all pairs.
 
     scores: arm -> (seeds, images), the same seeds and images in all. Returns one row a pair:
@@ -100,10 +89,10 @@ def compare_all(scores: Mapping[str, ArrayLike], confidence: float = 0.95) -> pd
     pair, not simultaneous. Raises ValueError as `paired`.
     """
     tables = {arm: as_table(values, arm) for arm, values in scores.items()}
-    pairs = list(combinations(tables, 2))
-    estimates = [paired(tables[a], tables[b], confidence) for a, b in pairs]
-    numbers = ((e.value, e.low, e.high, e.n_seeds, e.n_images, p_value(e)) for e in estimates)
-    rows = [(*pair, *row) for pair, row in zip(pairs, numbers, strict=True)]
+    rows = []
+    for a, b in combinations(tables, 2):
+        gap = paired(tables[a], tables[b])
+        rows.append((a, b, gap.value, gap.low, gap.high, gap.n_seeds, gap.n_images, p_value(gap)))
     names = ["a", "b", "difference", "low", "high", "n_seeds", "n_images", "p"]
     frame = pd.DataFrame(rows, columns=names)
     return frame.assign(p_holm=holm(frame["p"]))

@@ -125,10 +125,8 @@ class Levels:
     refuted: float
 
 
-def judge(decision: Decision, alpha: float) -> Decision:
-    """Give the verdict at a level, or none where seeds or images are below the stated least."""
-    if not 0 < alpha < 0.5:
-        raise ValueError(f"alpha: {alpha}, wanted a number between 0 and 0.5")
+def judge(decision: Decision) -> Decision:
+    """Give the verdict at ALPHA, or none where seeds or images are below the stated least."""
     estimate, single = decision.estimate, not decision.parts and not decision.looks
     if single and 1 < estimate.n_seeds < LEAST_SEEDS:
         return withhold(decision, "few seeds", Needed(seeds=LEAST_SEEDS))
@@ -137,7 +135,7 @@ def judge(decision: Decision, alpha: float) -> Decision:
     if single and estimate.n_images > 1 and fewest < least:
         images = ceil(estimate.n_images * least / fewest)
         return withhold(decision, "few images", Needed(images=images))
-    return settle(decision, Levels(alpha, alpha))
+    return settle(decision, Levels(ALPHA, ALPHA))
 
 
 def withhold(decision: Decision, why: Withheld, wanted: Needed | None = None) -> Decision:

@@ -17,6 +17,8 @@ from core.evaluation.shares import Area, Discordant, Lead, Score, Share, one_see
 
 Bounds = tuple[float, float]
 ANYWHERE: Bounds = (-inf, inf)
+CONFIDENCE = 0.95
+"""of every interval, until `Estimate.at` or a verdict asks for another"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,28 +42,26 @@ class Estimate:
     @classmethod
     def of(
         cls,
-        value: float,
         components: Components,
         law: Law,
         method: str,
         *,
-        confidence: float = 0.95,
         bounds: Bounds = ANYWHERE,
         fewest: int | None = None,
     ) -> Self:
-        """Make an estimate whose interval follows from its law."""
+        """Make an estimate whose value and 95 % interval are its law's."""
         blank = cls(
-            value=float(value),
+            value=float(law.value),
             low=-inf,
             high=inf,
-            confidence=confidence,
+            confidence=CONFIDENCE,
             components=components,
             law=law,
             method=method,
             bounds=bounds,
             fewest=fewest,
         )
-        return blank.at(confidence)
+        return blank.at(CONFIDENCE)
 
     def at(self, confidence: float) -> Self:
         """Give the interval at another level; raises ValueError unless 0 < confidence < 1."""
@@ -116,7 +116,7 @@ class Estimate:
         }
 
 
-def wilson(successes: int, n: int, confidence: float = 0.95) -> Estimate:
+def wilson(successes: int, n: int) -> Estimate:
     """Estimate a proportion from n independent trials.
 
     Raises ValueError unless 0 <= successes <= n and n >= 1.
@@ -127,14 +127,7 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> Estimate:
         raise ValueError(f"successes, n: {successes}, {n}, wanted 0 <= successes <= n, n >= 1")
     share = successes / n
     parts = Components(0.0, share * (1 - share), 0.0, 1, n)
-    return Estimate.of(
-        share,
-        parts,
-        one_seed(share, n),
-        "Wilson over images",
-        confidence=confidence,
-        bounds=(0.0, 1.0),
-    )
+    return Estimate.of(parts, one_seed(share, n), "Wilson over images", bounds=(0.0, 1.0))
 
 
 def are_hits(table: NDArray[np.float64]) -> bool:
@@ -142,7 +135,7 @@ def are_hits(table: NDArray[np.float64]) -> bool:
     return table.shape[1] > 1 and bool(((table == 0) | (table == 1)).all())
 
 
-def mean(values: ArrayLike, confidence: float = 0.95, bounds: Bounds | None = None) -> Estimate:
+def mean(values: ArrayLike, *, bounds: Bounds | None = None) -> Estimate:
     """Estimate the mean score over new seeds and new images.
 
     values: (seeds, images) float or bool, each seed scored on the same images; (seeds, 1) for
@@ -155,11 +148,10 @@ def mean(values: ArrayLike, confidence: float = 0.95, bounds: Bounds | None = No
     table = as_table(values, "values")
     parts, value = crossed(table), float(table.mean())
     if not are_hits(table):
-        return symmetric(value, parts, confidence, bounds or ANYWHERE, skew(table))
+        return symmetric(value, parts, bounds or ANYWHERE, skew(table))
     law = share_law(value, parts)
     name = "Clopper-Pearson" if parts.n_seeds == 1 else "Korn-Graubard"
-    over = f"{name} over {parts.units}"
-    return Estimate.of(value, parts, law, over, confidence=confidence, bounds=(0.0, 1.0))
+    return Estimate.of(parts, law, f"{name} over {parts.units}", bounds=(0.0, 1.0))
 
 
 def share_law(share: Floats, parts: Components) -> Share:
@@ -169,12 +161,7 @@ def share_law(share: Floats, parts: Components) -> Share:
     return Share(share, relative, relative[0] if parts.n_seeds > 1 else None)
 
 
-def difference(
-    a: NDArray[np.float64],
-    b: NDArray[np.float64],
-    confidence: float = 0.95,
-    bounds: Bounds = ANYWHERE,
-) -> Estimate:
+def difference(a: NDArray[np.float64], b: NDArray[np.float64]) -> Estimate:
     """Estimate the mean of a - b over new seeds and new images.
 
     a, b: (seeds, images) float64 of equal shape; `comparisons.paired` checks them. Hits and misses
@@ -183,7 +170,7 @@ def difference(
     gaps = a - b
     parts, value = crossed(gaps), float(gaps.mean())
     if not (are_hits(a) and are_hits(b)):
-        return symmetric(value, parts, confidence, bounds, skew(gaps))
+        return symmetric(value, parts, skew=skew(gaps))
     law: Law
     if parts.n_seeds == 1:
         law = Discordant(int((gaps > 0).sum()), int((gaps < 0).sum()), parts.n_images)
@@ -191,8 +178,7 @@ def difference(
     else:
         discordance = float(np.square(gaps).mean())
         law, name = lead_law(value, discordance, parts), "score test"
-    over = f"{name} over {parts.units}"
-    return Estimate.of(value, parts, law, over, confidence=confidence, bounds=(-1.0, 1.0))
+    return Estimate.of(parts, law, f"{name} over {parts.units}", bounds=(-1.0, 1.0))
 
 
 def lead_law(value: Floats, discordance: Floats, parts: Components) -> Lead:
@@ -202,11 +188,7 @@ def lead_law(value: Floats, discordance: Floats, parts: Components) -> Lead:
 
 
 def symmetric(
-    value: float,
-    parts: Components,
-    confidence: float = 0.95,
-    bounds: Bounds = ANYWHERE,
-    skew: float = 0.0,
+    value: float, parts: Components, bounds: Bounds = ANYWHERE, skew: float = 0.0
 ) -> Estimate:
     """Estimate a mean by Student's law; without any variance, by how many scores were equal."""
     law: Law = Student(value, parts.parts, skew)
@@ -214,10 +196,9 @@ def symmetric(
     if parts.se == 0:
         n = parts.n_seeds if parts.n_seeds > 1 else parts.n_images
         law, method = Constant(value, n, bounds), f"all equal over {parts.units}"
-    return Estimate.of(value, parts, law, method, confidence=confidence, bounds=bounds)
+    return Estimate.of(parts, law, method, bounds=bounds)
 
 
 def arithmetic(value: float) -> Estimate:
     """Give a number that holds no chance, such as a sum, the shape of an estimate."""
-    parts = Components(0.0, 0.0, 0.0, 1, 1)
-    return Estimate.of(value, parts, Exact(value), "exact", bounds=ANYWHERE)
+    return Estimate.of(Components(0.0, 0.0, 0.0, 1, 1), Exact(value), "exact")

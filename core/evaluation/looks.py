@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from core.evaluation.decisions import Decision, judge, withhold
-from core.evaluation.power import ALPHA
 from core.evaluation.spending import shares
 from core.evaluation.verdicts import all_of
 
@@ -23,9 +22,7 @@ def grid_from(n_seeds: int) -> tuple[int, ...]:
     return tuple(n_seeds * step for step in STEPS)
 
 
-def over_looks(
-    looks: Mapping[int, Decision], grid: tuple[int, ...], alpha: float = ALPHA
-) -> Decision:
+def over_looks(looks: Mapping[int, Decision], grid: tuple[int, ...]) -> Decision:
     """Judge a claim at every look so far; a verdict stays whatever later looks say.
 
     looks: seeds -> the decision on the first so many, for each grid point that is reached; before
@@ -44,10 +41,10 @@ def over_looks(
         return replace(last, grid=grid)
     if last.parts:
         parts = {
-            name: over_looks({n: look.parts[name] for n, look in reached.items()}, grid, alpha)
+            name: over_looks({n: look.parts[name] for n, look in reached.items()}, grid)
             for name in last.parts
         }
-        return replace(all_of(parts, alpha), grid=grid, comment=last.comment)
+        return replace(all_of(parts), grid=grid, comment=last.comment)
     spent = shares(grid)
     whole = replace(
         last,
@@ -56,4 +53,4 @@ def over_looks(
         looks=reached,
         grid=grid,
     )
-    return judge(whole, alpha)
+    return judge(whole)

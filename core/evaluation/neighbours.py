@@ -79,4 +79,4 @@ def above_chance(
     value, chance = share - shuffled.mean(), np.sort(shuffled - shuffled.mean())
     parts = AtHand(0.0, float(chance.var()) * n, 0.0, 1, n)
     law = Shuffled(value, chance)
-    return Estimate.of(value, parts, law, f"{shuffles:,} shuffles of the labels", bounds=(-1, 1))
+    return Estimate.of(parts, law, f"{shuffles:,} shuffles of the labels", bounds=(-1, 1))

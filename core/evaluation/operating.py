@@ -25,6 +25,8 @@ Array = NDArray[np.float64]
 
 SLICES = 10
 """quantiles whose limits are averaged for those of a partial area"""
+RESAMPLES = 300
+"""of the images, for a bootstrap's standard errors"""
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,7 @@ class Quantiles:
         return np.minimum(shares[lowest], self.value), np.maximum(shares[highest], self.value)
 
 
-def _estimate(
-    values: Array, quiet: Array, n_negatives: int, below: tuple[float, ...], confidence: float
-) -> Estimate:
+def _estimate(values: Array, quiet: Array, n_negatives: int, below: tuple[float, ...]) -> Estimate:
     """Estimate the mean of a statistic over seeds. values: (seeds,), quiet: as `Quantiles`."""
     n_seeds, m = quiet.shape
     spread = float(values.var(ddof=1)) if n_seeds > 1 else 0.0
@@ -78,15 +78,8 @@ def _estimate(
     n_images = m + n_negatives
     images = max(((high - low) / 4) ** 2 - spread / n_seeds, 0.0) * n_images
     parts = Components(spread, images, 0.0, n_seeds, n_images)
-    return Estimate.of(
-        law.value,
-        parts,
-        law,
-        f"order statistics and exact binomial over {parts.units}",
-        confidence=confidence,
-        bounds=(0.0, 1.0),
-        fewest=min(m, n_negatives),
-    )
+    method = f"order statistics and exact binomial over {parts.units}"
+    return Estimate.of(parts, law, method, bounds=(0.0, 1.0), fewest=min(m, n_negatives))
 
 
 def _quiet(table: Array, truth: NDArray[np.bool_]) -> Array:
@@ -96,9 +89,7 @@ def _quiet(table: Array, truth: NDArray[np.bool_]) -> Array:
     ) / int((~truth).sum())
 
 
-def specificity_at(
-    scores: ArrayLike, labels: ArrayLike, sensitivity: float, confidence: float = 0.95
-) -> Estimate:
+def specificity_at(scores: ArrayLike, labels: ArrayLike, sensitivity: float) -> Estimate:
     """Estimate the specificity at the largest threshold that reaches a sensitivity.
 
     The threshold is read off the same images, so this describes a curve, not a rule in use; with
@@ -112,12 +103,10 @@ def specificity_at(
     m = quiet.shape[1]
     # Ascending, so the last of ceil(t m) positives from the top; 1e-9 forgives 0.82 * 50.
     values = quiet[:, m - int(np.ceil(sensitivity * m - 1e-9))]
-    return _estimate(values, quiet, truth.size - m, (1 - sensitivity,), confidence)
+    return _estimate(values, quiet, truth.size - m, (1 - sensitivity,))
 
 
-def partial_auc(
-    scores: ArrayLike, labels: ArrayLike, sensitivity: float = 0.95, confidence: float = 0.95
-) -> Estimate:
+def partial_auc(scores: ArrayLike, labels: ArrayLike, sensitivity: float = 0.95) -> Estimate:
     """Estimate the mean specificity over sensitivities from `sensitivity` to 1.
 
     It is the area beside the upper part of the curve over its height, straight between its points
@@ -133,7 +122,7 @@ def partial_auc(
     values = np.array([_area_beside(row, truth, height) for row in table])
     below = tuple((np.arange(SLICES) + 0.5) / SLICES * height)
     quiet = _quiet(table, truth)
-    return _estimate(values, quiet, truth.size - quiet.shape[1], below, confidence)
+    return _estimate(values, quiet, truth.size - quiet.shape[1], below)
 
 
 def _area_beside(row: Array, truth: NDArray[np.bool_], height: float) -> float:
@@ -148,12 +137,7 @@ def _area_beside(row: Array, truth: NDArray[np.bool_], height: float) -> float:
 
 
 def bootstrapped(
-    scores: ArrayLike,
-    labels: ArrayLike,
-    statistics: Callable[[Array], Array],
-    confidence: float = 0.95,
-    resamples: int = 1000,
-    seed: int = 0,
+    scores: ArrayLike, labels: ArrayLike, statistics: Callable[[Array], Array]
 ) -> list[Estimate]:
     """Estimate statistics of the ROC curve, their standard errors by resampling each class.
 
@@ -165,31 +149,24 @@ def bootstrapped(
     table, truth = check_scores(scores, labels)
     n_seeds, n_images = table.shape
     values = np.stack([statistics(row) for row in placements(table, truth)[0]])
-    draws = np.mean([_resample(row, truth, statistics, resamples, seed) for row in table], axis=0)
+    draws = np.mean([_resample(row, truth, statistics) for row in table], axis=0)
     seeds = values.var(axis=0, ddof=1) if n_seeds > 1 else np.zeros(values.shape[1])
     images = draws.var(axis=0, ddof=1) * n_images
-    estimates, bounds = [], (0.0, 1.0)
-    for value, *among in zip(values.mean(0).tolist(), seeds.tolist(), images.tolist(), strict=True):
-        parts = Components(among[0], among[1], 0.0, n_seeds, n_images)
+    estimates = []
+    for value, of_seeds, of_images in zip(values.mean(0), seeds, images, strict=True):
+        parts = Components(of_seeds, of_images, 0.0, n_seeds, n_images)
         law, over = Student(value, parts.parts), f"bootstrap over {parts.units}"
-        estimate = Estimate.of(value, parts, law, over, confidence=confidence, bounds=bounds)
-        estimates.append(estimate)
+        estimates.append(Estimate.of(parts, law, over, bounds=(0.0, 1.0)))
     return estimates
 
 
-def _resample(
-    row: Array,
-    truth: NDArray[np.bool_],
-    statistics: Callable[[Array], Array],
-    resamples: int,
-    seed: int,
-) -> Array:
-    """Draw positives and negatives anew; the same images for the same seed, whatever the scores."""
-    random = np.random.default_rng(seed)
+def _resample(row: Array, truth: NDArray[np.bool_], statistics: Callable[[Array], Array]) -> Array:
+    """Draw positives and negatives anew; the same images whatever the scores."""
+    random = np.random.default_rng(0)
     positives, negatives = row[truth], row[~truth]
     above = (positives[:, None] > negatives) + 0.5 * (positives[:, None] == negatives)
     results = []
-    for _ in range(resamples):
+    for _ in range(RESAMPLES):
         chosen = random.integers(0, len(positives), len(positives))
         weights = np.bincount(
             random.integers(0, len(negatives), len(negatives)), minlength=len(negatives)

@@ -163,29 +163,23 @@ def _inflated(law: Law, null: float, value: float) -> float:
     return max(unit(null), 0.0) / unit(value) if unit(value) > 0 else 1.0
 
 
-def seeds_needed(
-    estimate: Estimate, chance: float = CHANCE, **question: Unpack[Question]
-) -> int | None:
-    """Return how many seeds in all, on the images at hand, decide with this chance.
+def seeds_needed(estimate: Estimate, **question: Unpack[Question]) -> int | None:
+    """Return how many seeds in all, on the images at hand, decide with a chance of CHANCE.
 
     None if no number up to BEYOND does: the images are too few, or the effect sits on the
     margin. Arguments and source as `power`.
     """
 
     def decides(n_seeds: int) -> bool:
-        return power(estimate, n_seeds, estimate.n_images, **question) >= chance
+        return power(estimate, n_seeds, estimate.n_images, **question) >= CHANCE
 
     return _smallest(decides, 2, BEYOND)
 
 
 def images_needed(
-    estimate: Estimate,
-    chance: float = CHANCE,
-    *,
-    with_seeds: bool = False,
-    **question: Unpack[Question],
+    estimate: Estimate, *, with_seeds: bool = False, **question: Unpack[Question]
 ) -> int | None:
-    """Return how many images in all, with the seeds at hand, decide with this chance.
+    """Return how many images in all, with the seeds at hand, decide with a chance of CHANCE.
 
     with_seeds: the seeds grow in proportion. None if BEYOND do not, and after too few seeds to
     tell, unless they grow. Arguments and source as `power`.
@@ -196,7 +190,7 @@ def images_needed(
 
     def decides(n: int) -> bool:
         seeds = ceil(n_seeds * n / n_images) if with_seeds else n_seeds
-        return power(estimate, seeds, n, **question) >= chance
+        return power(estimate, seeds, n, **question) >= CHANCE
 
     return _smallest(decides, n_images, max(BEYOND, n_images))
 

@@ -12,15 +12,12 @@ from core.evaluation.components import Components, as_table
 from core.evaluation.decisions import Decision, judge
 from core.evaluation.intervals import Estimate, mean
 from core.evaluation.laws import Part, Student
-from core.evaluation.power import ALPHA
 
 WITHIN = 1.959964
 """standard deviations of single runs that count as what one run would print: the middle 95 %"""
 
 
-def predicted(
-    hits: ArrayLike, successes: int, n: int, *, same_images: bool = False, alpha: float = ALPHA
-) -> Decision:
+def predicted(hits: ArrayLike, successes: int, n: int, *, same_images: bool = False) -> Decision:
     """Judge the claim that one run of ours would print what was published.
 
     hits: (seeds, images) bool, ours; successes of n test images: the published run's. same_images:
@@ -40,7 +37,6 @@ def predicted(
         Part(one.variance + ours_.variance, one.df) for one, ours_ in zip(run, around, strict=True)
     )
     prediction = Estimate.of(
-        ours.value,
         ours.components,
         Student(ours.value, spread),
         f"prediction of one run on {n} images, t over {ours.components.units}",
@@ -54,7 +50,7 @@ def predicted(
         p_refuted=2 * min(prediction.p(share, "greater"), prediction.p(share, "less")),
         test="predicted",
     )
-    return judge(decision, alpha)
+    return judge(decision)
 
 
 def _deviation(parts: tuple[Part, ...]) -> float:
@@ -82,14 +78,14 @@ def one_run(parts: Components, n_images: int, *, same_images: bool = False) -> t
     return (*seeds, Part(one.images / n_images, parts.n_images - 1))
 
 
-def shown_by_one_run(estimate: Estimate, n_images: int | None = None, null: float = 0.0) -> float:
+def shown_by_one_run(estimate: Estimate, null: float = 0.0) -> float:
     """Return the chance that a single run prints a number on the same side of null as ours.
 
-    estimate: of a difference over seeds (and images). n_images: the single run's, ours if None.
-    0.5 where nothing is known either way; our own uncertainty is part of the chance.
+    estimate: of a difference over seeds (and images). 0.5 where nothing is known either way; our
+    own uncertainty is part of the chance.
     """
     parts = estimate.components
-    run = parts.resized(1, n_images or parts.n_images)
+    run = parts.resized(1, parts.n_images)
     total = run.se**2 + parts.se**2
     gap = abs(estimate.value - null)
     if total == 0:

@@ -85,4 +85,4 @@ def less_published(ours: Estimate, published: float, theirs: Components) -> Esti
     )
     law = Less(ours.law, published, parts.theirs)
     method = f"{ours.method}, and over {parts.n_readers} readers and their images"
-    return Estimate.of(law.value, parts, law, method, bounds=(-1.0, 1.0), fewest=ours.fewest)
+    return Estimate.of(parts, law, method, bounds=(-1.0, 1.0), fewest=ours.fewest)

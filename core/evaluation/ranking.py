@@ -9,11 +9,11 @@ from numpy.typing import ArrayLike
 
 from core.evaluation.comparisons import paired
 from core.evaluation.components import as_table, crossed
-from core.evaluation.intervals import Estimate
+from core.evaluation.intervals import CONFIDENCE, Estimate
 from core.evaluation.laws import Floats, Part, stretched
 
 
-def ranks(scores: Mapping[str, ArrayLike], confidence: float = 0.95) -> pd.DataFrame:
+def ranks(scores: Mapping[str, ArrayLike]) -> pd.DataFrame:
     """Rank arms by their mean score; regret is what an arm lacks to the best of the others.
 
     scores: arm -> (seeds, images), the same seeds and images in all. Returns one row an arm: arm,
@@ -29,10 +29,10 @@ def ranks(scores: Mapping[str, ArrayLike], confidence: float = 0.95) -> pd.DataF
     if len(scores) < 2:
         raise ValueError(f"scores: {len(scores)} arms, wanted 2 or more")
     tables = {arm: as_table(values, arm) for arm, values in scores.items()}
-    shared = 1 - (1 - confidence) / (len(tables) - 1)
+    shared = 1 - (1 - CONFIDENCE) / (len(tables) - 1)
     rows = []
     for arm, table in tables.items():
-        gaps = [paired(other, table, confidence) for name, other in tables.items() if name != arm]
+        gaps = [paired(other, table) for name, other in tables.items() if name != arm]
         strict = [gap.at(shared) for gap in gaps]
         above = sum(gap.value > 0 for gap in gaps)
         rows.append(
@@ -82,7 +82,7 @@ class Ratio:
         return np.where(first > 0, low, -np.inf)[()], np.where(first > 0, high, np.inf)[()]
 
 
-def share_of_gain(part: ArrayLike, whole: ArrayLike, confidence: float = 0.95) -> Estimate:
+def share_of_gain(part: ArrayLike, whole: ArrayLike) -> Estimate:
     """Estimate the mean of part over that of whole, such as two arms' gains over a third.
 
     part, whole: (seeds, images) float, gains on the same seeds and images. Not clipped to [0, 1]:
@@ -97,4 +97,4 @@ def share_of_gain(part: ArrayLike, whole: ArrayLike, confidence: float = 0.95) -
     squares = tuple(crossed(table).parts for table in (tops, bottoms, tops + bottoms))
     parts = crossed((tops - value * bottoms) / (bottom or 1.0))
     law = Ratio(value, top, bottom, squares)
-    return Estimate.of(value, parts, law, f"Fieller over {parts.units}", confidence=confidence)
+    return Estimate.of(parts, law, f"Fieller over {parts.units}")

@@ -97,7 +97,7 @@ def auc_table(scores: ArrayLike, labels: ArrayLike) -> Floats:
     return result
 
 
-def auc(scores: ArrayLike, labels: ArrayLike, confidence: float = 0.95) -> Estimate:
+def auc(scores: ArrayLike, labels: ArrayLike) -> Estimate:
     """Estimate the area under the ROC curve over new seeds and new images.
 
     The standard error is DeLong's, with the seeds' variance added if there are several. Limits are
@@ -114,15 +114,8 @@ def auc(scores: ArrayLike, labels: ArrayLike, confidence: float = 0.95) -> Estim
     worst = (*known, *(_side(side, value, 1.0, side.shape[1] - 1) for side in placed))
     fewest = min(side.shape[1] for side in placed)
     law = Area(value, usual, fewest, Share(value, worst, seeds if known else None))
-    return Estimate.of(
-        value,
-        parts,
-        law,
-        f"DeLong's variance over {parts.units}, logit",
-        confidence=confidence,
-        bounds=(0.0, 1.0),
-        fewest=fewest,
-    )
+    method = f"DeLong's variance over {parts.units}, logit"
+    return Estimate.of(parts, law, method, bounds=(0.0, 1.0), fewest=fewest)
 
 
 def _side(placed: Floats, area: float, doubt: float, df: float) -> Part:
@@ -138,9 +131,7 @@ def _side(placed: Floats, area: float, doubt: float, df: float) -> Part:
     return Part(max(share, (seen * share + doubt) / (seen + doubt)) / n, df)
 
 
-def auc_difference(
-    a: ArrayLike, b: ArrayLike, labels: ArrayLike, confidence: float = 0.95
-) -> Estimate:
+def auc_difference(a: ArrayLike, b: ArrayLike, labels: ArrayLike) -> Estimate:
     """Estimate the area of a less that of b on the same images: paired DeLong.
 
     a, b: (n,) or (seeds, n), seeds paired. With one seed the answer holds for these two networks
@@ -149,7 +140,7 @@ def auc_difference(
     are no proof of equality. Raises ValueError as `auc_table` and `comparisons.paired`.
     """
     one, two = auc_table(a, labels), auc_table(b, labels)
-    estimate = paired(one, two, confidence, deterministic=len(one) == 1)
+    estimate = paired(one, two, deterministic=len(one) == 1)
     parts = estimate.components
     sides = [x - y for x, y in zip(placements(a, labels), placements(b, labels), strict=True)]
     fewest = min(side.shape[1] for side in sides)
@@ -157,12 +148,5 @@ def auc_difference(
     if parts.n_seeds > 1:
         shares.append(Part(parts.seeds / parts.n_seeds, parts.n_seeds - 1))
     law = Student(estimate.value, (*shares, Part(UNSEEN / fewest**2, np.inf)))
-    return Estimate.of(
-        estimate.value,
-        parts,
-        law,
-        f"paired DeLong, t over {parts.units}",
-        confidence=confidence,
-        bounds=(-1.0, 1.0),
-        fewest=fewest,
-    )
+    method = f"paired DeLong, t over {parts.units}"
+    return Estimate.of(parts, law, method, bounds=(-1.0, 1.0), fewest=fewest)

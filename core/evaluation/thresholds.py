@@ -46,11 +46,7 @@ def choose_threshold(
 
 
 def rates(
-    scores: ArrayLike,
-    labels: ArrayLike,
-    thresholds: ArrayLike,
-    prevalence: float,
-    confidence: float = 0.95,
+    scores: ArrayLike, labels: ArrayLike, thresholds: ArrayLike, prevalence: float
 ) -> dict[str, Estimate]:
     """Estimate sensitivity, specificity, ppv and npv at frozen thresholds.
 
@@ -64,7 +60,7 @@ def rates(
     table, truth = check_scores(scores, labels)
     called = table >= np.broadcast_to(np.asarray(thresholds, float), len(table))[:, None]
     hits = called[:, truth], ~called[:, ~truth]
-    sensitivity, specificity = (_share(calls, confidence) for calls in hits)
+    sensitivity, specificity = map(_share, hits)
     sides = {
         "ppv": (sensitivity, specificity, prevalence),
         "npv": (specificity, sensitivity, 1 - prevalence),
@@ -73,24 +69,22 @@ def rates(
     for name, (right, quiet, share) in sides.items():
         law = Predictive(right.law, quiet.law, share)
         predictive[name] = Estimate.of(
-            law.value,
             Components(np.nan, np.nan, np.nan, len(table), truth.size),
             law,
             f"from sensitivity and specificity at prevalence {prevalence:g}",
-            confidence=confidence,
             bounds=(0.0, 1.0),
         )
     return {"sensitivity": sensitivity, "specificity": specificity, **predictive}
 
 
-def _share(hits: NDArray[np.bool_], confidence: float) -> Estimate:
+def _share(hits: NDArray[np.bool_]) -> Estimate:
     """Estimate the share of hits; seeds that agree on one image say no more of others than one."""
     if hits.shape[1] > 1:
-        return mean(hits, confidence)
+        return mean(hits)
     value = float(hits.mean())
     parts = Components(0.0, value * (1 - value), 0.0, 1, 1)
     law, over = share_law(value, parts), "Clopper-Pearson over one image"
-    return Estimate.of(value, parts, law, over, confidence=confidence, bounds=(0.0, 1.0))
+    return Estimate.of(parts, law, over, bounds=(0.0, 1.0))
 
 
 def counts(scores: ArrayLike, labels: ArrayLike, threshold: float) -> NDArray[np.int64]:

@@ -2,10 +2,7 @@
 
 A claim is supported when the opposite is rejected, refuted when the claim itself is. Failing to
 reject either is no verdict. Each of the two errors, a false "supported" and a false "refuted",
-has a probability of alpha at most: by default 2.5 %, together 5 %, as a 95 % interval has.
-
-A decision carries the interval at the level its verdict was made with: in a family, or after a
-look, a wider one. The verdict is "supported" or "refuted" exactly where that interval says so.
+has a probability of alpha at most: 2.5 %, together 5 %, as a 95 % interval has.
 """
 
 from collections.abc import Mapping
@@ -32,11 +29,11 @@ __all__ = [
 ]
 
 
-def superior(estimate: Estimate, margin: float = 0.0, alpha: float = ALPHA) -> Decision:
+def superior(estimate: Estimate, margin: float = 0.0) -> Decision:
     """Judge the claim that the true value exceeds margin (non-inferiority if it is negative).
 
     Supported if the one-sided test rejects "at most margin", refuted if it rejects "at least
-    margin". Raises ValueError unless 0 < alpha < 0.5.
+    margin".
     """
     estimate = estimate.strict()
     decision = Decision(
@@ -46,31 +43,29 @@ def superior(estimate: Estimate, margin: float = 0.0, alpha: float = ALPHA) -> D
         p_refuted=estimate.p(margin, "less"),
         test="superior",
     )
-    return judge(decision, alpha)
+    return judge(decision)
 
 
-def more_often(a: ArrayLike, b: ArrayLike, alpha: float = ALPHA) -> Decision:
+def more_often(a: ArrayLike, b: ArrayLike) -> Decision:
     """Judge the claim that a is right on more images than b; both are fixed, so there is one seed.
 
     a, b: (images,) bool, the same images. The p values are exact McNemar's, the interval is
-    consistent with them. Raises ValueError as `mcnemar` and `superior`.
+    consistent with them. Raises ValueError as `mcnemar`.
     """
     p_supported, p_refuted = mcnemar(a, b, "greater"), mcnemar(a, b, "less")
     estimate = paired(np.atleast_2d(a), np.atleast_2d(b), deterministic=True)
     decision = Decision(
         estimate=estimate, p_supported=p_supported, p_refuted=p_refuted, test="superior"
     )
-    return judge(decision, alpha)
+    return judge(decision)
 
 
-def equivalent(
-    estimate: Estimate, margin: float, target: float = 0.0, alpha: float = ALPHA
-) -> Decision:
+def equivalent(estimate: Estimate, margin: float, target: float = 0.0) -> Decision:
     """Judge the claim that the true value lies less than margin from target.
 
     Supported if two one-sided tests place it between the bounds. Refuted if it lies outside,
-    the p value being exact for a truth on a bound: the near tail and the far one.
-    Raises ValueError unless margin is positive and 0 < alpha < 0.5.
+    the p value being exact for a truth on a bound: the near tail and the far one. Raises
+    ValueError unless margin is positive.
 
     Source: Schuirmann, J. Pharmacokinetics and Biopharmaceutics 15 (1987) 657-680.
     """
@@ -86,7 +81,7 @@ def equivalent(
         test="equivalent",
         target=target,
     )
-    return judge(decision, alpha)
+    return judge(decision)
 
 
 def exact(value: float, target: float, tolerance: float) -> Decision:
@@ -106,13 +101,13 @@ def exact(value: float, target: float, tolerance: float) -> Decision:
     )
 
 
-def all_of(parts: Mapping[str, Decision], alpha: float = ALPHA) -> Decision:
+def all_of(parts: Mapping[str, Decision]) -> Decision:
     """Judge a claim that holds only if all its parts do. parts: what is measured -> its decision.
 
     Supported if every part is: the whole is false only if some part is, whose own test then errs
     with probability alpha, so nothing needs adjusting. Refuted if any part is after Holm over
-    the parts, of which the smallest p value times their number is the first step.
-    Raises ValueError without parts or unless 0 < alpha < 0.5.
+    the parts, of which the smallest p value times their number is the first step. Raises
+    ValueError without parts.
 
     Source: Berger, Technometrics 24 (1982) 295-300 (intersection-union test).
     """
@@ -129,7 +124,7 @@ def all_of(parts: Mapping[str, Decision], alpha: float = ALPHA) -> Decision:
         wanted=None,
         comment="",
     )
-    return judge(whole, alpha)
+    return judge(whole)
 
 
 def withheld(decision: Decision, diverged_a: ArrayLike, diverged_b: ArrayLike) -> Decision:
@@ -147,7 +142,7 @@ def withheld(decision: Decision, diverged_a: ArrayLike, diverged_b: ArrayLike) -
 
 
 def decide_family(
-    decisions: Mapping[str, Decision], alpha: float = ALPHA, size: int | None = None
+    decisions: Mapping[str, Decision], size: int | None = None
 ) -> dict[str, Decision]:
     """Judge a lesson's claims together: p values and verdicts after Holm.
 
@@ -165,16 +160,16 @@ def decide_family(
     n = len(tested) if size is None else size
     if n < len(tested):
         raise ValueError(f"size: {n}, wanted {len(tested)} or more, the decisions that are tests")
-    for_it = _family([d.p_supported for d in tested.values()], n, alpha)
-    against = _family([d.p_refuted for d in tested.values()], n, alpha)
+    for_it = _family([d.p_supported for d in tested.values()], n)
+    against = _family([d.p_refuted for d in tested.values()], n)
     judged = dict(decisions)
     for (name, decision), yes, no in zip(tested.items(), for_it, against, strict=True):
-        settled = settle(decision, Levels(alpha / yes[1], alpha / no[1]), alpha / max(n, 1))
+        settled = settle(decision, Levels(ALPHA / yes[1], ALPHA / no[1]), ALPHA / max(n, 1))
         judged[name] = replace(settled, p_supported=yes[0], p_refuted=no[0])
     return judged
 
 
-def _family(p: list[float], n: int, alpha: float) -> list[tuple[float, float]]:
+def _family(p: list[float], n: int) -> list[tuple[float, float]]:
     """Return each claim's p after Holm, and by what its error was divided.
 
     A rejected claim's divisor is that of its own step; the others share that of the first step
@@ -182,7 +177,7 @@ def _family(p: list[float], n: int, alpha: float) -> list[tuple[float, float]]:
     """
     padded = [*p, *[1.0] * (n - len(p))]
     adjusted = holm(padded)
-    rejected = int((adjusted < alpha).sum())
+    rejected = int((adjusted < ALPHA).sum())
     step = np.argsort(np.argsort(padded, kind="stable"), kind="stable")
     divisors = n - np.minimum(step, min(rejected, n - 1))
     return [(float(adjusted[i]), float(divisors[i])) for i in range(len(p))]

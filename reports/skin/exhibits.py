@@ -101,7 +101,7 @@ def _band(scores: NDArray[np.float64], labels: NDArray[np.bool_]) -> NDArray[np.
     def sensitivities(placed: NDArray[np.float64]) -> NDArray[np.float64]:
         return (placed >= specificities).mean(-1)
 
-    estimates = bootstrapped(scores, labels, sensitivities, resamples=300)
+    estimates = bootstrapped(scores, labels, sensitivities)
     return np.array([(estimate.low, estimate.high) for estimate in estimates]).T
 
 

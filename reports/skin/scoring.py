@@ -173,7 +173,7 @@ def _mean(
     # An area without an error that is seen, such as a perfect one, has one all the same.
     correlation = float(np.corrcoef(tables)[0, 1]) if deviations.min() > ROUNDING else 1.0
     law = Mean((areas["melanoma"].law, areas["keratosis"].law), correlation)
-    return Estimate.of(law.value, parts, law, areas["melanoma"].method, bounds=(0.0, 1.0))
+    return Estimate.of(parts, law, areas["melanoma"].method, bounds=(0.0, 1.0))
 
 
 @functools.cache

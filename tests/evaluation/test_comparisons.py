@@ -1,7 +1,5 @@
 """Paired comparisons equal the paired t-test, and a family of them stays honest."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,9 +16,10 @@ def test_one_number_a_seed_is_the_paired_t_test():
     reference = stats.ttest_rel(a[:, 0], b[:, 0])
     estimate, expected = paired(a, b), reference.confidence_interval()
     assert (estimate.low, estimate.high) == pytest.approx((expected.low, expected.high))
-    for alternative in ("two-sided", "greater", "less"):
-        one = stats.ttest_rel(a[:, 0], b[:, 0], alternative=alternative)
-        assert p_value(estimate, 0, alternative) == pytest.approx(one.pvalue)
+    assert p_value(estimate) == pytest.approx(reference.pvalue)
+    for side in ("greater", "less"):
+        one = stats.ttest_rel(a[:, 0], b[:, 0], alternative=side)
+        assert estimate.p(0, side) == pytest.approx(one.pvalue)
 
 
 def test_arms_that_share_nothing_have_welchs_error_and_each_its_own_freedom():
@@ -93,13 +92,13 @@ def test_p_is_below_5_percent_exactly_outside_the_interval(n_seeds, n_images, se
     outside = not estimate.low <= null <= estimate.high
     assert (p_value(estimate, null) < 0.05) is outside
     if abs(null - estimate.value) > 1e-9:
-        one_sided = p_value(estimate, null, "greater" if null < estimate.value else "less")
+        one_sided = estimate.p(null, "greater" if null < estimate.value else "less")
         assert p_value(estimate, null) == pytest.approx(2 * one_sided)
 
 
 def test_p_of_a_proportion_is_the_score_test():
     z = (30 / 100 - 0.2) / np.sqrt(0.2 * 0.8 / 100)
-    assert p_value(wilson(30, 100), 0.2, "greater") == pytest.approx(stats.norm.sf(z))
+    assert wilson(30, 100).p(0.2, "greater") == pytest.approx(stats.norm.sf(z))
     assert p_value(wilson(30, 100), 1.0) == 0.0
 
 
@@ -109,8 +108,8 @@ def test_no_spread_says_only_how_many_were_alike():
     assert p_value(same) == 1
     share = mean(np.full((5, 1), 0.3), bounds=(0, 1))  # five alike: 1 - .025^(1/5) may differ
     assert (share.low, share.high) == pytest.approx((0.3 * 0.025**0.2, 1 - 0.7 * 0.025**0.2))
-    assert p_value(share, 0.2, "greater") == pytest.approx((2 / 3) ** 5)
-    assert p_value(share, 0.1, "greater") == pytest.approx((1 / 3) ** 5)
+    assert share.p(0.2, "greater") == pytest.approx((2 / 3) ** 5)
+    assert share.p(0.1, "greater") == pytest.approx((1 / 3) ** 5)
 
 
 def test_holm_equals_the_worked_example():
@@ -118,17 +117,6 @@ def test_holm_equals_the_worked_example():
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.6, 0.7]).tolist() == [1, 1]
     assert holm([]).size == 0
-
-
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=12), st.randoms())
-def test_holm_keeps_order_and_lies_between_raw_and_bonferroni(p, random):
-    adjusted = holm(p)
-    assert (adjusted >= np.array(p)).all()
-    assert (adjusted <= np.minimum(1, np.array(p) * len(p))).all()
-    ordered = adjusted[np.argsort(p, kind="stable")]
-    assert all(low <= high for low, high in pairwise(ordered))
-    order = random.sample(range(len(p)), len(p))
-    assert holm([p[i] for i in order]) == pytest.approx(adjusted[order])
 
 
 @pytest.mark.parametrize("p", [[0.1, np.nan], [1.1], [-0.1], [[0.1]]])
@@ -172,4 +160,5 @@ def test_mcnemar_one_sided_is_the_binomial_tail():
     a, b = np.array([1, 1, 1, 1, 0, 1], bool), np.array([0, 0, 0, 0, 1, 1], bool)
     assert mcnemar(a, b, "greater") == pytest.approx(stats.binom.sf(3, 5, 0.5))
     assert mcnemar(a, b, "less") == pytest.approx(stats.binom.cdf(4, 5, 0.5))
+    assert mcnemar(a, b) == pytest.approx(2 * stats.binom.sf(3, 5, 0.5))
     assert mcnemar(a, a, "greater") == mcnemar(a, a, "less") == 1.0

@@ -37,7 +37,7 @@ def test_arms_that_differ_by_chance_share_their_ranks():
 
 def test_two_arms_regret_their_paired_difference():
     tables = {"a": hits(0.8), "b": hits(0.7, start=1)}
-    frame, gap = ranks(tables, 0.9).set_index("arm"), paired(tables["a"], tables["b"], 0.9)
+    frame, gap = ranks(tables).set_index("arm"), paired(tables["a"], tables["b"])
     assert tuple(frame.loc["b", ["regret", "regret_low", "regret_high"]]) == pytest.approx(
         (gap.value, gap.low, gap.high)
     )
