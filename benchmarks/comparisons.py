@@ -2,7 +2,7 @@
 
 Runs are as the store returns them and go the whole way: params tell arms and pairs, the best arm is
 picked by looking, Holm. Those of the last line are written to MLflow's store, and read from it.
-A small version is tests/reports/test_compare.py.
+A small version is tests/test_comparisons.py.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +15,6 @@ import numpy as np
 from annotated_types import Interval
 from numpy.typing import NDArray
 
-from core import cli
 from core.store import Run, Store
 from reports.compare import Config as Asked
 from reports.compare.comparison import Comparison, Difference, compare
@@ -168,7 +167,3 @@ def _tell(name: str, shares: tuple[float, float, float]) -> None:
     false, means, gaps = shares
     shown = "" if np.isnan(gaps) else f", of differences {gaps:.1%}"
     print(f"{name}: any false {false:.1%}; coverage of means {means:.1%}{shown}", flush=True)
-
-
-if __name__ == "__main__":
-    cli.run(main, Config, __doc__)

@@ -6,7 +6,6 @@ pip install facenet-pytorch --no-deps --target build/facenet
 
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,8 +18,9 @@ from core.data.pictures import Pixels
 from core.detection.faces import Faces, iou
 from core.detection.haar import Haar
 from core.detection.mtcnn import MTCNN
+from core.provenance import ROOT
 
-PACKAGE = Path(__file__).resolve().parents[1] / "build" / "facenet"
+PACKAGE = ROOT / "build" / "facenet"
 SIZE, BATCH = (640, 480), 32
 NEAR = 2.0
 """pixels by which the sides of two boxes may differ"""

@@ -7,13 +7,12 @@ Expected: under six minutes. Without an accelerator it says so and measures noth
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated
+from unittest import mock
 
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS begins
 
@@ -24,8 +23,8 @@ import tyro
 from benchmarks import noise, results
 from benchmarks.noise import STEADY, N
 from benchmarks.results import Row
-from benchmarks.timing import Times, python, timed
-from core import cli
+from benchmarks.studies import study
+from benchmarks.timing import Times, timed
 from core.config import DeviceConfig, check_names
 from core.device import Device, pick
 from core.errors import UserError
@@ -34,6 +33,8 @@ from core.models.features import compute
 from core.training import graphs
 
 PICTURES, SIDE = 4, 512
+STEP_BY_STEP = mock.patch.object(graphs, "WARM_UP", sys.maxsize)
+"""launches every kernel of a step by itself"""
 
 
 def sweep(device: Device, repeats: int) -> Iterator[Row]:
@@ -54,7 +55,7 @@ def sweep(device: Device, repeats: int) -> Iterator[Row]:
             goal="3 s, 500 x" if seeds == 10 else "",
         )
     yield Row("the same x 10 seeds, float32", _timed(noise.sweep(_float32(device), 10), repeats))
-    with _step_by_step():
+    with STEP_BY_STEP:
         yield Row(
             "the same x 10 seeds, without CUDA graphs", _timed(noise.sweep(device, 10), repeats)
         )
@@ -72,7 +73,7 @@ def autoencoders(device: Device, repeats: int) -> Iterator[Row]:
     )
     single = _timed(noise.autoencoder(_float32(device), "transposed", 6_000), repeats)
     yield Row("the same, float32", single)
-    with _step_by_step():
+    with STEP_BY_STEP:
         plain = _timed(noise.autoencoder(device, "transposed", 6_000), repeats)
     yield Row("the same, without CUDA graphs", plain)
 
@@ -125,13 +126,12 @@ def style(device: Device, repeats: int) -> Iterator[Row]:
 def studies(device: Device, repeats: int) -> Iterator[Row]:
     """Run embedded studies from shell to the last figure, on an empty store."""
     for name in ("init_schemes", "skin_lesions"):
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                times = timed(partial(python, f"experiments/{name}.py", store=folder))
-            except subprocess.CalledProcessError as error:
-                print(f"  {name}: left out: {error.stderr.decode().strip().splitlines()[-1]}")
-            else:
-                yield Row(f"`{name}`, no option, from shell to the last figure", times)
+        try:
+            times = timed(partial(study, name))
+        except subprocess.CalledProcessError as error:
+            print(f"  {name}: left out: {error.stderr.decode().strip().splitlines()[-1]}")
+        else:
+            yield Row(f"`{name}`, no option, from shell to the last figure", times)
 
 
 def agreement(device: Device, repeats: int) -> Iterator[Row]:
@@ -189,7 +189,7 @@ def main(config: Config) -> None:
         for row in WORK[name](device, config.repeats):
             memory = torch.cuda.max_memory_allocated() / 2**30
             note = f"{row.note}, {memory:.2g} GiB".removeprefix(", ")
-            rows.append(Row(**vars(row) | {"note": note}))
+            rows.append(replace(row, note=note))
             print(f"  {rows[-1]}", flush=True)
     if config.write:
         print(f"kept in {results.keep(rows)}")
@@ -207,17 +207,5 @@ def _timed(run: Callable[[], object], repeats: int) -> Times:
     return timed(whole, repeats)
 
 
-@contextmanager
-def _step_by_step() -> Iterator[None]:
-    """Launch every kernel of a step by itself."""
-    kept, graphs.WARM_UP = graphs.WARM_UP, sys.maxsize
-    yield
-    graphs.WARM_UP = kept
-
-
 def _float32(device: Device) -> Device:
     return Device(device.torch, bfloat16=False)
-
-
-if __name__ == "__main__":
-    cli.run(main, Config, __doc__)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.timing import ROOT, Times
+from benchmarks.timing import Times
+from core.provenance import ROOT
 from reports.readme import put
 
 RESULTS, PAGE = ROOT / "benchmarks" / "results", ROOT / "docs" / "speed.md"

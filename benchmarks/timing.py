@@ -7,9 +7,9 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from core.address import VARIABLE
+from core.provenance import ROOT
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Times:
 
 def python(*arguments: str, store: str = "") -> None:
     """Run Python from the repo's root, with the store in that folder if one is named."""
-    uri = {"MLFLOW_TRACKING_URI": f"sqlite:///{store}/mlflow.db"} if store else {}
+    uri = {VARIABLE: f"sqlite:///{store}/mlflow.db"} if store else {}
     command = [sys.executable, *arguments]
     subprocess.run(command, check=True, capture_output=True, cwd=ROOT, env=os.environ | uri)
 

@@ -7,7 +7,6 @@ simulation. The worse of two sides counts. The table can be written into docs/ve
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from time import monotonic
 from typing import Annotated
 
@@ -18,9 +17,10 @@ from annotated_types import Interval
 from benchmarks.simulated import advice, area_methods, areas, outcomes, verdicts
 from benchmarks.simulated.draws import Cell
 from core.config import FilePath
+from core.provenance import ROOT
 from reports.readme import put
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "verdicts.md"
+PAGE = ROOT / "docs" / "verdicts.md"
 MARKS = (
     "<!-- `python -m benchmarks verdicts --write` writes what follows -->\n",
     "<!-- until here -->\n",

@@ -129,6 +129,6 @@ def _shares(n_seeds: int, part: float, gain: float, random: Random, draws: int) 
         top, whole = part * gain + a - third, gain + b - third
         tops, bottoms = top.mean((1, 2)), whole.mean((1, 2))
         squares = tuple(crossed(table).parts for table in (top, whole, top + whole))
-        return wrong(Ratio(tops / bottoms, tops, bottoms, squares), part, ALPHA)
+        return wrong(Ratio(tops / bottoms, tops, bottoms, squares), part)
 
     return in_chunks(study, draws, 3 * n_seeds * 100)

@@ -144,7 +144,7 @@ def in_chunks(study: Callable[[int], NDArray[Any]], draws: int, scores: int) -> 
     return np.concatenate([study(n) for n in sizes], axis=-1)
 
 
-def wrong(law: Law, truth: Floats, alpha: Floats) -> Bools:
+def wrong(law: Law, truth: Floats) -> Bools:
     """Tell where the limits lie above the truth, and where below it: (2, studies)."""
-    low, high = law.limits(alpha)
+    low, high = law.limits(ALPHA)
     return np.stack([low > truth, high < truth])

@@ -16,7 +16,6 @@ from core.evaluation.comparisons import paired
 from core.evaluation.components import Components
 from core.evaluation.decisions import Decision
 from core.evaluation.operating import specificity_at
-from core.evaluation.power import ALPHA
 from core.evaluation.prediction import WITHIN, predicted
 from core.evaluation.published import less_published
 from core.evaluation.verdicts import superior, withheld
@@ -121,10 +120,10 @@ def _skewed(
 
     def study(n: int) -> NDArray[Any]:
         if n_images == 1:
-            return wrong(student_law(law(random, (n, n_seeds, 1))), 0.0, ALPHA)
+            return wrong(student_law(law(random, (n, n_seeds, 1))), 0.0)
         seeds = 0.002 if n_seeds > 1 else 0.0
         tables = Scores(seeds, 0, 0.1).draw(random, (n, *size)) + law(random, (n, 1, n_images))
-        return wrong(student_law(tables), 0.0, ALPHA)
+        return wrong(student_law(tables), 0.0)
 
     return in_chunks(study, draws, n_seeds * n_images)
 

@@ -86,7 +86,7 @@ def _differences(
     skill = hits.skill(accuracy)
 
     def study(n: int) -> NDArray[Any]:
-        return wrong(lead(*hits.draw(random, (n, *size), skill, skill)), 0.0, ALPHA)
+        return wrong(lead(*hits.draw(random, (n, *size), skill, skill)), 0.0)
 
     return in_chunks(study, draws, size[0] * size[1])
 
@@ -97,7 +97,7 @@ def _levels(
     skill = hits.skill(accuracy)
 
     def study(n: int) -> NDArray[Any]:
-        return wrong(level(*hits.draw(random, (n, *size), skill)), accuracy, ALPHA)
+        return wrong(level(*hits.draw(random, (n, *size), skill)), accuracy)
 
     return in_chunks(study, draws, size[0] * size[1])
 
@@ -123,7 +123,7 @@ def _scores(df: float, size: tuple[int, int], random: Random, draws: int) -> NDA
     population = Scores(1, 20, 20) if size[1] > 1 else NORMAL
 
     def study(n: int) -> NDArray[Any]:
-        return wrong(student_law(population.draw(random, (n, *size), law)), 0.0, ALPHA)
+        return wrong(student_law(population.draw(random, (n, *size), law)), 0.0)
 
     return in_chunks(study, draws, size[0] * size[1])
 
