@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.timing import Times
+from core.files import whole
 from core.provenance import ROOT
 from reports.readme import put
 
@@ -92,7 +93,7 @@ def keep(rows: Iterable[Row], folder: Path = RESULTS) -> Path:
     known = {row["work"]: row for row in read(path)} if path.exists() else {}
     known |= {row.work: row.as_dict() | {"machine": machine()} for row in rows}
     folder.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with whole(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, [*COLUMNS, "machine"], restval="")
         writer.writeheader()
         writer.writerows(known.values())

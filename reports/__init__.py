@@ -27,9 +27,11 @@ def load(name: str, data: str | None = None, run: str | None = None) -> "xr.Data
     from reports.studies import collect
 
     store = Store()
+    shelf = collect(store, [name])
+    shelf.tell()
     studies = [
         study
-        for study in collect(store, [name]).studies
+        for study in shelf.studies
         if data in (None, study.data) and run in (None, study.run.id)
     ]
     if not studies:

@@ -11,7 +11,6 @@ self-contained page. Six more commands, each with --help:
 """
 
 import re
-import sys
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -80,8 +79,7 @@ def main(config: Config) -> None:
     store = Store()
     since = datetime.fromisoformat(config.since) if config.since else None
     shelf = studies.collect(store, config.study, since)
-    for line in shelf.left_out:
-        print(f"left out: {line}", file=sys.stderr)
+    shelf.tell()
     if not shelf.studies:
         of = f" of {', '.join(config.study)}" if config.study else ""
         begun = f" begun since {config.since}" if config.since else ""

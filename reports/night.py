@@ -94,9 +94,10 @@ def main(config: Config) -> None:
     from reports.spending import resting_on
 
     store = Store()
-    stored = studies.collect(store).studies
-    lines = ledger.build(stored)
-    views = [(study, resting_on(study, lines)) for study in stored]
+    shelf = studies.collect(store)
+    shelf.tell()
+    lines = ledger.build(shelf.studies)
+    views = [(study, resting_on(study, lines)) for study in shelf.studies]
     ahead = [list(steps(study, view)) for study, view in views if view.open]
     n_open = sum(len(view.open) for _, view in views)
     if not ahead:

@@ -36,10 +36,11 @@ def main(config: Config) -> None:
     from reports.lessons import lessons
 
     store = Store()
-    stored = studies.collect(store).studies
-    if not stored:
+    shelf = studies.collect(store)
+    shelf.tell()
+    if not shelf.studies:
         raise UserError(f"MLflow store {store.name}: no study to show; run one first")
-    lines = ledger.build(stored)
+    lines = ledger.build(shelf.studies)
     by_name = {line.claim.name: line for line in lines}
     cited = {e.study.run.id: e.study for line in lines for e in line.evidence[:1]}.values()
     templates = page.environment(escape=False)

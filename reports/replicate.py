@@ -224,7 +224,9 @@ def show(store: "Store", names: Sequence[str]) -> None:
     """Print the claims' lines of the ledger."""
     from reports import ledger, studies, words
 
-    for line in ledger.build(studies.collect(store).studies):
+    shelf = studies.collect(store)
+    shelf.tell()
+    for line in ledger.build(shelf.studies):
         if line.claim.name not in names:
             continue
         print(f"\n{line.claim.name}: {line.claim.statement}\n  published: {line.claim.published}")

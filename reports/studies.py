@@ -1,6 +1,7 @@
 """The studies in the store: their datasets, and what these say on the claims."""
 
 import functools
+import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -143,6 +144,11 @@ class Shelf:
     """a line for each study, and each trial, that could not be read"""
     serve: str = ""
     """the command after which the links to MLflow open; empty where a server runs"""
+
+    def tell(self) -> None:
+        """Name what was left out, beside what is printed."""
+        for line in self.left_out:
+            print(f"left out: {line}", file=sys.stderr)
 
 
 def collect(store: Store, names: Collection[str] = (), since: datetime | None = None) -> Shelf:

@@ -92,7 +92,10 @@ def test_pictures_and_folders_are_answered_and_the_head_is_trained_once(config, 
     assert again.err.count("it is trained again") == 1
 
 
-@pytest.mark.parametrize("change", ["content", "behind a link", "table", "weights", "code"])
+CHANGES = ("content", "behind a link", "table", "weights", "code", "class", "label", "link", "more")
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_a_kept_head_is_of_these_files_weights_and_code(
     config, tmp_path, capsys, monkeypatch, change
 ):
@@ -111,6 +114,19 @@ def test_a_kept_head_is_of_these_files_weights_and_code(
         place = Path(config["weights"])
         state = torch.load(place, weights_only=True)
         torch.save({name: value * 1.01 for name, value in state.items()}, place)
+    elif change == "class":
+        place.parent.rename(place.parents[1] / "mops")
+    elif change == "label":  # two pictures change places
+        other = place.parents[1] / "boxer" / place.name
+        content = other.read_bytes()
+        place.rename(other)
+        place.write_bytes(content)
+    elif change == "link":
+        elsewhere.rename(tmp_path / "another")
+        elsewhere.mkdir()
+        Image.effect_noise((60, 50), 20).save(elsewhere / "9.png")
+    elif change == "more":
+        Image.effect_noise((60, 50), 50).save(place.parent / "8.png")
     elif change == "table":
         ids = [f"{path.parent.name}/{path.name}" for path in place.parents[1].glob("*/*.png")]
         ids = "".join(f"{name},p{index}\n" for index, name in enumerate([*ids, "more/9.png"]))

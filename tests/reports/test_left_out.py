@@ -7,8 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
+import reports
 from core.store import Store
-from reports import judge, studies
+from reports import judge, readme, replicate, studies
 from reports.__main__ import Config, main
 
 
@@ -30,6 +31,17 @@ def test_what_cannot_be_read_is_named_and_stops_nothing(studied, tmp_path, monke
     main(Config(out=tmp_path / "r.html"))
     assert "4 stored things were left out" in (tmp_path / "r.html").read_text()
     assert capsys.readouterr().err.count("left out: study ") == 4
+    for file in ("ledger", "summary"):
+        (tmp_path / file).write_text("\n".join(["", *map(str.strip, readme.MARKS), ""]))
+    for command in (
+        lambda: readme.main(
+            readme.Config(ledger=tmp_path / "ledger", summary=tmp_path / "summary")
+        ),
+        lambda: replicate.show(one, ["W1"]),
+        lambda: reports.load("init_schemes"),
+    ):
+        command()
+        assert capsys.readouterr().err.count("left out: study ") >= 2  # of those asked for
 
 
 def test_a_damaged_trial_is_named_and_left_out(studied, tmp_path, monkeypatch):
