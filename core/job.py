@@ -33,6 +33,7 @@ class Job:
     def __init__(
         self, trials: Sequence[Trial], checkpoint: Path, tell: Callable[[str], object]
     ) -> None:
+        """Prepare a program. tell: shows how far it is; a worker elsewhere is not heard."""
         self.trials, self.checkpoint = tuple(trials), checkpoint
         self.curves: list[dict[str, list[float]]] = [{} for _ in trials]
         self._tell = tell
@@ -42,11 +43,7 @@ class Job:
         for name, values in epoch.metrics.items():
             for curves, value in zip(self.curves, values.flat, strict=True):
                 curves.setdefault(name, []).append(float(value))
-        self.tell(f"epoch {epoch.index}")
-
-    def tell(self, words: str) -> None:
-        """Show beside the progress bar how far the program is; a worker elsewhere is not heard."""
-        self._tell(words)
+        self._tell(f"epoch {epoch.index}")
 
 
 Train = Callable[[Job], Sequence[Record]]

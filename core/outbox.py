@@ -95,7 +95,7 @@ class StudyFolder:
 
     def waiting(self) -> list[Path]:
         """List the folders of trials that are not sent yet."""
-        return sorted((self.path / "trials").glob("*/run.json"))
+        return sorted(path.parent for path in self.path.glob("trials/*/run.json"))
 
     def note(self, trials: Iterable[str], *, anew: bool = False) -> None:
         """Note trials, by their keys, that the store has. anew: and no others."""
@@ -160,7 +160,7 @@ class StudyFolder:
                 store.upload(study, self.path / "files", "study")
                 write(self.path / DESCRIBED, b"")
             sent = 0
-            for path in (file.parent for file in waiting):
+            for path in waiting:
                 try:
                     facts = plain((path / "run.json").read_bytes(), FACTS_OF_TRIAL)
                     Record.unpack((path / "artifacts" / RECORD).read_bytes())

@@ -72,10 +72,7 @@ def _type(option: str, message: str, usage: str) -> str:
         wanted = _choices(metavar)
     try:
         value = ast.literal_eval(given[1] if given else "")
-    except (
-        SyntaxError,
-        ValueError,
-    ):  # a value with brackets or quotes, or words of another release
+    except (SyntaxError, ValueError):  # a value with brackets or quotes, or another release's words
         return f"{option}: {message}" + (f"; {wanted} is wanted" if wanted else "")
     value = value if isinstance(value, str) else " ".join(value)
     return f"{option} {value}: {wanted} {'are' if several else 'is'} wanted"

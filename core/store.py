@@ -107,7 +107,7 @@ class Store(Connection):
     @guarded
     def find(self, experiment: str) -> str:
         """Return the id of an experiment, given by name or id. Raises UserError without one."""
-        known = {e.name: e.experiment_id for e in _every(self._client.search_experiments)}
+        known = self._experiments()
         if experiment in known.values():
             return experiment
         if experiment not in known:
@@ -118,6 +118,10 @@ class Store(Connection):
                 f"{', '.join(names) or 'none'}{others}"
             )
         return known[experiment]
+
+    def _experiments(self) -> dict[str, str]:
+        """Return name -> id."""
+        return {e.name: e.experiment_id for e in _every(self._client.search_experiments)}
 
     @guarded
     def describe(self, experiment: str, tags: Mapping[str, str]) -> None:
@@ -131,8 +135,7 @@ class Store(Connection):
 
         Those without a start are named in `left_out`: one of them keeps MLflow from reading any.
         """
-        every = [] if experiment else _every(self._client.search_experiments)
-        places = [experiment] if experiment else [e.experiment_id for e in every]
+        places = [experiment] if experiment else [*self._experiments().values()]
         try:
             return self._search(places, query)
         except MlflowException as error:

@@ -5,15 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from core.explain import (
-    agreement,
-    attribute,
-    can_explain,
-    deletion,
-    embed,
-    neighbours,
-    randomised,
-)
+from core.explain import agreement, attribute, can_explain, deletion, embed, neighbours, randomised
 
 
 @pytest.fixture

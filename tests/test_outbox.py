@@ -34,7 +34,7 @@ def trials():
 @pytest.mark.parametrize("content", ["", "[]", '{"trial": 3}', None])
 @pytest.mark.parametrize("name", ["run.json", "artifacts/record.safetensors"])
 def test_a_waiting_trial_that_is_damaged_is_set_aside(waiting, capsys, name, content):
-    (place,) = (path.parent for path in waiting.waiting())
+    (place,) = waiting.waiting()
     (place / name).unlink()
     if content is None:
         (place / name).mkdir()

@@ -171,10 +171,7 @@ def settle(decision: Decision, levels: Levels, planned: float | None = None) -> 
     verdict = _verdict(decision, levels)
     level = shown.get(verdict, min(shown.values()))
     return replace(
-        decision,
-        verdict=verdict,
-        estimate=decision.estimate.at(1 - 2 * level),
-        planned=planned,
+        decision, verdict=verdict, estimate=decision.estimate.at(1 - 2 * level), planned=planned
     )
 
 

@@ -1,6 +1,7 @@
 """What a look at the evidence may spend of the error, and at which look to expect a verdict."""
 
 from dataclasses import replace
+from itertools import pairwise
 from math import sqrt
 from typing import Unpack
 
@@ -13,11 +14,7 @@ def shares(grid: tuple[int, ...]) -> dict[int, float]:
 
     It grows with the square root of the seeds. Source: docs/verdicts.md, by simulation.
     """
-    before = (0, *grid[:-1])
-    return {
-        now: sqrt(now / grid[-1]) - sqrt(then / grid[-1])
-        for then, now in zip(before, grid, strict=True)
-    }
+    return {now: sqrt(now / grid[-1]) - sqrt(then / grid[-1]) for then, now in pairwise((0, *grid))}
 
 
 def needed_at_looks(
