@@ -102,9 +102,17 @@ def check_path(field: str, value: str | Path, kind: str = EITHER) -> None:
         return
     except (OSError, RuntimeError) as error:  # too long, a loop; a home of nobody
         reason = getattr(error, "strerror", "there is no such home folder")
-        raise UserError(f"{_name(field)} {text}: {reason}; {kind} is wanted") from error
+        raise UserError(
+            f"{_name(field)} {text}: {reason}; "
+            f"{'a name or a file' if field == 'weights' else kind} is wanted"
+        ) from error
     file, folder = stat.S_ISREG(mode), stat.S_ISDIR(mode)
-    check(field, text, (file and kind != FOLDER) or (folder and kind != FILE), kind)
+    check(
+        field,
+        text,
+        (file and kind != FOLDER) or (folder and kind != FILE),
+        "a name or a file" if field == "weights" else kind,
+    )
 
 
 def _at_home(value: Any) -> Any:

@@ -29,7 +29,7 @@ def one_line(text: str) -> str:
 
 def reason(error: BaseException) -> str:
     """Return what another library says was wrong, on one line, the end left out if it is long."""
-    return textwrap.shorten(str(error), 160, placeholder=" ...")
+    return textwrap.shorten(str(error) or type(error).__name__, 160, placeholder=" ...")
 
 
 def without_password(text: str) -> str:

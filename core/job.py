@@ -73,7 +73,7 @@ def damage(checkpoint: Path) -> str:
     except FileNotFoundError:  # another process has ended what it was of
         return ""
     except Exception as error:  # damaged files make torch raise almost anything
-        return reason(error) or type(error).__name__
+        return reason(error)
     return ""
 
 

@@ -92,7 +92,19 @@ def line(config, generator):
     return [word for word in words if word]
 
 
-@pytest.mark.slow
+def test_no_option_of_weights_asks_for_a_folder(special):
+    every = {place: config for place, config in configs().items() if place.endswith(".Config")}
+    having = [c for c in every.values() if "weights" in {field.name for field in options(c)}]
+    assert len(having) == 7
+    for config in having:
+        for value, why in ((special / "pipe", ""), ("a" * 300, " File name too long;")):
+            with pytest.raises(UserError) as refused:
+                cli.parse(config, "What it does.", ["--weights", str(value)])
+            shown = str(refused.value)
+            assert shown.startswith(f"--weights {str(value)[:80]}")
+            assert shown.endswith(f":{why} a name or a file is wanted")
+
+
 @pytest.mark.slow
 def test_two_thousand_command_lines_are_parsed_or_refused_in_one_line(monkeypatch, capsys, special):
     monkeypatch.chdir(special)

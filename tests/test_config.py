@@ -155,6 +155,7 @@ def test_names_are_known_and_given_once():
 def test_a_reason_is_one_line_that_ends_with_a_word():
     assert reason(OSError("no\n  such host")) == "no such host"
     assert reason(OSError("word " * 50)) == "word " * 31 + "..."
+    assert reason(EOFError()) == "EOFError"
 
 
 def test_what_is_shown_hides_passwords_and_steers_no_terminal():

@@ -84,7 +84,8 @@ def imagenet(name: str) -> dict[str, Tensor]:
 def _present(path: Path) -> Path:
     if not (path := path.expanduser()).is_file():
         raise UserError(
-            f"--weights {path}: there is no such file; imagenet, random or a file is wanted"
+            f"--weights {path}: {'a folder' if path.is_dir() else 'there is no such file'}; "
+            "imagenet, random or a file is wanted"
         )
     return path
 

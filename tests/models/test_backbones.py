@@ -139,6 +139,11 @@ def test_files_that_do_not_fit_are_refused_in_one_line(tmp_path):
         with pytest.raises(UserError, match=word) as caught:
             backbones.load("squeezenet1_1", str(tmp_path / "w.pth"))
         assert "\n" not in str(caught.value)
+    (tmp_path / "w.pth").write_bytes(b"")
+    with pytest.raises(UserError, match="this is not one: EOFError$"):
+        weights.read(tmp_path / "w.pth")
+    with pytest.raises(UserError, match=rf"^--weights {tmp_path}: a folder; imagenet, random or"):
+        weights.fingerprint(str(tmp_path), "resnet18")
     (tmp_path / "w.pth").write_text("not weights")
     with pytest.raises(UserError, match="a state dict is wanted"):
         backbones.load("squeezenet1_1", str(tmp_path / "w.pth"))
