@@ -35,7 +35,7 @@ def _git(*arguments: str) -> str:
     try:
         ended = subprocess.run(command, capture_output=True, env=surroundings, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
-        return ""  # no git, or none that answers: the code hash below still tells versions apart
+        return ""  # no git, or none that answers: the hash of the code still tells versions apart
     return ended.stdout.decode("utf-8", "surrogateescape") if ended.returncode == 0 else ""
 
 

@@ -7,21 +7,12 @@ import pytest
 from mlflow import MlflowClient
 
 from core import provenance
-from core.data.card import Card
 from core.study import Study
 from core.trials import Record, Shared, Trial
 from reports.arms import arms
 from reports.lessons import lesson_of
+from tests.toy import CARD
 
-CARD = Card(
-    name="toy",
-    source="made here",
-    fingerprint="f" * 64,
-    classes=("1", "2 größer"),
-    shape=(1, 2, 2),
-    counts={"train": [2, 2], "val": [1, 1], "test": [1, 1]},
-    split="as the source has it",
-)
 CONFIG = {
     "seeds": 2,
     "schemes": ("a", "b"),

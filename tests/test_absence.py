@@ -140,14 +140,9 @@ def test_a_place_where_no_store_can_be_is_refused(tmp_path, monkeypatch):
     assert "\n" not in str(caught.value)
 
 
-def test_what_waits_is_sent_by_a_command(store, monkeypatch, capsys):
-    with monkeypatch.context() as patch:
-
-        def leaves(job):
-            patch.setattr(Store, "create", away)
-            return Trainer()(job)
-
-        run(trainer=leaves)
+def test_what_waits_is_sent_by_a_command(store, capsys):
+    with absent():
+        run()
     capsys.readouterr()
     outbox.main(outbox.Config())
     assert "4 trials sent, 0 still wait in" in capsys.readouterr().out

@@ -9,9 +9,6 @@ import pytest
 import tyro
 from annotated_types import Interval
 
-import benchmarks
-import experiments
-import reports
 from core.config import (
     ANYTHING,
     FilePath,
@@ -25,8 +22,6 @@ from core.config import (
     check_options,
 )
 from core.errors import UserError, one_line, reason
-
-PACKAGES = (experiments, reports, benchmarks)
 
 
 @dataclasses.dataclass(frozen=True)

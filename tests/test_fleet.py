@@ -24,23 +24,22 @@ from core.trials import Trial
 from tests import toy
 
 DRIVER = """
-import sys
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from core import cli, fleet
 from tests import toy
 
-class Config: pass
+@dataclass
+class Config:
+    pass
 
 def main(_):
     with toy.study() as study:
-        study.run(toy.trials(3), partial(toy.lasts, Path(sys.argv.pop())), lambda t: (), 2)
+        study.run(toy.trials(3), partial(toy.lasts, Path({folder!r})), lambda t: (), 2)
 
-from dataclasses import dataclass
 fleet.ON.set(fleet.Place("loky", "2"))
-folder = sys.argv[1:]
-sys.argv[1:] = []
-cli.run(lambda _: (sys.argv.extend(folder), main(_)), dataclass(Config), "")
+cli.run(main, Config, "")
 """
 
 
@@ -148,7 +147,7 @@ def test_an_error_in_a_worker_is_the_drivers(store, on):
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
 def test_a_driver_that_ends_leaves_no_process_and_goes_on(store, on, tmp_path, expected, sign):
     surroundings = {**os.environ, "PYTHONPATH": str(provenance.ROOT)}
-    command = [sys.executable, "-c", DRIVER, str(tmp_path)]
+    command = [sys.executable, "-c", DRIVER.format(folder=str(tmp_path))]
     driver = subprocess.Popen(command, env=surroundings, stderr=subprocess.PIPE, text=True)
     kept = "tags.role = 'trial' AND tags.complete = 'true'"
     while len(Store().runs(kept)) < 2 or len(list(tmp_path.glob("[1-9]*"))) < 2:

@@ -14,7 +14,8 @@ from core import study as module
 from core.store import Store
 from core.training import checkpoints
 from core.trials import Record, Trial
-from tests.small import CARD, CONFIG, TRIALS, Trainer, epoch, files, record, run, runs, toy
+from tests.small import CONFIG, TRIALS, Trainer, epoch, files, record, run, runs, toy
+from tests.toy import CARD
 
 
 def test_a_trial_has_its_params_metrics_and_the_tag_complete(store):

@@ -72,20 +72,15 @@ def missed(estimates: list[Estimate], truth: float) -> NDArray[np.bool_]:
 def _areas(
     m: int, area: float, n_seeds: int, random: Random, draws: int, *, strict: bool
 ) -> NDArray[Any]:
-    estimates = []
-    for _ in range(draws):
-        (one,), labels = scores(random, m, area, n_seeds)
-        estimates.append(auc(one, labels).strict() if strict else auc(one, labels))
-    sides = missed(estimates, area)
+    drawn = (scores(random, m, area, n_seeds) for _ in range(draws))
+    areas = [auc(one, labels) for (one,), labels in drawn]
+    sides = missed([each.strict() for each in areas] if strict else areas, area)
     return sides if strict else sides[:1] | sides[1:]
 
 
 def _gaps(m: int, area: float, random: Random, draws: int) -> NDArray[Any]:
-    estimates = []
-    for _ in range(draws):
-        (a, b), labels = scores(random, m, area, SEEDS, arms=2)
-        estimates.append(auc_difference(a, b, labels))
-    return missed(estimates, 0.0)
+    drawn = (scores(random, m, area, SEEDS, arms=2) for _ in range(draws))
+    return missed([auc_difference(a, b, labels) for (a, b), labels in drawn], 0.0)
 
 
 def true_specificity(area: float, sensitivity: float) -> float:
@@ -95,10 +90,8 @@ def true_specificity(area: float, sensitivity: float) -> float:
 
 
 def _points(m: int, sensitivity: float, random: Random, draws: int) -> NDArray[Any]:
-    estimates = []
-    for _ in range(draws):
-        (one,), labels = scores(random, m, 0.9, SEEDS)
-        estimates.append(specificity_at(one, labels, sensitivity))
+    drawn = (scores(random, m, 0.9, SEEDS) for _ in range(draws))
+    estimates = [specificity_at(one, labels, sensitivity) for (one,), labels in drawn]
     return missed(estimates, true_specificity(0.9, sensitivity))
 
 

@@ -81,9 +81,10 @@ def _ours(same: bool, n_seeds: int, random: Random, draws: int) -> Iterator[tupl
 
 def _one_run(n_seeds: int, same: bool, random: Random, draws: int) -> NDArray[Any]:
     """Tell where a published run that is one more of ours is denied to be."""
-    decisions = []
-    for ours, others in _ours(same, n_seeds, random, draws):
-        decisions.append(predicted(ours, int(others[0].sum()), N, same_images=same))
+    decisions = [
+        predicted(ours, int(others[0].sum()), N, same_images=same)
+        for ours, others in _ours(same, n_seeds, random, draws)
+    ]
     return _verdicts(decisions)[1]
 
 

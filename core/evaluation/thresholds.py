@@ -87,13 +87,6 @@ def _share(hits: NDArray[np.bool_]) -> Estimate:
     return Estimate.of(parts, law, over, bounds=(0.0, 1.0))
 
 
-def counts(scores: ArrayLike, labels: ArrayLike, threshold: float) -> NDArray[np.int64]:
-    """Count one seed's calls, ((TN, FP), (FN, TP)): true class down, called class across."""
-    table, truth = check_scores(scores, labels)
-    cells = 2 * truth + (table[0] >= threshold)
-    return np.bincount(cells, minlength=4).reshape(2, 2)
-
-
 def net_benefit(
     probabilities: ArrayLike,
     labels: ArrayLike,

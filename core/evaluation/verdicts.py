@@ -14,19 +14,7 @@ from numpy.typing import ArrayLike
 from core.evaluation.comparisons import holm, mcnemar, paired
 from core.evaluation.decisions import Decision, Levels, judge, outside, settle, withhold
 from core.evaluation.intervals import Estimate, arithmetic
-from core.evaluation.power import ALPHA, Needed
-
-__all__ = [
-    "Decision",
-    "Needed",
-    "all_of",
-    "decide_family",
-    "equivalent",
-    "exact",
-    "more_often",
-    "superior",
-    "withheld",
-]
+from core.evaluation.power import ALPHA
 
 
 def superior(estimate: Estimate, margin: float = 0.0) -> Decision:

@@ -24,7 +24,7 @@ from core.evaluation.components import ROUNDING, crossed
 from core.evaluation.intervals import Estimate
 from core.evaluation.laws import Floats, Law
 from core.evaluation.roc import auc, auc_table
-from core.evaluation.thresholds import counts, rates
+from core.evaluation.thresholds import rates
 from core.trials import Array
 
 TASKS = {"task_1": "melanoma", "task_2": "keratosis"}
@@ -100,6 +100,8 @@ def score(
     threshold: frozen, for the counts and rates. Raises UserError that lists the images missing
     from, or unknown to, the predictions, and for a task that has one class.
     """
+    from sklearn.metrics import confusion_matrix
+
     joined = _joined(predictions, truth)
     labels = {task: truth[task].to_numpy() == 1 for task in TASKS}
     for task, label in labels.items():
@@ -111,7 +113,7 @@ def score(
     areas["mean"] = _mean(columns, labels, areas)
     return Scores(
         areas=areas,
-        counts={n: counts(columns[t], labels[t], threshold) for t, n in TASKS.items()},
+        counts={n: confusion_matrix(labels[t], columns[t] >= threshold) for t, n in TASKS.items()},
         rates={n: rates(columns[t], labels[t], threshold, prevalence) for t, n in TASKS.items()},
         positives={n: int(labels[t].sum()) for t, n in TASKS.items()},
         n=len(truth),

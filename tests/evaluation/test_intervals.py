@@ -74,26 +74,6 @@ def test_another_size_shrinks_no_more_than_there_is_and_keeps_what_folds_share()
     assert folds.se**2 == pytest.approx(0.005 * (1 / 10 + 0.25) + 1 / 100)
 
 
-def bootstrap(table, resamples):
-    """Resample the grand mean, seeds and images: the reflated random-effects bootstrap.
-
-    Image effects are shrunk by the noise that the seeds' means already carry (Davison and Hinkley,
-    Bootstrap Methods, 1997, section 3.8; Owen, Annals of Applied Statistics 1, 2007, 386-411).
-    """
-    random, total = np.random.default_rng(0), np.full(resamples, table.mean())
-    parts = crossed(table)
-    for means, variance in ((table.mean(1), parts.seeds), (table.mean(0), parts.images)):
-        deviations = (means - means.mean()) * np.sqrt(variance) / means.std()
-        total += random.choice(deviations, (resamples, len(deviations))).mean(1)
-    return total
-
-
-def test_closed_form_is_the_limit_of_the_bootstrap():
-    values = draw(np.random.default_rng(2), 6, 80, 0.05, 2.0, 3.0)
-    assert bootstrap(values, 8000).std() == pytest.approx(mean(values).se, rel=0.03)
-    assert bootstrap(values, 8000).mean() == pytest.approx(values.mean(), abs=0.01)
-
-
 @pytest.mark.parametrize(("successes", "n"), [(0, 20), (7, 20), (20, 20), (104, 836)])
 @pytest.mark.parametrize("confidence", [0.9, 0.95])
 def test_wilson_equals_scipy(successes, n, confidence):
