@@ -46,7 +46,12 @@ class Study(Manifest):
     def __enter__(self) -> Self:
         self.store = Store(later=True)
         self.folder = StudyFolder(outbox(self.store) / self.key)
-        self.folder.describe(self.facts, self.documents)
+        try:
+            self.folder.describe(self.facts, self.documents)
+        except OSError as error:
+            wanted = "a store that can be read and written is wanted"
+            why = f"{error.filename}: {error.strerror}"
+            raise StoreError(f"MLflow store {self.store.name}: {wanted}: {why}") from error
         self.experiment = self.run_id = ""
         self._asked = self._told = time.monotonic()
         try:

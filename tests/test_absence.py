@@ -140,6 +140,17 @@ def test_a_place_where_no_store_can_be_is_refused(tmp_path, monkeypatch):
     assert "\n" not in str(caught.value)
 
 
+def test_a_store_whose_folder_cannot_be_written_is_one_line(store):
+    """As root nothing is read-only; a file in the folder's place is refused in the same way."""
+    (store / "mlruns").touch()
+    with pytest.raises(UserError) as refused:
+        run()
+    said = str(refused.value)
+    wanted = "a store that can be read and written is wanted"
+    assert said.startswith(f"MLflow store sqlite:///{store}/mlflow.db: {wanted}: {store}/mlruns/")
+    assert said.endswith(": Not a directory")
+
+
 def test_what_waits_is_sent_by_a_command(store, capsys):
     with absent():
         run()

@@ -140,7 +140,7 @@ def test_files_that_do_not_fit_are_refused_in_one_line(tmp_path):
             backbones.load("squeezenet1_1", str(tmp_path / "w.pth"))
         assert "\n" not in str(caught.value)
     (tmp_path / "w.pth").write_bytes(b"")
-    with pytest.raises(UserError, match="this is not one: EOFError$"):
+    with pytest.raises(UserError, match=r"this is not one: EOFError$"):
         weights.read(tmp_path / "w.pth")
     with pytest.raises(UserError, match=rf"^--weights {tmp_path}: a folder; imagenet, random or"):
         weights.fingerprint(str(tmp_path), "resnet18")
