@@ -45,15 +45,8 @@ def sweep(device: Device, repeats: int) -> Iterator[Row]:
         theirs = course.times(13 * seeds)
         work = f"13 schemes x {seeds} seeds, two epochs of {N:,} images of 28x28"
         other = f"the course's loop, one of {13 * seeds:,}, scaled"
-        yield Row(
-            work,
-            ours,
-            other,
-            theirs,
-            13 * seeds,
-            "networks",
-            goal="3 s, 500 x" if seeds == 10 else "",
-        )
+        goal = "3 s, 500 x" if seeds == 10 else ""
+        yield Row(work, ours, other, theirs, 13 * seeds, "networks", goal=goal)
     yield Row("the same x 10 seeds, float32", _timed(noise.sweep(_float32(device), 10), repeats))
     with STEP_BY_STEP:
         yield Row(

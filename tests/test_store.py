@@ -1,6 +1,7 @@
 """The store: made once by many, swept of the dead, one line where it cannot be used."""
 
 import contextlib
+import errno
 import multiprocessing
 import os
 import resource
@@ -9,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from mlflow import MlflowClient
 
@@ -72,8 +74,6 @@ def test_runs_of_dead_processes_are_swept_and_no_others(store):
     try:
         tags = {}
         for name, process in (("living", living), ("dead", dead), ("zombie", zombie)):
-            import psutil
-
             started = psutil.Process(process.pid).create_time()
             own = {"pid": str(process.pid), "pid_started": f"{started:.2f}"}
             tags[name] = {**provenance.owner(), **own}
@@ -282,7 +282,6 @@ def test_what_is_no_empty_file_is_never_replaced(tmp_path, monkeypatch):
 
 def test_a_store_that_cannot_be_written_can_be_read(study_store, monkeypatch):
     """As root nothing is forbidden, so the lock's folder and file are refused here."""
-    import errno
 
     def refuse(*_, **__):
         raise OSError(errno.EROFS, "Read-only file system")

@@ -10,9 +10,10 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from core.evaluation.components import as_table, crossed
-from core.evaluation.intervals import Estimate, difference, symmetric
-from core.evaluation.laws import Part, Student
+from core.evaluation.components import as_table, crossed, skew
+from core.evaluation.intervals import Estimate, are_hits, lead_law, symmetric
+from core.evaluation.laws import Law, Part, Student
+from core.evaluation.shares import Discordant
 
 Alternative = Literal["two-sided", "greater", "less"]
 
@@ -21,17 +22,29 @@ def paired(a: ArrayLike, b: ArrayLike, *, deterministic: bool = False) -> Estima
     """Estimate the mean of a - b over new seeds and new images.
 
     a, b: (seeds, images) float or bool; the same seeds and the same images in both. (seeds, 1)
-    for one number a seed: then the interval is the paired t-test's. deterministic: the arms hold
-    no training (a Haar cascade, PCA), so that one row is the whole population of seeds. Raises
-    ValueError if the shapes differ, a score is not finite, or there is one seed and the arms are
-    not deterministic.
+    for one number a seed: then the interval is the paired t-test's. Hits and misses have
+    `shares.Lead`'s limits; of one seed each, those that McNemar's exact test agrees with.
+    deterministic: the arms hold no training (a Haar cascade, PCA), so that one row is the whole
+    population of seeds. Raises ValueError if the shapes differ, a score is not finite, or there is
+    one seed and the arms are not deterministic.
     """
     first, second = as_table(a, "a"), as_table(b, "b")
     if first.shape != second.shape:
         raise ValueError(f"a, b: shapes {first.shape} and {second.shape}, wanted the same")
     if len(first) < 2 and not deterministic:
         raise ValueError(f"a, b: {len(first)} seed, wanted 2 or more: single runs do not compare")
-    return difference(first, second)
+    gaps = first - second
+    parts, value = crossed(gaps), float(gaps.mean())
+    if not (are_hits(first) and are_hits(second)):
+        return symmetric(value, parts, skew=skew(gaps))
+    law: Law
+    if parts.n_seeds == 1:
+        law = Discordant(int((gaps > 0).sum()), int((gaps < 0).sum()), parts.n_images)
+        name = "exact McNemar"
+    else:
+        discordance = float(np.square(gaps).mean())
+        law, name = lead_law(value, discordance, parts), "score test"
+    return Estimate.of(parts, law, f"{name} over {parts.units}", bounds=(-1.0, 1.0))
 
 
 def unpaired(a: ArrayLike, b: ArrayLike) -> Estimate:

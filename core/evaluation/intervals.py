@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from core.evaluation.components import Components, as_table, crossed, skew
 from core.evaluation.laws import Constant, Exact, Floats, Law, Side, Student, tail
-from core.evaluation.shares import Area, Discordant, Lead, Score, Share, one_seed
+from core.evaluation.shares import Area, Lead, Score, Share, one_seed
 
 Bounds = tuple[float, float]
 ANYWHERE: Bounds = (-inf, inf)
@@ -143,7 +143,7 @@ def mean(values: ArrayLike, *, bounds: Bounds | None = None) -> Estimate:
     gives an interval over new images only, and `method` says so. Raises ValueError if values are
     not finite, not a table or fewer than 2.
 
-    Scores of 0 and 1 are a proportion, whose limits are `laws.Share`'s: exact for one seed.
+    Scores of 0 and 1 are a proportion, whose limits are `shares.Share`'s: exact for one seed.
     """
     table = as_table(values, "values")
     parts, value = crossed(table), float(table.mean())
@@ -159,26 +159,6 @@ def share_law(share: Floats, parts: Components) -> Share:
     seen = parts.n_images * np.minimum(share, 1 - share)
     relative = parts.relative(share * (1 - share), seen)
     return Share(share, relative, relative[0] if parts.n_seeds > 1 else None)
-
-
-def difference(a: NDArray[np.float64], b: NDArray[np.float64]) -> Estimate:
-    """Estimate the mean of a - b over new seeds and new images.
-
-    a, b: (seeds, images) float64 of equal shape; `comparisons.paired` checks them. Hits and misses
-    have `laws.Lead`'s limits; of one seed each, those that McNemar's exact test agrees with.
-    """
-    gaps = a - b
-    parts, value = crossed(gaps), float(gaps.mean())
-    if not (are_hits(a) and are_hits(b)):
-        return symmetric(value, parts, skew=skew(gaps))
-    law: Law
-    if parts.n_seeds == 1:
-        law = Discordant(int((gaps > 0).sum()), int((gaps < 0).sum()), parts.n_images)
-        name = "exact McNemar"
-    else:
-        discordance = float(np.square(gaps).mean())
-        law, name = lead_law(value, discordance, parts), "score test"
-    return Estimate.of(parts, law, f"{name} over {parts.units}", bounds=(-1.0, 1.0))
 
 
 def lead_law(value: Floats, discordance: Floats, parts: Components) -> Lead:

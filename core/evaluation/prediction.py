@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from core.evaluation.components import Components, as_table
+from core.evaluation.components import Components
 from core.evaluation.decisions import Decision, judge
-from core.evaluation.intervals import Estimate, mean
+from core.evaluation.intervals import Estimate, mean, wilson
 from core.evaluation.laws import Part, Student
 
 WITHIN = 1.959964
@@ -25,12 +25,9 @@ def predicted(hits: ArrayLike, successes: int, n: int, *, same_images: bool = Fa
     outside the prediction interval for one run (one seed, n images) around our mean. Supported if
     it lies in the middle 95 % of single runs, 1.96 standard deviations, even where our mean and
     that deviation are only known so well: a test by the noncentral t, exact where one source of
-    chance is all. Raises ValueError as `mean`, and unless 0 <= successes <= n.
+    chance is all. Raises ValueError as `mean` and `wilson`.
     """
-    if not 0 <= successes <= n or n < 1:
-        raise ValueError(f"successes, n: {successes}, {n}, wanted 0 <= successes <= n, n >= 1")
-    table, share = as_table(hits, "hits"), successes / n
-    ours = mean(table)
+    ours, share = mean(hits), wilson(successes, n).value
     run = one_run(ours.components, n, same_images=same_images)
     around = ours.components.parts[: 1 if same_images else None]  # in the order of `one_run`
     spread = tuple(
