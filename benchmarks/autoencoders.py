@@ -43,11 +43,11 @@ def against_the_course(n: int, repeats: int) -> Row:
     root, device = DataConfig().data_root, pick(DeviceConfig(device="cpu"))
     data = datasets.MNIST(root, train=True, transform=transforms.ToTensor())
     images = InMemory(data.data[:n].unsqueeze(1), labels=data.targets[:n])
-    losses: dict[str, list[float]] = {"ours": [], "the course's": []}
+    losses: dict[str, list[float]] = {}
     _ours(images, device)  # a study starts its processes once
     mine, theirs = side_by_side(
-        lambda: losses.__setitem__("ours", _ours(images, device)),
-        lambda: losses.__setitem__("the course's", [_course(data, n, s) for s in range(SEEDS)]),
+        lambda: losses.update({"ours": _ours(images, device)}),
+        lambda: losses.update({"the course's": [_course(data, n, s) for s in range(SEEDS)]}),
         repeats,
     )
     shown = {name: " ".join(f"{loss:.4f}" for loss in by_seed) for name, by_seed in losses.items()}
@@ -74,9 +74,7 @@ class Lesson(nn.Module):
 
     def __init__(self, seed: int) -> None:
         super().__init__()
-        ours = initialise(transposed(SHAPE), "default", seed).to(
-            memory_format=torch.contiguous_format
-        )
+        ours = _model(seed).to(memory_format=torch.contiguous_format)
         self.conv1, self.conv2 = ours.encoder[0], ours.encoder[3]
         self.t_conv1, self.t_conv2 = ours.decoder[0], ours.decoder[2]
         self.pool = nn.MaxPool2d(2, 2)
