@@ -14,7 +14,7 @@ from core.data.config import DataConfig
 from core.data.images import Images, InMemory
 from core.device import Device, pick
 from core.errors import UserError
-from core.models.autoencoders import transposed
+from core.models.autoencoders import Autoencoder, transposed
 from core.models.initialisation import initialise
 from core.training.objective import reconstruction
 from core.training.seeds import fit_seeds
@@ -56,7 +56,7 @@ def against_the_course(n: int, repeats: int) -> Row:
     return Row(work, mine, "the course's loop", theirs, SEEDS * n, "images", note, "4 s of 60,000")
 
 
-def _model(seed: int) -> nn.Module:
+def _model(seed: int) -> Autoencoder:
     return initialise(transposed(SHAPE), "default", seed)
 
 
