@@ -13,19 +13,11 @@ from core.evaluation.laws import Student, tail
 from core.evaluation.power import ALPHA, Needed, images_needed, power, seeds_needed
 from core.evaluation.roc import auc
 from core.evaluation.verdicts import all_of, decide_family, equivalent, more_often, superior
+from tests.evaluation.test_intervals import draw
 
 REPEATS = 4000
 # 2.5 % and three standard errors: some forty shares are held to it, each with fixed seeds.
 AT_MOST = ALPHA + 3 * np.sqrt(ALPHA * (1 - ALPHA) / REPEATS)
-
-
-def draw(random, n_seeds, n_images, seed, image, residual, centre=0.0):
-    return (
-        centre
-        + random.normal(0, seed**0.5, (n_seeds, 1))
-        + random.normal(0, image**0.5, (1, n_images))
-        + random.normal(0, residual**0.5, (n_seeds, n_images))
-    )
 
 
 def known(value, seed, image, residual, n_seeds, n_images):
@@ -41,9 +33,9 @@ def p_values(tables, margin=0.0):
     return tail(law, margin, "greater"), tail(law, margin, "less")
 
 
-def draw_many(repeats, *layout, **centre):
+def draw_many(repeats, *layout, centre=0.0):
     random = np.random.default_rng(0)
-    return np.stack([draw(random, *layout, **centre) for _ in range(repeats)])
+    return centre + np.stack([draw(random, *layout) for _ in range(repeats)])
 
 
 def decided(repeats, *layout, **centre):
