@@ -9,7 +9,7 @@ import xarray as xr
 from core.evaluation.intervals import Estimate
 from core.trials import Trial
 from reports import words
-from reports.lessons import Lesson, NotTestedError, lesson_of
+from reports.lessons import Lesson, NotTestedError
 from reports.scores import mean
 from reports.studies import Study
 from reports.tables import finite_mean
@@ -56,14 +56,12 @@ class Board:
         return words.interval(shown.value, shown.low, shown.high, self.unit)
 
 
-def board(study: Study) -> Board | None:
-    """Estimate the first of the lesson's metrics for every arm; None where no number is known."""
-    return next(boards(study), None)
-
-
 def boards(study: Study) -> Iterator[Board]:
-    """Yield a board of the first of the lesson's metrics, or of all that it estimates itself."""
-    lesson = lesson_of(study.name)
+    """Yield a board of the first of the lesson's metrics, or of all that it estimates itself.
+
+    What has no number for any arm is left out.
+    """
+    lesson = study.lesson
     known = [name for name in lesson.columns if name in study.trials]
     for metric in [name for name in known if name in lesson.estimates] or known[:1]:
         numbers = {

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reports.arms import Board, board
+from reports.arms import Board, boards
 from reports.judge import Entry, flat
 from reports.lessons import lessons
 from reports.studies import Study
@@ -62,7 +62,7 @@ def beside(studies: Sequence[Study]) -> list[Beside]:
         group = [study for study in studies if study.name == lesson.study]
         if len(group) > 1:
             columns = [
-                Column(study, heading, board(study))
+                Column(study, heading, next(boards(study), None))
                 for study, heading in zip(group, headings(group), strict=True)
             ]
             metrics = dict.fromkeys(column.board.metric for column in columns if column.board)

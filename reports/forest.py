@@ -10,7 +10,7 @@ from reports import words
 from reports.axes import Axis, axis_of
 from reports.funnel import marks
 from reports.judge import Entry
-from reports.ledger import VERDICTS, Evidence, Line
+from reports.ledger import Line, tally
 from reports.lessons import Lesson, lessons
 
 WIDTH, EDGE = 300.0, 24.0
@@ -24,8 +24,7 @@ def forest(entry: Entry) -> dict[str, Any]:
 
     Places are in a drawing `WIDTH` wide; ticks are places and labels in the claim's unit.
     """
-    if entry.decision is None:
-        return {"rows": [], "ticks": [], "zero": None, "width": WIDTH}
+    assert entry.decision is not None
     parts = list(entry.decision.members.values())
     factor = words.SCALES.get(entry.claim.unit, (1,))[0]
     ends = [x for p in parts for x in (p.estimate.low, p.estimate.high, p.estimate.value)]
@@ -72,7 +71,6 @@ class Row:
     """A claim in the picture of all claims."""
 
     line: Line
-    evidence: Evidence
     number: str
     """the estimate that decides, or is furthest from it, with interval and n"""
     low: float
@@ -102,9 +100,7 @@ class Group:
     @property
     def tally(self) -> str:
         """Say how its claims stand: `2 supported, 4 undecided`."""
-        verdicts = [line.verdict for line in self.lines]
-        counted = [(verdicts.count(verdict), verdict) for verdict in VERDICTS]
-        return ", ".join(f"{n} {verdict}" for n, verdict in counted if n)
+        return tally(self.lines)
 
     @property
     def commands(self) -> list[str]:
@@ -121,17 +117,18 @@ def glance(ledger: Sequence[Line]) -> list[Group]:
     groups = []
     for lesson in lessons():
         lines = [known[name] for name in lesson.claims if name in known]
-        rows = [_row(line, line.evidence[0]) for line in lines if line.verdict != "not tested"]
+        rows = [_row(line) for line in lines if line.verdict != "not tested"]
         if lines:
             groups.append(Group(lesson, lines, rows))
     return groups
 
 
-def _row(line: Line, evidence: Evidence) -> Row:
-    decision = evidence.entry.decision
+def _row(line: Line) -> Row:
+    entry = line.evidence[0].entry
+    decision = entry.decision
     assert decision is not None
     low, value, high = lead(decision)
     left, middle, right = (AXIS(min(max(x, -REACH), REACH)) for x in (low, value, high))
     early = any(part.withheld for part in (decision, *decision.parts.values()))
-    arrows, number = (low < -REACH, high > REACH), words.deciding(evidence.entry)
-    return Row(line, evidence, number, left, middle, right, early, arrows)
+    arrows, number = (low < -REACH, high > REACH), words.deciding(entry)
+    return Row(line, number, left, middle, right, early, arrows)

@@ -36,8 +36,7 @@ class Funnel:
 
 def funnel(entry: Entry, width: float = 240.0) -> Funnel | None:
     """Lay out the looks at a claim; None where there was but one. width: pixels of the axis."""
-    if entry.decision is None:
-        return None
+    assert entry.decision is not None
     part, decision = entry.decision.shown
     looks = decision.looks
     if len(looks) < 2:

@@ -84,6 +84,12 @@ def build(studies: Sequence[Study]) -> list[Line]:
     return lines
 
 
+def tally(lines: Sequence[Line]) -> str:
+    """Count the verdicts: `2 supported, 4 undecided`."""
+    verdicts = [line.verdict for line in lines]
+    return ", ".join(f"{verdicts.count(v)} {v}" for v in VERDICTS if v in verdicts)
+
+
 def counts(lines: Sequence[Line]) -> dict[str, dict[str, int]]:
     """Count the verdicts in a fixed order, by what they rest on."""
     tally = {ground: dict.fromkeys(VERDICTS, 0) for ground in GROUNDS}

@@ -59,13 +59,13 @@ class Claim:
     """the experiment that tests it, without .py"""
     options: str
     """what to run it with, for a verdict on the published data"""
-    arms: tuple[str, ...]
+    arms: tuple[str, ...] = ()
     """arms that the test needs"""
-    margin: float
+    margin: float = 0.0
     """in the unit of what is measured; of accuracies a fraction"""
-    unit: str
+    unit: str = "points"
     """points (a difference of shares), percent (a share), or the unit itself, such as dB"""
-    images: str
+    images: str = "image"
     """what the decision's images are, in the singular"""
     seeds: int
     """seeds of the first look; verdicts are given at 1, 2, 4 and 8 times as many. 0: at any number,
@@ -155,36 +155,15 @@ class Lesson:
     claims: dict[str, Claim] = field(default_factory=dict)
     exhibits: dict[str, Drawn] = field(default_factory=dict)
 
-    def claim(
-        self,
-        name: str,
-        statement: str,
-        *,
-        published: str,
-        margin: float = 0.0,
-        unit: str = "points",
-        images: str = "image",
-        arms: tuple[str, ...] = (),
-        **different: Any,
-    ) -> Callable[[Test], Test]:
+    def claim(self, name: str, statement: str, **fields: Any) -> Callable[[Test], Test]:
         """Register the decorated function as the test of a claim; its docstring is printed.
 
-        different: those of `COMMON` that are not the lesson's.
+        fields: of `Claim`; of `COMMON` those that are not the lesson's.
         """
 
         def register(test: Test) -> Test:
-            common = {key: getattr(self, key) for key in COMMON}
-            self.claims[name] = Claim(
-                name=name,
-                statement=statement,
-                published=published,
-                margin=margin,
-                unit=unit,
-                images=images,
-                arms=arms,
-                test=test,
-                **{**common, **different},
-            )
+            fields_ = {key: getattr(self, key) for key in COMMON} | fields
+            self.claims[name] = Claim(name=name, statement=statement, test=test, **fields_)
             return test
 
         return register

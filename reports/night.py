@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from core.config import FilePath, Positive
 from core.errors import UserError
-from reports.readme import ROOT, put
+from core.provenance import ROOT
+from reports.readme import put
 
 if TYPE_CHECKING:
     from reports.outlook import Outlook
@@ -78,11 +79,7 @@ def steps(study: "Study", view: "Outlook") -> Iterator[Step]:
 
     longest, spent, expected = float(study.trials["seconds"].max()), 0.0, 0.0
     for n in sorted({n for looks in view.open.values() for n in looks}):
-        whole = cost(study, n).seconds
-        by_then = sum(
-            max((chance for look, chance in looks.items() if look <= n), default=0.0)
-            for looks in view.open.values()
-        )
+        whole, by_then = cost(study, n).seconds, view.expected(n)
         yield Step(whole - spent, longest, by_then - expected)
         spent, expected = whole, by_then
 

@@ -1,6 +1,7 @@
 """What more seeds would decide of a study's claims, at which look, and what that look costs."""
 
 import itertools
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -33,8 +34,11 @@ class Outlook:
         return min((n for looks in self.open.values() for n in looks), default=None)
 
     def expected(self, n_seeds: int) -> float:
-        """Return how many claims a look at so many seeds is expected to decide."""
-        return sum(looks.get(n_seeds, 0.0) for looks in self.open.values())
+        """Return how many claims looks at up to so many seeds are expected to decide."""
+        return sum(
+            max((chance for n, chance in looks.items() if n <= n_seeds), default=0.0)
+            for looks in self.open.values()
+        )
 
 
 def outlook(study: Study, asked: int = 0) -> Outlook:
@@ -124,13 +128,10 @@ def told(view: Outlook) -> list[str]:
     lines = [f"decided: {', '.join(said) or 'none'}"]
     if view.open:
         lines.append(f"open: {', '.join(_odds(name, looks) for name, looks in view.open.items())}")
-    for why, group in itertools.groupby(sorted(view.closed.items(), key=_reason), key=_reason):
+    reason = operator.itemgetter(1)
+    for why, group in itertools.groupby(sorted(view.closed.items(), key=reason), key=reason):
         lines.append(f"not by seeds: {', '.join(name for name, _ in group)}: {why}")
     return lines
-
-
-def _reason(item: tuple[str, str]) -> str:
-    return item[1]
 
 
 def _odds(name: str, looks: Mapping[int, float]) -> str:

@@ -105,21 +105,12 @@ def environment(escape: bool) -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    templates.globals["SYNTHETIC"] = words.SYNTHETIC
-    templates.filters |= {
-        "parts": words.parts,
-        "advice": words.advice,
-        "apart": words.apart,
-        "following": words.following,
-        "one_run": words.one_run,
-        "forest": forest.forest,
-        "funnel": funnel,
-        "deciding": words.deciding,
-        "span": running.span,
-        "chance": words.chance,
-        "code": code,
-        "cell": cell,
-    }
+    templates.globals |= {"SYNTHETIC": words.SYNTHETIC, "LONGEST": LONGEST, "BEHIND": BEHIND}
+    filters = (
+        *(words.parts, words.deciding, words.advice, words.apart, words.following, words.one_run),
+        *(words.chance, running.span, forest.forest, funnel, code, cell),
+    )
+    templates.filters |= {function.__name__: function for function in filters}
     return templates
 
 
@@ -160,7 +151,7 @@ def _shown(study: Study, name: str, exhibit: Exhibit, drawn: bool) -> dict[str, 
     table = {"header": header, "rows": rows, "length": len(frame)}
     csv = _csv(study, name, exhibit.csv()) if drawn else ""
     shown = {"name": name, "exhibit": exhibit, "caption": exhibit.caption, "picture": picture}
-    return {**shown, "table": table, "csv": csv, "longest": LONGEST, "behind": BEHIND}
+    return {**shown, "table": table, "csv": csv}
 
 
 def _csv(study: Study, name: str, text: bytes) -> str:

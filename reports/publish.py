@@ -11,14 +11,14 @@ import numpy as np
 import xarray as xr
 
 from core.archive import kept
-from core.evaluation.intervals import Estimate
 from core.manifest import scalars
 from core.store import Store
 from core.tracking import StoreError
 from reports import ledger, page, pictures, views, words
 from reports.arms import arms, boards, number
-from reports.lessons import Lesson, lesson_of
+from reports.lessons import Lesson
 from reports.studies import Shelf, Study
+from reports.tables import columns
 
 BAR = 24
 """characters of the longest bar in the terminal"""
@@ -59,7 +59,7 @@ def _write(study: Study, folder: Path) -> None:
 
 def _describe(store: Store, experiment: str, study: Study) -> None:
     """Describe the study's run, save the view of its arms, tag it complete."""
-    lesson, arm = lesson_of(study.name), str(study.facts["arm"])
+    lesson, arm = study.lesson, str(study.facts["arm"])
     verdicts = "\n".join(
         f"* **{name}** {entry.claim.statement} **{entry.verdict}**"
         for name, entry in study.entries.items()
@@ -99,15 +99,13 @@ def _tell(store: Store, experiment: str, study: Study) -> None:
 def _scoreboard(study: Study) -> Iterator[str]:
     """Yield a line an arm: its first metric with the interval, what it rests on, a small bar."""
     for board in boards(study):
-        sizes = {name: words.size(estimate) for name, estimate in board.rows.items()}
-        shown = {name: board.shown(name) for name in sizes}
-        widths = [max(map(len, column)) for column in (sizes, shown.values(), sizes.values())]
         most = max(abs(estimate.value) for estimate in board.rows.values())
-        yield f"{board.metric}, mean (95 % interval)"
+        rows = []
         for name, estimate in board.rows.items():
             bar = "\u2588" * round(BAR * abs(estimate.value) / most) if most else ""
-            cells = zip((name, shown[name], sizes[name]), widths, strict=True)
-            yield "  " + "  ".join([*(cell.ljust(width) for cell, width in cells), bar]).rstrip()
+            rows.append((name, board.shown(name), words.size(estimate), bar))
+        yield f"{board.metric}, mean (95 % interval)"
+        yield from (f"  {line}" for line in words.aligned(rows))
 
 
 def _arms(store: Store, experiment: str, study: Study) -> None:
@@ -130,7 +128,7 @@ def _arms(store: Store, experiment: str, study: Study) -> None:
         run_id = store.create(experiment, name, tags)
         shown = {str(facts["arm"]) if k == "arm" else k: v for k, v in levels.items()}
         params = {"data": study.data, **scalars(facts["settings"]), **shown}
-        store.log(run_id, list(_numbers(study.trials, levels, lesson_of(study.name))), params)
+        store.log(run_id, list(_numbers(study.trials, levels, study.lesson)), params)
         store.end(run_id, "FINISHED")
         for trial in trials:
             store.log(runs[trial].id, tags={"mlflow.parentRunId": run_id})
@@ -146,19 +144,14 @@ def _numbers(
     arm = trials.sel(levels)
     for name, values in arm.data_vars.items():
         if values.dims == ("seed",) and np.isfinite(values).any():
-            yield from _summary(str(name), number(arm, lesson, str(name)), float(values.mean()))
+            estimate = number(arm, lesson, str(name))
+            shown = columns(str(name), estimate) if estimate else {str(name): float(values.mean())}
+            yield from ((column, _rounded(value), 0) for column, value in shown.items())
         elif values.dims == ("seed", "epoch"):
             for epoch, value in enumerate(values.mean("seed").values, 1):
                 yield str(name), _rounded(float(value)), epoch
     yield "n", float(arm["trained"].sum()), 0
 
 
-def _summary(name: str, estimate: Estimate | None, mean: float) -> Iterator[tuple[str, float, int]]:
-    yield name, _rounded(estimate.value if estimate else mean), 0
-    if estimate:
-        yield f"{name}_low", _rounded(estimate.low), 0
-        yield f"{name}_high", _rounded(estimate.high), 0
-
-
 def _rounded(value: float) -> float:
-    return float(f"{value:.{DIGITS}g}") if np.isfinite(value) else value
+    return float(f"{value:.{DIGITS}g}")

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from core.config import FilePath, FolderPath
 from core.data.config import default_root
 from core.errors import UserError
+from core.provenance import ROOT
 
 if TYPE_CHECKING:
     from reports.ledger import Line
 
-ROOT = Path(__file__).resolve().parents[1]
 MARKS = ("<!-- `python -m reports readme` writes what follows -->\n", "<!-- until here -->\n")
 
 
@@ -54,21 +54,17 @@ def main(config: Config) -> None:
         tally=tally,
         headline=headline,
     )
-    for option, file, text in (
-        ("ledger", config.ledger, ledger_text),
-        ("summary", config.summary, summary),
-    ):
-        put(option, file, text)
+    put("ledger", config.ledger, ledger_text)
+    put("summary", config.summary, summary)
 
 
 def tally(lines: "Sequence[Line]", as_published: bool) -> str:
     """Count the verdicts that rest on published data and training, or those that do not."""
-    from reports.ledger import VERDICTS
+    from reports import ledger
 
     counted = [line for line in lines if line.as_published and line.verdict != "not tested"]
     rest = [line for line in lines if line not in counted]
-    verdicts = [line.verdict for line in (counted if as_published else rest)]
-    return ", ".join(f"{verdicts.count(v)} {v}" for v in VERDICTS if v in verdicts) or "none"
+    return ledger.tally(counted if as_published else rest) or "none"
 
 
 def headline(lines: "Sequence[Line]") -> "Line | None":

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -197,7 +197,7 @@ def planned(config: Config, budget: float = inf) -> list[Step]:
 def _filled(command: str, config: Config) -> str:
     """Put the user's paths into a command."""
     weights = config.weights if config.weights == "imagenet" else os.path.abspath(config.weights)
-    paths: Mapping[str, str] = {"DATA_ROOT": str(config.root.resolve()), "WEIGHTS": weights}
+    paths = {"DATA_ROOT": str(config.root.resolve()), "WEIGHTS": weights}
     arguments = shlex.split(command)
     for name, path in paths.items():
         arguments = [argument.replace(name, path) for argument in arguments]

@@ -15,7 +15,7 @@ from core.store import Run, Store
 from core.trials import SCHEMA
 from reports import judge, views
 from reports.judge import Entry
-from reports.lessons import Exhibit, lesson_of, lessons
+from reports.lessons import Exhibit, Lesson, lesson_of, lessons
 
 TOYS = ("digits", "lfw-patches")
 """embedded sets of tiny images: a claim on photographs is not settled on them"""
@@ -42,9 +42,14 @@ class Study:
         return str(self.trials.attrs["study"])
 
     @property
+    def lesson(self) -> Lesson:
+        """Return the lesson that it belongs to, with its exhibits."""
+        return lesson_of(self.name)
+
+    @property
     def title(self) -> str:
         """Return a heading: `weight initialisation on digits`."""
-        return f"{lesson_of(self.name).title} on {self.data}"
+        return f"{self.lesson.title} on {self.data}"
 
     @property
     def anchor(self) -> str:
@@ -65,11 +70,6 @@ class Study:
     def facts(self) -> dict[str, Any]:
         """Return settings, command, code, versions and device, plain values."""
         return dict(self.trials.attrs["facts"])
-
-    @property
-    def question(self) -> str:
-        """Return the question that it asks."""
-        return lesson_of(self.name).question
 
     @property
     def distance(self) -> int:
@@ -117,7 +117,7 @@ class Study:
             "run": self.run.id,
             "schema": SCHEMA,
             "study": self.name,
-            "question": self.question,
+            "question": self.lesson.question,
             "size": {dim: int(n) for dim, n in self.trials["trained"].sizes.items()},
             "trials": int(self.trials["trained"].sum()),
             "left_out": self.trials.attrs["left_out"],

@@ -3,8 +3,7 @@
 import json
 import shlex
 import sys
-import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -54,8 +53,8 @@ def screen(comparison: Comparison, source: Source) -> str:
     arms, differences = _arms(comparison)[:ROWS], _differences(comparison)[:ROWS]
     header = [f"minus {comparison.reference}", "", "interval", "p (Holm)", "verdict"]
     lines = [sentences.design(comparison, source.config), ""]
-    lines += [*_grid([["arm", "mean", "95 % interval", "n", ""], *arms]), ""]
-    lines += _grid([header, *differences])
+    lines += [*words.aligned([["arm", "mean", "95 % interval", "n", ""], *arms]), ""]
+    lines += words.aligned([header, *differences])
     hidden = len(comparison.arms) - ROWS
     lines += [f"and {hidden} more arms on the page"] if hidden > 0 else []
     said = [(d.arm, sentences.advice(comparison, d)) for d in comparison.differences]
@@ -66,22 +65,6 @@ def screen(comparison: Comparison, source: Source) -> str:
     lines += [("! " if note.loud else "  ") + note.text for note in notes]
     out = "; ".join(f"{n} {why}" for why, n in sentences.left_out(comparison))
     return "\n".join([*lines, *([f"  Left out: {out}."] if out else [])])
-
-
-def _grid(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell + " " * (w - _width(cell)) for cell, w in zip(row, widths, strict=True)
-        ).rstrip()
-        for row in rows
-    ]
-
-
-def _width(text: str) -> int:
-    """Count the columns of a terminal that a text takes: wide letters two, accents none."""
-    letters = (c for c in text if not unicodedata.combining(c))
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in letters)
 
 
 def _arms(comparison: Comparison) -> list[list[str]]:

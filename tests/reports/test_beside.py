@@ -5,7 +5,7 @@ import copy
 import pytest
 
 from core.store import Store
-from reports.arms import board
+from reports.arms import boards
 from reports.beside import beside, headings
 from reports.studies import Study, collect
 
@@ -33,9 +33,10 @@ def test_a_heading_says_what_differs_and_nothing_else(pair):
 def test_arms_and_claims_stand_in_the_column_of_their_study(pair):
     (found,) = beside(pair)
     assert found.metric == "test/accuracy"
-    assert found.arms == list(board(pair[0]).rows)
+    first = next(boards(pair[0]))
+    assert found.arms == list(first.rows)
     one, other = found.columns
-    assert one.arm("zeros, course") == board(pair[0]).shown("zeros, course") != ""
+    assert one.arm("zeros, course") == first.shown("zeros, course") != ""
     assert other.arm("zeros, course") == ""
     assert one.arm("uniform-rule, course") == other.arm("uniform-rule, course")
     assert found.claims
