@@ -25,7 +25,7 @@ MARKERS = "osD^vP*X<>"
 sns.set_theme(style="whitegrid", font_scale=0.9)
 
 
-def percent(share: float, _place: int | None = None) -> str:
+def percent(share: float, _place: float | None = None) -> str:
     """Label a tick at a share with the decimals that it needs: `95%`, `97.5%`."""
     return f"{100 * share:.4g}%"
 
@@ -164,4 +164,21 @@ def plane(frame: pd.DataFrame, classes: Sequence[str]) -> Figure:
     if len(classes) <= 20:
         shown = axes[0].get_legend_handles_labels()
         figure.legend(*shown, loc="outside right center", markerscale=2, fontsize=8)
+    return figure
+
+
+def contact_sheet(
+    pictures: Sequence[NDArray[np.uint8]], captions: Sequence[str], per_row: int = 6
+) -> Figure:
+    """Draw pictures in rows. pictures: uint8 (3, H, W) each; captions: a few words, or lines."""
+    rows = max(1, ceil(len(pictures) / per_row))
+    lines = max((caption.count("\n") + 1 for caption in captions), default=1)
+    figure, axes = plt.subplots(
+        rows, per_row, figsize=(10, rows * (10 / per_row + 0.17 * lines) + 0.1), squeeze=False
+    )
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for axis, picture, caption in zip(axes.flat, pictures, captions, strict=False):
+        axis.imshow(picture.transpose(1, 2, 0))
+        axis.text(0.5, -0.03, caption, transform=axis.transAxes, ha="center", va="top", fontsize=7)
     return figure

@@ -44,8 +44,7 @@ def address(exhibit: Exhibit) -> str:
 
 def _place(exhibit: Exhibit) -> Path:
     figure = exhibit.figure
-    if figure is None:
-        raise ValueError("exhibit: a table, wanted one with a figure")
+    assert figure is not None
     what = (figure.func.__qualname__, figure.args, figure.keywords, DPI, LARGE, QUALITY, EFFORT)
     return KEPT / f"{joblib.hash(what)}-{_drawing_code(figure.func.__module__)}.png"
 

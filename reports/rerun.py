@@ -1,6 +1,6 @@
 """Train a logged trial again from its own recorded options, and compare every number."""
 
-import importlib.util
+import importlib
 import json
 import os
 import sys
@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
@@ -121,7 +120,9 @@ def _repeat(first: _Logged, options: dict[str, Any], folder: Path) -> _Logged:
     from core.store import Store
     from core.study import ONLY, Repeated
 
-    experiment = _load(first.script)
+    if not first.script.is_file():
+        raise UserError(f"run_id: its experiment {first.script.name} is not in this checkout")
+    experiment = importlib.import_module(f"experiments.{first.script.stem}")
     try:
         config = TypeAdapter(experiment.Config).validate_python(options)
     except ValidationError as error:
@@ -146,17 +147,6 @@ def _repeat(first: _Logged, options: dict[str, Any], folder: Path) -> _Logged:
         if before is not None:
             os.environ["MLFLOW_TRACKING_URI"] = before
     raise UserError(f"run_id: {first.script.name} trains no trial")
-
-
-def _load(script: Path) -> ModuleType:
-    if not script.is_file():
-        raise UserError(f"run_id: its experiment {script.name} is not in this checkout")
-    spec = importlib.util.spec_from_file_location(f"experiments.{script.stem}", script)
-    if spec is None or spec.loader is None:
-        raise UserError(f"run_id: its experiment {script.name} cannot be loaded")
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def _differences(

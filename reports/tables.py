@@ -58,12 +58,8 @@ def finite_mean(values: xr.DataArray, bounds: tuple[float, float] | None = None)
 
 def seeds(values: xr.DataArray, name: str) -> pd.DataFrame:
     """List the metric of every trial: arm, seed, name; values (arm, seed)."""
-    rows = [
-        {"arm": arm, "seed": int(seed), name: float(scores.sel(seed=seed))}
-        for arm, scores in by_arm(values)
-        for seed in scores["seed"].values[scores["trained"].values]
-    ]
-    return pd.DataFrame(rows)
+    frame = values.transpose("arm", "seed").to_dataframe(name).query("trained")
+    return frame.reset_index()[["arm", "seed", name]]
 
 
 def differences(values: xr.DataArray) -> pd.DataFrame:

@@ -32,7 +32,7 @@ def number(value: float, unit: str = "", *, bare: bool = False) -> str:
     unit: percent and points take fractions; any other is printed behind the number. bare: leave
     the unit out.
     """
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if math.isnan(value):
         return "n/a"
     factor, decimals, suffix, sign = SCALES.get(unit, (1, None, f" {unit}" if unit else "", ""))
     if decimals is None:
@@ -64,7 +64,7 @@ def interval(value: float, low: float, high: float, unit: str = "") -> str:
 def size(estimate: Estimate, images: str = "image") -> str:
     """Print what an estimate rests on: `10 seeds, 359 images`. images: one, in the singular."""
     parts = [(estimate.n_seeds, "seed"), (estimate.n_images, images)]
-    return ", ".join(f"{n:,} {word}{'s' * (n != 1)}" for n, word in parts if n > 1) or "1 run"
+    return ", ".join(f"{n:,} {word}s" for n, word in parts if n > 1) or "1 run"
 
 
 def estimate(estimated: Estimate, unit: str = "", images: str = "image") -> str:
@@ -126,7 +126,7 @@ def what_would_decide(decision: Decision, images: str = "image", seeds: str = "s
         return reason
     if decision.estimate.se == 0:
         return "All are equal: there is no variance to judge by."
-    return _needed(decision, images, seeds) if decision.needed else ""
+    return _needed(decision, images, seeds)
 
 
 def _withheld(decision: Decision, images: str, seeds: str) -> str:

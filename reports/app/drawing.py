@@ -62,7 +62,5 @@ def _bars(axis: Axes, answer: "Answer") -> None:
     axis.invert_yaxis()
     axis.set_xlim(0, 1)
     axis.tick_params(axis="x", labelsize=7)
-    known = len(answer.breeds)
-    axis.set_title(
-        f"the {known} most probable breeds, and the most similar training dogs", fontsize=8
-    )
+    title = f"the {len(names)} most probable breeds, and the most similar training dogs"
+    axis.set_title(title, fontsize=8)

@@ -9,7 +9,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from core.detection.config import KINDS, ORDERS, SINGLE, THRESHOLD
-from core.evaluation.intervals import wilson
 from reports.app import figures
 from reports.app.claims import COURSE, Bools, is_right, lesson, of_kind, taken_for
 from reports.lessons import Exhibit
@@ -55,18 +54,12 @@ def _right(
 @lesson.exhibit
 def four_ways(study: xr.Dataset) -> Exhibit:
     """Return what each kind of picture is taken for."""
-    frame = pd.concat(
-        [
-            confusion(taken_for(seen, order), study["of"].values).assign(
-                detector=detector, order=order
-            )
-            for detector, seen in looks(study)
-            for order in ORDERS
-        ],
-        ignore_index=True,
+    frame = pd.DataFrame(
+        {"detector": detector, "order": order, **row}
+        for detector, seen in looks(study)
+        for order in ORDERS
+        for row in _confusion(taken_for(seen, order), study["of"].values)
     )
-    first = ["detector", "order"]
-    frame = frame[[*first, *(name for name in frame.columns if name not in first)]]
     return Exhibit(
         caption="What each kind of picture is taken for, by the order of the two detectors: counts "
         "and shares of the kind, Wilson's 95 % interval.",
@@ -76,17 +69,16 @@ def four_ways(study: xr.Dataset) -> Exhibit:
     )
 
 
-def confusion(predicted: NDArray[np.int64], kinds: NDArray[np.int64]) -> pd.DataFrame:
-    """Count what each kind of picture is taken for, with shares and Wilson's interval."""
-    rows = []
+def _confusion(
+    predicted: NDArray[np.int64], kinds: NDArray[np.int64]
+) -> Iterator[dict[str, object]]:
+    """Yield how often each kind of picture is taken for each, with the share and its interval."""
     for true, name in enumerate(KINDS):
         members = predicted[kinds == true]
         for taken, other in enumerate(KINDS) if len(members) else ():
-            k = int((members == taken).sum())
-            interval = columns("share", wilson(k, len(members)))
-            row = {"shows": name, "taken for": other, "count": k, "of": len(members)}
-            rows.append({**row, **interval})
-    return pd.DataFrame(rows)
+            hits = members == taken
+            row = {"shows": name, "taken for": other, "count": int(hits.sum()), "of": len(hits)}
+            yield {**row, **columns("share", share(hits))}
 
 
 @lesson.exhibit

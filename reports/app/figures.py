@@ -9,8 +9,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from reports.figures import GREY, band, percent, shaded, whiskers
-from reports.sheets import contact_sheet
+from reports.figures import GREY, band, contact_sheet, percent, shaded, whiskers
 
 
 def right(frame: pd.DataFrame) -> Figure:

@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from reports.figures import BLUE, ORANGE, panels, percent, whiskers
-from reports.sheets import contact_sheet
+from reports.figures import BLUE, ORANGE, contact_sheet, panels, percent, whiskers
 from reports.words import breed
 
 

@@ -50,10 +50,7 @@ def forest(comparison: Comparison) -> dict[str, Any]:
     marks = [0.0] if comparison.margin is None else [-comparison.margin, 0.0, comparison.margin]
     ends = [x for e in estimates for x in (e.low, e.high, e.value)]
     axis = axis_of([*ends, *marks], EDGE, WIDTH - EDGE)
-    rows = [
-        {"name": difference.arm, "span": _span(axis, estimate), "value": axis(estimate.value)}
-        for difference, estimate in zip(comparison.differences, estimates, strict=True)
-    ]
+    rows = [{"span": _span(axis, e), "value": axis(e.value)} for e in estimates]
     margins = [axis(mark) for mark in marks if mark]
     return {"rows": rows, "zero": axis(0.0), "margins": margins, "ticks": axis.ticks()}
 

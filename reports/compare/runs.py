@@ -98,8 +98,7 @@ def _metric(finished: Sequence[Run], runs: Sequence[Run], config: "Config") -> s
         raise UserError(
             f"--metric {config.metric}: one that finished runs have is wanted: {', '.join(close)}"
         )
-    shared = sorted(set.intersection(*has)) if has else []
-    shared = [name for name in shared if not naming.is_bookkeeping(name)]
+    shared = [n for n in sorted(set.intersection(*has)) if not naming.is_bookkeeping(n)]
     if len(shared) == 1:
         return shared[0]
     if not some:

@@ -9,8 +9,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from reports.figures import GREY, percent
-from reports.sheets import contact_sheet
+from reports.figures import GREY, contact_sheet, percent
 
 
 def roc(frame: pd.DataFrame, legends: Mapping[tuple[str, str], str]) -> Figure:

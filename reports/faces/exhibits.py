@@ -1,6 +1,7 @@
 """Tables and figures of the study of face detectors."""
 
 from functools import partial
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from core.evaluation.intervals import mean
 from core.evaluation.verdicts import more_often
 from reports.faces import figures, sheets
 from reports.faces.claims import lesson
-from reports.faces.outcomes import Bools, outcomes, pairs
+from reports.faces.outcomes import Bools, outcomes
 from reports.lessons import Exhibit
 from reports.scores import share
 from reports.tables import columns
@@ -70,10 +71,9 @@ def boxes(study: xr.Dataset) -> Exhibit | None:
 @lesson.exhibit
 def steps(study: xr.Dataset) -> Exhibit | None:
     """Return the rate of detection on pictures made harder."""
-    rows = []
-    harder = study["harder"].isel(seed=0) if "harder" in study else None
-    if harder is None:
+    if "harder" not in study:
         return None
+    rows, harder = [], study["harder"].isel(seed=0)
     for name in study["set"].values.tolist():
         for step in study["step"].values.tolist():
             for detector in study["arm"].values.tolist():
@@ -100,7 +100,9 @@ def steps(study: xr.Dataset) -> Exhibit | None:
 def comparisons(study: xr.Dataset) -> Exhibit | None:
     """Return every two detectors on the same pictures."""
     rows = []
-    for one, other in pairs(outcomes(study)):
+    for one, other in combinations(outcomes(study), 2):
+        if one.set != other.set:
+            continue
         parts = {
             "detection": (one.fired(True), other.fired(True)),
             "false alarm": (one.fired(False), other.fired(False)),

@@ -1,8 +1,6 @@
 """What each detector found in each set of pictures, read from a stored study."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 import xarray as xr
@@ -119,8 +117,3 @@ def _small(trial: xr.Dataset) -> dict[int, tuple[NDArray[np.uint8], float]]:
         pixels = trial["picture"].values[place, :height, :width].astype(np.uint8)
         small[int(shown[place])] = (pixels, float(trial["shrink"].values[place]))
     return small
-
-
-def pairs(outcomes: Sequence[Outcome]) -> Iterator[tuple[Outcome, Outcome]]:
-    """Yield every two detectors on the same set."""
-    return ((one, other) for one, other in combinations(outcomes, 2) if one.set == other.set)

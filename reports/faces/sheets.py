@@ -46,18 +46,14 @@ def exhibit(
         chosen[outcome.detector] += [
             (ranks[index], outcome, int(index)) for index in np.flatnonzero(np.isfinite(ranks))
         ]
-    ordered = {
-        detector: [(o, i) for _, o, i in sorted(shots, key=lambda shot: -shot[0])]
-        for detector, shots in chosen.items()
-    }
-    if not any(ordered.values()):
+    if not any(chosen.values()):
         return None
-    frame = pd.concat([_rows(shots) for shots in ordered.values()], ignore_index=True)
+    for found in chosen.values():
+        found.sort(key=lambda shot: -shot[0])
+    frame = pd.concat([_rows(found) for found in chosen.values()], ignore_index=True)
     shots = {
-        detector: [
-            (outcome.picture(i), _title(outcome, i)) for outcome, i in shots if i in outcome.small
-        ][:SHOWN]
-        for detector, shots in ordered.items()
+        detector: [(o.picture(i), _title(o, i)) for _, o, i in found if i in o.small][:SHOWN]
+        for detector, found in chosen.items()
     }
     return Exhibit(
         photographic=True,
@@ -74,10 +70,10 @@ def _title(outcome: Outcome, index: int) -> str:
     return f"{outcome.detector}{sure}\n{name if len(name) < 22 else f'...{name[-19:]}'}"
 
 
-def _rows(shots: Sequence[tuple[Outcome, int]]) -> pd.DataFrame:
+def _rows(shots: Sequence[tuple[float, Outcome, int]]) -> pd.DataFrame:
     """List what was found, a row a box, with the columns that a table of boxes has."""
     rows = []
-    for outcome, index in shots:
+    for _, outcome, index in shots:
         name = {"detector": outcome.detector, "set": outcome.set, "file": outcome.names[index]}
         scored = zip(outcome.boxes[index], outcome.scores[index], strict=True)
         for x0, y0, x1, y1, score in [(*box, score) for box, score in scored] or [(np.nan,) * 5]:

@@ -5,7 +5,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, PercentFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator
 from scipy import special
 
 from reports.figures import BLUE, GREY, panels
@@ -131,7 +131,7 @@ def confusions(frame: pd.DataFrame, names: list[str]) -> Figure:
         axis.grid(visible=False)
         axis.set_xticks(ticks, shown, fontsize=7)
         axis.set_yticks(ticks, shown, fontsize=7)
-    bar = figure.colorbar(drawn, ax=axes, shrink=0.8, format=PercentFormatter(1))
+    bar = figure.colorbar(drawn, ax=axes, shrink=0.8, format="{x:.0%}")
     bar.ax.tick_params(labelsize=7)
     figure.supxlabel("predicted class", fontsize=9)
     figure.supylabel("true class", fontsize=9)

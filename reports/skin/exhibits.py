@@ -115,12 +115,12 @@ def doctors(study: xr.Dataset) -> Exhibit | None:
     task = tasks(study).get("melanoma")
     if drawn(study) or task is None:
         return None
-    scores = {arm: task.scores(arm) for arm in (subject(study),)}
+    first = subject(study)
     return Exhibit(
         caption=f"Doctors on {task.name}: mean sensitivity and specificity of published studies, "
         "and our specificity at their sensitivity where the task is near. "
         f"{WARNING}",
-        table=beside(scores, task.labels, _readers(study)),
+        table=beside(first, task.scores(first), task.labels, _readers(study)),
     )
 
 

@@ -8,14 +8,11 @@ import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from reports.figures import BLUE, GREY, MARKERS, ORANGE, band, shaded, whiskers
+from reports.figures import BLUE, GREY, MARKERS, ORANGE, band, percent, shaded, whiskers
 from reports.skin.readers import Reader
 from reports.text import plain
-
-PERCENT = PercentFormatter(1, decimals=0)
 
 
 def _colours(arms: Sequence[str]) -> dict[str, tuple[float, ...]]:
@@ -25,10 +22,6 @@ def _colours(arms: Sequence[str]) -> dict[str, tuple[float, ...]]:
 def _panels(n: int) -> tuple[Figure, list[Axes]]:
     figure, axes = plt.subplots(1, n, figsize=(5.2 * n if n > 1 else 6.5, 4.2), squeeze=False)
     return figure, list(axes.flat)
-
-
-def _names(frame: pd.DataFrame, column: str) -> list[str]:
-    return list(dict.fromkeys(frame[column]))
 
 
 def roc(
@@ -43,12 +36,12 @@ def roc(
     ends = (-0.01, 1.01)
     figure = curves(chance, "false alarms", "sensitivity", "chance", "", ends, legends)
     figure.set_figheight(5.6 if readers else 4.6)
-    for axis, task in zip(figure.axes, _names(frame, "task"), strict=True):
+    for axis, task in zip(figure.axes, frame["task"].unique(), strict=True):
         for reader, marker in zip(readers if task == "melanoma" else (), MARKERS * 9, strict=False):
             place, name = (1 - reader.specificity, reader.sensitivity), plain(reader.name)
             axis.scatter(*place, marker=marker, s=40, color="black", label=name, zorder=3)
         axis.set(xlim=ends, xlabel="false alarms (1 - specificity)")
-        axis.yaxis.set_major_formatter(PERCENT)
+        axis.yaxis.set_major_formatter(percent)
         axis.legend(loc="lower right", fontsize=7)
     return figure
 
@@ -67,7 +60,7 @@ def curves(
     first: the arm whose band is drawn, or all if empty, where the frame has one; scale: limits of
     y; legends: (task, arm) -> text, else the arm.
     """
-    tasks, arms = _names(frame, "task"), _names(frame, "arm")
+    tasks, arms = frame["task"].unique(), frame["arm"].unique()
     figure, axes = _panels(len(tasks))
     colours = _colours(arms)
     for axis, task in zip(axes, tasks, strict=True):
@@ -79,7 +72,7 @@ def curves(
                 band(axis, curve[x], curve, y, colours[arm])
         axis.plot(curve[x], curve[dashed], color=GREY, linestyle="--", linewidth=1, label=dashed)
         axis.set(title=f"{task} against the rest", xlabel=x, ylabel=y)
-        axis.xaxis.set_major_formatter(PERCENT)
+        axis.xaxis.set_major_formatter(percent)
         axis.set_ylim(*scale)
         axis.legend(fontsize=8)
     return figure
@@ -90,7 +83,7 @@ def reliability(frame: pd.DataFrame) -> Figure:
 
     frame: task, scaled, probability, frequency, frequency_low, frequency_high.
     """
-    tasks = _names(frame, "task")
+    tasks = frame["task"].unique()
     figure, axes = _panels(len(tasks))
     for axis, task in zip(axes, tasks, strict=True):
         for name, colour, shift in (("as trained", BLUE, -0.004), ("temperature", ORANGE, 0.004)):
@@ -120,7 +113,7 @@ def confusions(frame: pd.DataFrame) -> Figure:
 
     frame: arm, true, predicted, count, share.
     """
-    arms, classes = _names(frame, "arm"), _names(frame, "true")
+    arms, classes = frame["arm"].unique(), frame["true"].unique()
     short = [name.split("_")[-1] for name in classes]
     short = short if all(short) and len(set(short)) == len(classes) else classes
     figure, axes = plt.subplots(1, len(arms), figsize=(2.9 * len(arms) + 0.9, 3.0), squeeze=False)
@@ -155,7 +148,7 @@ def maps(pictures: NDArray[np.uint8], heat: Mapping[str, NDArray[np.float32]]) -
 
 def deletion(frame: pd.DataFrame) -> Figure:
     """Draw how the probability falls as pixels go; frame: arm, order, gone, probability."""
-    arms = _names(frame, "arm")
+    arms = frame["arm"].unique()
     figure, axes = plt.subplots(
         1, len(arms), figsize=(2.8 * len(arms) + 0.6, 2.9), sharey=True, squeeze=False
     )
@@ -165,7 +158,7 @@ def deletion(frame: pd.DataFrame) -> Figure:
             axis.plot(curve["gone"], curve["probability"], color=colour, label=order, linewidth=1.5)
             band(axis, curve["gone"], curve, "probability", colour)
         axis.set(title=arm, xlabel="pixels gone")
-        axis.xaxis.set_major_formatter(PERCENT)
+        axis.xaxis.set_major_formatter(percent)
     axes.flat[0].set_ylabel("probability of melanoma")
     axes.flat[0].legend(fontsize=8)
     return figure

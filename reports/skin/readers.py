@@ -68,12 +68,14 @@ def read(path: Path, splits: "Splits", positive: str) -> tuple[Reader, ...]:
     has_images = "image" in tables.read(path, what, ["reader"]).columns
     wanted = CALLS if has_images else SHARES
     table = tables.read(path, what, wanted, wanted)
-    values = [{name: _share(table, row, name) for name in wanted} for row in range(len(table.rows))]
     if not has_images:
-        names = [readable(cells["reader"]) for cells in table.rows]
         return tuple(
-            Reader(name=name, sensitivity=rates["sensitivity"], specificity=rates["specificity"])
-            for name, rates in zip(names, values, strict=True)
+            Reader(
+                name=readable(cells["reader"]),
+                sensitivity=_share(table, row, "sensitivity"),
+                specificity=_share(table, row, "specificity"),
+            )
+            for row, cells in enumerate(table.rows)
         )
     if positive not in splits.card.classes:
         raise UserError(f"{what}: a class named {positive} is wanted in --data")
@@ -83,14 +85,12 @@ def read(path: Path, splits: "Splits", positive: str) -> tuple[Reader, ...]:
         said = calls.setdefault(readable(cells["reader"]), {})
         if place in said:
             raise table.refuse(row, f"{cells['reader']}, {cells['image']}: once is wanted")
-        said[place] = bool(values[row]["call"])
+        said[place] = bool(_share(table, row, "call"))
     return tuple(_of_calls(what, name, said, labels) for name, said in calls.items())
 
 
 def _share(table: tables.Table, row: int, column: str) -> float:
-    """Return a cell that is to hold a share, or a call; 0 for any other column."""
-    if column in ("reader", "image"):
-        return 0.0
+    """Return a cell that is to hold a share, or a call."""
     text, span = table.rows[row][column], "0 or 1" if column == "call" else "a share from 0 to 1"
     try:
         value = float(text)
@@ -188,11 +188,14 @@ def against(
 
 
 def beside(
-    scores: Mapping[str, NDArray[np.float64]], labels: NDArray[np.bool_], readers: Sequence[Reader]
+    arm: str,
+    scores: NDArray[np.float64],
+    labels: NDArray[np.bool_],
+    readers: Sequence[Reader],
 ) -> pd.DataFrame:
-    """Set each arm's specificity at the readers' sensitivity beside the readers' own.
+    """Set an arm's specificity at the readers' sensitivity beside the readers' own.
 
-    scores: arm -> (seeds, n). Readers of other tasks are listed without ours.
+    scores: (seeds, n). Readers of other tasks are listed without ours.
     """
     rows = []
     for reader in readers:
@@ -202,9 +205,8 @@ def beside(
             "sensitivity": reader.sensitivity,
             "specificity": reader.specificity,
         }
-        for arm, score in scores.items():
-            near = reader.dermoscopic and reader.sensitivity > 0
-            estimate = specificity_at(score, labels, reader.sensitivity) if near else None
-            row |= columns(f"{arm}, specificity there", estimate)
+        near = reader.dermoscopic and reader.sensitivity > 0
+        ours = specificity_at(scores, labels, reader.sensitivity) if near else None
+        row |= columns(f"{arm}, specificity there", ours)
         rows.append({**row, "their algorithm": reader.algorithm, "source": reader.citation})
     return pd.DataFrame(rows)

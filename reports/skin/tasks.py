@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.special import softmax
 
 from core import dataset
@@ -94,26 +94,25 @@ def tasks(study: xr.Dataset) -> dict[str, Task]:
     by_name = {}
     for name, positive in POSITIVES.items():
         index = classes.index(positive) if positive in classes else -1
-        if _both(study["label"].values == index, 2) and _both(study["val_label"] == index, 1):
+        labels = study["label"].values == index
+        if _both(labels, 2) and _both(study["val_label"].values == index, 1):
             thresholds = _thresholds(study, index, operation)
-            labels = study["label"].values == index
             by_name[name] = Task(name, index, labels, odds(study["test_logits"], index), thresholds)
     return by_name
 
 
-def _both(labels: ArrayLike, least: int) -> bool:
+def _both(labels: NDArray[np.bool_], least: int) -> bool:
     """Tell whether there are so many images of either kind."""
-    truth = np.asarray(labels)
-    return bool(min(truth.sum(), (~truth).sum()) >= least)
+    return bool(min(labels.sum(), (~labels).sum()) >= least)
 
 
 def area(arm: xr.Dataset, positive: str) -> Estimate | None:
     """Estimate a class's area over seeds and images, of the trials of one arm."""
-    truth = arm["label"].values == arm["class"].values.tolist().index(positive)
+    index = arm["class"].values.tolist().index(positive)
+    truth = arm["label"].values == index
     if not _both(truth, 2):
         return None
-    scores = odds(arm["test_logits"], arm["class"].values.tolist().index(positive))
-    return roc.auc(dataset.table(scores).values, truth)
+    return roc.auc(dataset.table(odds(arm["test_logits"], index)).values, truth)
 
 
 def _thresholds(study: xr.Dataset, positive: int, operation: Operation) -> xr.DataArray:

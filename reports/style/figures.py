@@ -92,10 +92,8 @@ def fall(frame: pd.DataFrame, against: int, course: Mapping[int, float]) -> Figu
         unit = np.interp(against, line["step"], line["value"])
         axis.plot(line["step"], line["value"] / unit, color=BLUE, linewidth=1, alpha=0.6)
     axis.plot(list(course), list(course.values()), "o", color=ORANGE, label="published")
-    if against:
-        axis.axvline(against, color=GREY, linestyle="--", linewidth=1)
-    if course:
-        axis.legend()
+    axis.axvline(against, color=GREY, linestyle="--", linewidth=1)
+    axis.legend()
     axis.set_yscale("log")
     axis.set_xlabel("step")
     axis.set_ylabel(f"total loss / loss at step {against}")

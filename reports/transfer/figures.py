@@ -6,9 +6,9 @@ import pandas as pd
 import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
-from reports.figures import BLUE, ORANGE, whiskers
+from reports.figures import BLUE, ORANGE, percent, whiskers
 
 
 def cells(frame: pd.DataFrame, seeds: pd.DataFrame, naive: Mapping[str, float]) -> Figure:
@@ -31,7 +31,7 @@ def cells(frame: pd.DataFrame, seeds: pd.DataFrame, naive: Mapping[str, float]) 
             style = {"fmt": "o", "color": colour, "markerfacecolor": fill, "capsize": 2}
             axis.errorbar(some["accuracy"], rows, xerr=gaps, **style)
         axis.set_title(name, fontsize=9)
-        axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axis.xaxis.set_major_formatter(percent)
         axis.xaxis.set_major_locator(MaxNLocator(6))
         axis.tick_params(axis="x", labelsize=8)
     axes[0][0].set_yticks(range(len(arms)), arms)
@@ -53,6 +53,6 @@ def depth(frame: pd.DataFrame) -> Figure:
     axis.set_xlabel("stages of the frozen network that are kept")
     axis.set_ylabel("test accuracy")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axis.yaxis.set_major_formatter(percent)
     figure.legend(fontsize=8, loc="outside right center")
     return figure

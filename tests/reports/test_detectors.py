@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from core.trials import Record, Shared, Trial
-from reports.detectors import halves
+from reports.detectors.exhibits import chosen, thresholds
 from reports.judge import exhibits, judge
 
 KINDS = ("dogs", "people", "others", "hard")
@@ -112,15 +112,15 @@ def test_an_image_is_never_called_by_a_threshold_that_it_chose(study):
     of = np.repeat(np.arange(4), sizes)
     mass = np.random.default_rng(0).random(130) * 0.5 + 0.5 * (of == 0)
     made, _ = study(sizes, a=mass)
-    whole = halves.chosen(made, mass)
-    for half, threshold in halves.thresholds(made, mass).items():
+    whole = chosen(made, mass)
+    for half, threshold in thresholds(made, mass).items():
         changed, members = mass.copy(), made["half"].values == half
         changed[members] = 0.7
-        assert halves.thresholds(made, changed)[half] == threshold
+        assert thresholds(made, changed)[half] == threshold
         assert np.array_equal(whole[members], mass[members] >= threshold)
     hard = mass.copy()
     hard[of == 3] = 1
-    assert halves.thresholds(made, hard) == halves.thresholds(made, mass)
+    assert thresholds(made, hard) == thresholds(made, mass)
 
 
 def test_exhibits_count_by_kind_and_list_the_most_surprising_first(study):

@@ -130,7 +130,7 @@ def test_w3_is_decided_with_dropout_off(invent):
             record.arrays["correct_dropout"] = (("image",), np.zeros(IMAGES, np.uint8))
     entry = judge(invent("init_schemes", known, SHARED, settings=SETTINGS, **CARD))["W3"]
     assert entry.verdict == "supported"
-    assert "as the course recorded it: rule - U[0, 1) -3" in entry.decision.comment
+    assert "as the course recorded it: rule - U[0, 1) -33." in entry.decision.comment
 
 
 def test_u01_at_chance_does_not_learn(judged):
@@ -172,20 +172,6 @@ def test_comments_say_what_the_verdict_does_not(judged):
     assert "Chance is 10.0 %" in entries["W1"].decision.comment
     assert "p = 0.42, n = 234,752" in entries["W5"].decision.comment
     assert "larger network +29.9 points" in entries["W6"].decision.comment
-
-
-def test_dropout_left_on_is_read_from_its_own_hits(invent):
-    study = invent(
-        "init_schemes", {**trials(AS_PUBLISHED, noisy=-0.1), **larger(0.3)}, SHARED, **CARD
-    )
-    comment = module.rule_beats_both(study, 0.0).comment
-    assert "rule - U[0, 1) +51.0 points" in comment
-    flipped = trials({**AS_PUBLISHED, "uniform-0-1": 0.34}, noisy=-0.1)
-    for trial, record in flipped.items():
-        if trial.arm == "uniform-0-1":
-            record.arrays["correct_dropout"] = (("image",), np.ones(IMAGES, np.uint8))
-    study = invent("init_schemes", flipped, SHARED, **CARD)
-    assert "rule - U[0, 1) -25.0 points" in module.rule_beats_both(study, 0.0).comment
 
 
 def test_what_was_left_out_is_named_and_nothing_is_claimed(judged):

@@ -1,5 +1,6 @@
 """Tables against pandas and numpy on made-up trials."""
 
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -121,8 +122,6 @@ def test_the_band_of_a_loss_curve_is_students(trials):
 
 def test_class_names_are_no_formulas(trials, tmp_path, monkeypatch):
     """`$` begins mathematics in matplotlib; a class may be called anything."""
-    from functools import partial
-
     monkeypatch.setattr(pictures, "KEPT", tmp_path / "kept")
     frame = tables.confusions(study(trials)["confusion"])
     figure = partial(initialisation.confusions, frame, list(dict.fromkeys(frame["arm"])))

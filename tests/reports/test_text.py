@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 
-from reports import figures, sheets
+from reports import figures
 from reports.faces import sheets as faces
 from reports.initialisation import figures as initialisation
 from reports.skin import figures as skin
@@ -51,7 +51,7 @@ FIGURES = {
         confusion([name[:3] for name in NAMES]), ["an arm"]
     ),
     "panels": lambda: figures.panels(NAMES)[0],
-    "sheet": lambda: sheets.contact_sheet([np.zeros((3, 4, 4), np.uint8)] * 7, NAMES),
+    "sheet": lambda: figures.contact_sheet([np.zeros((3, 4, 4), np.uint8)] * 7, NAMES),
     "skin confusions": lambda: skin.confusions(confusion(NAMES, count=3)),
     "skin roc": lambda: skin.roc(
         curves(),

@@ -25,7 +25,7 @@ def test_published_readers_are_shares_with_a_citation():
 def test_our_specificity_stands_beside_the_readers_of_the_same_task():
     truth = np.arange(100) < 40
     scores = np.stack([np.where(truth, 1.0, 0.0)] * 2)
-    frame = beside({"net": scores}, truth, published())
+    frame = beside("net", scores, truth, published())
     near = np.array([reader.dermoscopic for reader in published()])
     assert (frame.loc[near, "net, specificity there"] == 1).all()
     assert frame.loc[~near, "net, specificity there"].isna().all()
@@ -33,10 +33,6 @@ def test_our_specificity_stands_beside_the_readers_of_the_same_task():
 
 @pytest.fixture
 def splits():
-    import torch
-
-    from core.data.card import Card
-
     names = tuple(f"test/c/ISIC_{i}.jpg" for i in range(N))
     images = InMemory(
         torch.zeros(N, 3, 4, 4, dtype=torch.uint8), labels=torch.from_numpy(LABELS), names=names
