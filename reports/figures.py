@@ -170,7 +170,7 @@ def plane(frame: pd.DataFrame, classes: Sequence[str]) -> Figure:
 def contact_sheet(
     pictures: Sequence[NDArray[np.uint8]], captions: Sequence[str], per_row: int = 6
 ) -> Figure:
-    """Draw pictures in rows. pictures: uint8 (3, H, W) each; captions: a few words, or lines."""
+    """Draw pictures in rows. pictures: uint8 (H, W, 3) each; captions: a few words, or lines."""
     rows = max(1, ceil(len(pictures) / per_row))
     lines = max((caption.count("\n") + 1 for caption in captions), default=1)
     figure, axes = plt.subplots(
@@ -179,6 +179,6 @@ def contact_sheet(
     for axis in axes.flat:
         axis.set_axis_off()
     for axis, picture, caption in zip(axes.flat, pictures, captions, strict=False):
-        axis.imshow(picture.transpose(1, 2, 0))
+        axis.imshow(picture)
         axis.text(0.5, -0.03, caption, transform=axis.transAxes, ha="center", va="top", fontsize=7)
     return figure

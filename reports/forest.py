@@ -1,4 +1,4 @@
-"""Verdicts as lines: one claim's parts on an axis of its unit, all claims on one of their own."""
+"""Verdicts as lines: a claim's parts, or its looks, on one axis; all claims on one of their own."""
 
 import math
 from collections.abc import Sequence
@@ -8,13 +8,14 @@ from typing import Any
 from core.evaluation.verdicts import Decision
 from reports import words
 from reports.axes import Axis, axis_of
-from reports.funnel import marks
 from reports.judge import Entry
 from reports.ledger import Line, tally
 from reports.lessons import Lesson, lessons
 
 WIDTH, EDGE = 300.0, 24.0
 """of a drawing, and what is kept free at both ends for the axis's numbers"""
+LOOK = 20
+"""pixels of a row of a funnel"""
 REACH = 4.0
 """half-widths of an interval that the picture of all claims shows on either side of the margin"""
 
@@ -40,6 +41,40 @@ def forest(entry: Entry) -> dict[str, Any]:
     ]
     zero = axis(0.0) if not axis.log and axis.low <= 0 <= axis.high else None
     return {"rows": rows, "ticks": axis.ticks(3), "zero": zero, "width": WIDTH}
+
+
+def funnel(entry: Entry, width: float = 240.0) -> dict[str, Any] | None:
+    """Lay out a claim's looks, the first above; None where there was but one.
+
+    Places are in pixels, on an axis of this width: `rows` with n_seeds and y, and with low, value,
+    high and verdict where the look was taken, `marks`, `height`; `part`: of several, the one that
+    decides or is furthest from it.
+    """
+    assert entry.decision is not None
+    part, decision = entry.decision.shown
+    looks = decision.looks
+    if len(looks) < 2:
+        return None
+    held = marks(decision)
+    ends = [x for look in looks.values() for x in (look.estimate.low, look.estimate.high)]
+    place = axis_of([*ends, *held], 0.0, width)
+    rows: list[dict[str, Any]] = []
+    for index, n_seeds in enumerate(entry.decision.grid):
+        row = {"n_seeds": n_seeds, "y": LOOK * (index + 0.5), "value": None, "verdict": ""}
+        if look := looks.get(n_seeds):
+            at = {name: place(getattr(look.estimate, name)) for name in ("low", "value", "high")}
+            row |= {**at, "verdict": look.verdict}
+        rows.append(row)
+    return {"part": part, "rows": rows, "marks": [*map(place, held)], "height": LOOK * len(rows)}
+
+
+def marks(decision: Decision) -> list[float]:
+    """Return what the interval is held against: a margin, or the two bounds of an equivalence."""
+    if decision.test == "superior":
+        return [decision.margin]
+    if decision.test in ("predicted", "exact"):
+        return [decision.target]
+    return [decision.target - decision.margin, decision.target + decision.margin]
 
 
 def lead(decision: Decision) -> tuple[float, float, float]:

@@ -14,7 +14,6 @@ from tqdm import tqdm
 
 from reports import forest, pictures, running, words
 from reports.beside import beside
-from reports.funnel import funnel
 from reports.ledger import Line, standing
 from reports.lessons import Exhibit
 from reports.studies import Shelf, Study
@@ -108,7 +107,7 @@ def environment(escape: bool) -> jinja2.Environment:
     templates.globals |= {"SYNTHETIC": words.SYNTHETIC, "LONGEST": LONGEST, "BEHIND": BEHIND}
     filters = (
         *(words.parts, words.deciding, words.advice, words.apart, words.following, words.one_run),
-        *(words.chance, running.span, forest.forest, funnel, code, cell),
+        *(words.chance, running.span, forest.forest, forest.funnel, code, cell),
     )
     templates.filters |= {function.__name__: function for function in filters}
     return templates

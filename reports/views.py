@@ -20,15 +20,13 @@ TRAINING = "workflowType=machine_learning"
 """in an address: without it MLflow's page shows a run among those of language models"""
 
 
-def saved_view(
-    name: str, params: Sequence[str], columns: Sequence[str], key: str, now: float | None = None
-) -> str:
+def saved_view(name: str, params: Sequence[str], columns: Sequence[str], key: str) -> str:
     """Return the value of the tag that shows the arms of the study `key`.
 
     params: names of params. columns: names of metrics, each shown with its interval; the first
-    one sorts. now: seconds since 1970, else the present.
+    one sorts.
     """
-    moment = int((now or time.time()) * 1000)
+    moment = int(time.time() * 1000)
     bounds = [f"metrics.`{column}{end}`" for column in columns for end in ("", "_low", "_high")]
     state = {
         "searchFilter": f"tags.role = 'arm' AND tags.study_key = '{key}'",

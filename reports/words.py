@@ -75,22 +75,21 @@ def estimate(estimated: Estimate, unit: str = "", images: str = "image") -> str:
 
 def parts(entry: "Entry") -> list[str]:
     """Print every part of a verdict: name, value, interval, n."""
-    if entry.decision is None:
-        return []
-    claim = entry.claim
-    return [
-        f"{name}: {estimate(part.estimate, claim.unit, claim.images)}".removeprefix(": ")
-        for name, part in entry.decision.members.items()
-    ]
+    members = entry.decision.members if entry.decision else {}
+    return [_part(name, part.estimate, entry) for name, part in members.items()]
 
 
 def deciding(entry: "Entry") -> str:
     """Print the part of a verdict that decides it, or is furthest from deciding."""
-    decision, claim = entry.decision, entry.claim
-    if decision is None:
+    if entry.decision is None:
         return ""
-    name, _ = decision.shown
-    return f"{name}: {estimate(decision.estimate, claim.unit, claim.images)}".removeprefix(": ")
+    name, _ = entry.decision.shown
+    return _part(name, entry.decision.estimate, entry)
+
+
+def _part(name: str, estimated: Estimate, entry: "Entry") -> str:
+    shown = estimate(estimated, entry.claim.unit, entry.claim.images)
+    return f"{name}: {shown}" if name else shown
 
 
 def advice(entry: "Entry") -> str:
@@ -189,13 +188,12 @@ def table(frame: pd.DataFrame, units: Mapping[str, str]) -> tuple[list[str], lis
     if {"low", "high"} <= set(names):
         bounds[names[names.index("low") - 1]] = ("low", "high")
     hidden = {bound for pair in bounds.values() for bound in pair}
-    header = [name.replace("_", " ") for name in names if name not in hidden]
+    shown = [name for name in names if name not in hidden]
+    header = [name.replace("_", " ") for name in shown]
     rows = []
     for row in frame.to_dict("records"):
         cells = []
-        for name in names:
-            if name in hidden:
-                continue
+        for name in shown:
             unit = units.get(name, "")
             if name in bounds:
                 low, high = (row[bound] for bound in bounds[name])

@@ -111,4 +111,4 @@ def answers(frame: pd.DataFrame, pictures: Sequence[NDArray[np.uint8]]) -> Figur
         f"{shows}, taken for {taken}\np(dog) {p:.2f}, {faces} face{'s' * (faces != 1)}"
         for shows, taken, p, faces in frame[columns].itertuples(index=False)
     ]
-    return contact_sheet([picture.transpose(2, 0, 1) for picture in pictures], captions)
+    return contact_sheet(pictures, captions)

@@ -65,11 +65,11 @@ def recall(frame: pd.DataFrame) -> Figure:
 def confused(frame: pd.DataFrame, pictures: Sequence[NDArray[np.uint8]]) -> Figure:
     """Draw pairs of pictures: a breed, and the one that it is taken for.
 
-    frame: breed, taken for, count, of; pictures: two for each row.
+    frame: breed, taken for, count, of; pictures: uint8 (3, H, W), two for each row.
     """
     captions = []
     columns = frame[["breed", "taken for", "count", "of"]]
     for true, taken, count, n in columns.itertuples(index=False):
         other = breed(taken)
         captions += [f"{breed(true)}, taken for\n{other} ({count} of {n})", f"{other}\n"]
-    return contact_sheet(pictures, captions, per_row=4)
+    return contact_sheet([p.transpose(1, 2, 0) for p in pictures], captions, per_row=4)

@@ -22,10 +22,8 @@ class Arm:
 
     name: str
     n: int
-    value: float
-    """mean of its runs"""
     estimate: Estimate | None
-    """None for a single run"""
+    """mean of its runs; None for a single one"""
     diverged: int
     crashed: int
 
@@ -150,7 +148,6 @@ def _arm(name: str, values: pd.DataFrame, table: Table) -> Arm:
     return Arm(
         name=name,
         n=len(sample),
-        value=float(sample.mean()),
         estimate=_mean(_column(sample), table.overlap) if len(sample) > 1 else None,
         diverged=int((lost == "diverged").sum()),
         crashed=int((lost == "crashed").sum()),

@@ -74,7 +74,7 @@ def _arms(comparison: Comparison) -> list[list[str]]:
     for arm in comparison.arms:
         mean, interval = "", "one run"  # alone, its value would be read as the arm's
         if arm.estimate:
-            mean, interval = f"{arm.value:{spec}}", sentences.interval(arm.estimate, spec)
+            mean, interval = f"{arm.estimate.value:{spec}}", sentences.interval(arm.estimate, spec)
         counts = {"diverged": arm.diverged, "crashed": arm.crashed}
         lost = ", ".join(f"{n} {what}" for what, n in counts.items() if n)
         rows.append([arm.name, mean, interval, str(arm.n), lost])

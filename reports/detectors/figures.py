@@ -45,16 +45,9 @@ def mistakes(frame: pd.DataFrame, pictures: Sequence[NDArray[np.uint8]]) -> Figu
     its order.
     """
     title = "{}\n" if len(set(frame["backbone"])) > 1 else ""
+    columns = ["backbone", "kind", "most probable class", "probability of a dog"]
     captions = [
         f"{title.format(backbone)}{kind}, p(dog) {p:.3f}\n{top[:26]}"
-        for backbone, kind, top, p in zip(
-            frame["backbone"],
-            frame["kind"],
-            frame["most probable class"],
-            frame["probability of a dog"],
-            strict=True,
-        )
+        for backbone, kind, top, p in frame[columns].itertuples(index=False)
     ]
-    return contact_sheet(
-        [picture.astype(np.uint8).transpose(2, 0, 1) for picture in pictures], captions
-    )
+    return contact_sheet([picture.astype(np.uint8) for picture in pictures], captions)

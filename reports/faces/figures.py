@@ -60,7 +60,7 @@ def rates(frame: pd.DataFrame) -> Figure:
 def steps(frame: pd.DataFrame) -> Figure:
     """Draw the rate of detection over the levels of each step: sets down, steps across.
 
-    frame: as `exhibits.curves` makes it. Levels are spaced evenly; sets below LEAST pictures are
+    frame: as `exhibits.steps` makes it. Levels are spaced evenly; sets below LEAST pictures are
     left out unless there is no other.
     """
     large = frame[frame["pictures"] >= LEAST]

@@ -15,10 +15,6 @@ from reports.skin.readers import Reader
 from reports.text import plain
 
 
-def _colours(arms: Sequence[str]) -> dict[str, tuple[float, ...]]:
-    return dict(zip(arms, sns.color_palette("colorblind", len(arms)), strict=True))
-
-
 def _panels(n: int) -> tuple[Figure, list[Axes]]:
     figure, axes = plt.subplots(1, n, figsize=(5.2 * n if n > 1 else 6.5, 4.2), squeeze=False)
     return figure, list(axes.flat)
@@ -62,7 +58,7 @@ def curves(
     """
     tasks, arms = frame["task"].unique(), frame["arm"].unique()
     figure, axes = _panels(len(tasks))
-    colours = _colours(arms)
+    colours = dict(zip(arms, sns.color_palette("colorblind", len(arms)), strict=True))
     for axis, task in zip(axes, tasks, strict=True):
         for arm in arms:
             curve = frame[(frame["task"] == task) & (frame["arm"] == arm)]

@@ -10,7 +10,7 @@ from core.evaluation.intervals import mean
 from core.evaluation.looks import grid_from, over_looks
 from core.evaluation.verdicts import all_of, equivalent, superior
 from reports.axes import axis_of
-from reports.funnel import funnel, marks
+from reports.forest import funnel, marks
 
 GRID = grid_from(10)
 SCORES = 1.0 + np.random.default_rng(3).normal(0, 1, (80, 1))
@@ -31,17 +31,17 @@ def test_one_look_has_no_funnel():
 def test_rows_are_the_looks_on_one_axis():
     whole = decided(20)
     found = drawn(whole)
-    assert [row.n_seeds for row in found.rows] == [10, 20, 40, 80]
-    assert [row.verdict for row in found.rows] == ["undecided", "supported", "", ""]
-    assert [row.value is None for row in found.rows] == [False, False, True, True]
-    assert [row.y for row in found.rows] == [10, 30, 50, 70]
-    assert found.height == 80
-    first, second = found.rows[:2]
-    (mark,) = found.marks
-    assert first.low < mark < second.low < second.value < second.high < first.high
+    assert [row["n_seeds"] for row in found["rows"]] == [10, 20, 40, 80]
+    assert [row["verdict"] for row in found["rows"]] == ["undecided", "supported", "", ""]
+    assert [row["value"] is None for row in found["rows"]] == [False, False, True, True]
+    assert [row["y"] for row in found["rows"]] == [10, 30, 50, 70]
+    assert found["height"] == 80
+    first, second = found["rows"][:2]
+    (mark,) = found["marks"]
+    assert first["low"] < mark < second["low"] < second["value"] < second["high"] < first["high"]
     looks = whole.looks
     wide, narrow = (looks[n].estimate.high - looks[n].estimate.low for n in (10, 20))
-    ratio = (second.high - second.low) / (first.high - first.low)
+    ratio = (second["high"] - second["low"]) / (first["high"] - first["low"])
     assert ratio == pytest.approx(narrow / wide, abs=0.005)
 
 
@@ -51,9 +51,9 @@ def test_of_parts_the_one_that_stands_for_the_whole_is_drawn():
 
     whole = decided(20, both)
     found = drawn(whole)
-    assert found.part == "hard"
-    assert found.rows == drawn(whole.parts["hard"]).rows
-    assert found.rows != drawn(whole.parts["easy"]).rows
+    assert found["part"] == "hard"
+    assert found["rows"] == drawn(whole.parts["hard"])["rows"]
+    assert found["rows"] != drawn(whole.parts["easy"])["rows"]
 
 
 def test_the_margins_are_those_of_the_test():

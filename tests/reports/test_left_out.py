@@ -13,18 +13,22 @@ from reports import judge, readme, replicate, studies
 from reports.__main__ import Config, main
 
 
-def test_what_cannot_be_read_is_named_and_stops_nothing(studied, tmp_path, monkeypatch, capsys):
-    """A study without trials, one of another schema, a run that bears our tags by chance."""
+@pytest.fixture
+def copied(studied, tmp_path, monkeypatch):
+    """Return a copy of the studied store, which a test may damage."""
     shutil.copytree(studied, tmp_path / "store")
-    copy = f"sqlite:///{tmp_path}/store/mlflow.db"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", copy)
-    one = Store()
-    place = one.experiment("init_schemes")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/store/mlflow.db")
+    return Store()
+
+
+def test_what_cannot_be_read_is_named_and_stops_nothing(copied, tmp_path, capsys):
+    """A study without trials, one of another schema, a run that bears our tags by chance."""
+    place = copied.experiment("init_schemes")
     tags = {"role": "study", "study": "init_schemes", "data": "digits", "schema": "2"}
     names = {"empty": {**tags, "study_key": "0"}, "old": {"role": "study"}, "keyless": tags}
     names["foreign"] = {**tags, "study": "somebody_elses"}
-    made = {name: one.create(place, name, given) for name, given in names.items()}
-    shelf = studies.collect(one)
+    made = {name: copied.create(place, name, given) for name, given in names.items()}
+    shelf = studies.collect(copied)
     assert [study.name for study in shelf.studies] == ["init_schemes"]
     assert len(shelf.left_out) == 4
     assert all(any(run_id in line for line in shelf.left_out) for run_id in made.values())
@@ -44,8 +48,7 @@ def test_what_cannot_be_read_is_named_and_stops_nothing(studied, tmp_path, monke
         assert capsys.readouterr().err.count("left out: study ") >= 2  # of those asked for
 
 
-def test_a_damaged_trial_is_named_and_left_out(studied, tmp_path, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{studied}/mlflow.db")
+def test_a_damaged_trial_is_named_and_left_out(study_store, monkeypatch):
     run = Store().runs("tags.role = 'trial'")[0]
     honest = Store.read
 
@@ -60,32 +63,27 @@ def test_a_damaged_trial_is_named_and_left_out(studied, tmp_path, monkeypatch):
     assert [run.id in line for line in shelf.left_out] == [True]
 
 
-def test_a_trial_out_of_reach_is_named(studied, tmp_path, monkeypatch):
+def test_a_trial_out_of_reach_is_named(copied, tmp_path, monkeypatch):
     """Its files are in a bucket, and the bucket's library raises what it likes."""
-    shutil.copytree(studied, tmp_path / "store")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/store/mlflow.db")
-    one = Store()
-    run = one.runs("tags.role = 'trial'")[0]
+    run = copied.runs("tags.role = 'trial'")[0]
     _sql(tmp_path, "UPDATE runs SET artifact_uri = 's3://bucket/x' WHERE run_uuid = ?", run.id)
     trial = f"trial {run.tags['trial']}, run {run.id}: "
-    (study,) = studies.collect(one).studies  # without the library, which is a reason of its own
+    (study,) = studies.collect(copied).studies  # without the library, which is a reason of its own
     assert int(study.trials["trained"].sum()) == 9
     assert [line.startswith(trial) for line in study.trials.attrs["left_out"]] == [True]
 
     def endpoint(*_):
         raise ZeroDivisionError("no endpoint")
 
-    monkeypatch.setattr(one._client, "download_artifacts", endpoint)
-    (line,) = studies.collect(one).left_out  # all of the study's may be
+    monkeypatch.setattr(copied._client, "download_artifacts", endpoint)
+    (line,) = studies.collect(copied).left_out  # all of the study's may be
     assert line.startswith(trial)
     assert line.endswith("is wanted: no endpoint")
 
 
-def test_a_run_without_a_start_is_named(studied, tmp_path, monkeypatch):
+def test_a_run_without_a_start_is_named(copied, tmp_path):
     """MLflow could read none of the experiment's."""
-    shutil.copytree(studied, tmp_path / "store")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/store/mlflow.db")
-    run = Store().runs("tags.role = 'trial'")[0]
+    run = copied.runs("tags.role = 'trial'")[0]
     _sql(tmp_path, "UPDATE runs SET start_time = NULL WHERE run_uuid = ?", run.id)
     shelf = studies.collect(Store())
     assert int(shelf.studies[0].trials["trained"].sum()) == 9
@@ -96,12 +94,9 @@ def test_a_run_without_a_start_is_named(studied, tmp_path, monkeypatch):
     assert reader.left_out == [named]
 
 
-def test_a_study_without_its_seed_0_is_shown(studied, tmp_path, monkeypatch):
+def test_a_study_without_its_seed_0_is_shown(copied, tmp_path):
     """Seed 0 alone keeps the initial weights; what shows them once stopped the whole page."""
-    shutil.copytree(studied, tmp_path / "store")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/store/mlflow.db")
-    whole = Store()
-    for run in whole.runs("tags.role = 'trial' AND params.seed = '0'"):
+    for run in copied.runs("tags.role = 'trial' AND params.seed = '0'"):
         _sql(tmp_path, "DELETE FROM tags WHERE run_uuid = ? AND key = 'complete'", run.id)
     (study,) = studies.collect(Store()).studies
     assert study.trials["seed"].values.tolist() == [1]

@@ -112,9 +112,8 @@ def test_markdown_has_whole_tables(study_store, tmp_path):
     assert sum(", larger |" in line for line in schemes) == 2
 
 
-def test_two_studies_on_one_data_set_both_have_a_section(studied, tmp_path, monkeypatch):
+def test_two_studies_on_one_data_set_both_have_a_section(study_store):
     """The newest once replaced all others of its experiment and data set."""
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{studied}/mlflow.db")
     shelf = studies.collect(Store())
     twice = studies.Shelf([*shelf.studies, *shelf.studies], [])
     text = page.html(twice, ledger.build(twice.studies))
@@ -123,8 +122,7 @@ def test_two_studies_on_one_data_set_both_have_a_section(studied, tmp_path, monk
     assert 'id="beside"' not in page.html(shelf, ledger.build(shelf.studies))
 
 
-def test_the_first_screen_says_what_was_run_and_what_would_decide_it(studied, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{studied}/mlflow.db")
+def test_the_first_screen_says_what_was_run_and_what_would_decide_it(study_store):
     shelf = studies.collect(Store())
     (study,) = shelf.studies
 
@@ -257,7 +255,6 @@ def test_figures_for_a_paper_are_vectors_with_text(study_store, tmp_path, monkey
 
 
 def chosen(study):
-
     made = judge.exhibits(study.trials)
     return {name: made[name] for name in ("schemes", "accuracy")}
 
@@ -283,8 +280,7 @@ def test_the_command_line_answers_at_once():
     assert found.stdout.rstrip().endswith("[]")
 
 
-def test_a_study_is_loaded_by_its_data_and_its_run(studied, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{studied}/mlflow.db")
+def test_a_study_is_loaded_by_its_data_and_its_run(study_store):
     (run,) = Store().runs("tags.role = 'study'")
     assert reports.load("init_schemes", "digits", run.id).attrs["study"] == "init_schemes"
     with pytest.raises(UserError, match=r"^init_schemes, run ab: no such study in the MLflow"):

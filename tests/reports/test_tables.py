@@ -1,6 +1,5 @@
 """Tables against pandas and numpy on made-up trials."""
 
-from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -12,9 +11,8 @@ from core.dataset import build
 from core.evaluation.comparisons import compare_all
 from core.evaluation.intervals import mean
 from core.trials import Record, Shared, Trial
-from reports import pictures, tables
+from reports import tables
 from reports.initialisation import figures as initialisation
-from reports.lessons import Exhibit
 
 CLASSES = ("3", "a b", "$^$")
 SHARED = Shared({"class": CLASSES, "predicted": CLASSES}, order={"arm": ("one", "two")})
@@ -118,16 +116,6 @@ def test_the_band_of_a_loss_curve_is_students(trials):
     top, bottom = np.exp(logs.mean(1) + half), np.exp(logs.mean(1) - half)
     assert band[:, 1].max() == pytest.approx(top.max(), rel=1e-3)
     assert band[:, 1].min() == pytest.approx(bottom.min(), rel=1e-3)
-
-
-def test_class_names_are_no_formulas(trials, tmp_path, monkeypatch):
-    """`$` begins mathematics in matplotlib; a class may be called anything."""
-    monkeypatch.setattr(pictures, "KEPT", tmp_path / "kept")
-    frame = tables.confusions(study(trials)["confusion"])
-    figure = partial(initialisation.confusions, frame, list(dict.fromkeys(frame["arm"])))
-    pictures.save(Exhibit(caption="Counts.", table=frame, figure=figure), tmp_path / "confusion")
-    assert (tmp_path / "confusion.png").stat().st_size > 1000
-    assert len(pd.read_csv(tmp_path / "confusion.csv")) == 18
 
 
 def shares(arms):

@@ -51,7 +51,7 @@ FIGURES = {
         confusion([name[:3] for name in NAMES]), ["an arm"]
     ),
     "panels": lambda: figures.panels(NAMES)[0],
-    "sheet": lambda: figures.contact_sheet([np.zeros((3, 4, 4), np.uint8)] * 7, NAMES),
+    "sheet": lambda: figures.contact_sheet([np.zeros((4, 4, 3), np.uint8)] * 7, NAMES),
     "skin confusions": lambda: skin.confusions(confusion(NAMES, count=3)),
     "skin roc": lambda: skin.roc(
         curves(),

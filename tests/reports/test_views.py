@@ -2,8 +2,10 @@
 
 import base64
 import json
+import time
 import zlib
 
+import pytest
 from mlflow import MlflowClient
 
 from core.store import Store
@@ -16,14 +18,12 @@ def decoded(view):
 
 
 def view_of(key):
-    return views.saved_view(
-        "a name", ("scheme", "scale"), ["test/accuracy", "test/loss"], key, 12.0
-    )
+    return views.saved_view("a name", ("scheme", "scale"), ["test/accuracy", "test/loss"], key)
 
 
 def test_the_saved_view_can_be_decoded():
     view = view_of("k1")
-    assert json.loads(view)["createdAt"] == 12_000
+    assert json.loads(view)["createdAt"] / 1000 == pytest.approx(time.time(), abs=60)
     state = decoded(view)
     assert state["groupBy"] is None
     assert state["selectedColumns"] == [
