@@ -89,8 +89,10 @@ def exact(value: float, target: float, tolerance: float) -> Decision:
     )
 
 
-def all_of(parts: Mapping[str, Decision]) -> Decision:
+def all_of(parts: Mapping[str, Decision], comment: str = "") -> Decision:
     """Judge a claim that holds only if all its parts do. parts: what is measured -> its decision.
+
+    comment: what to read beside the verdict.
 
     Supported if every part is: the whole is false only if some part is, whose own test then errs
     with probability alpha, so nothing needs adjusting. Refuted if any part is after Holm over
@@ -110,7 +112,7 @@ def all_of(parts: Mapping[str, Decision]) -> Decision:
         looks={},
         withheld="",
         wanted=None,
-        comment="",
+        comment=comment,
     )
     return judge(whole)
 

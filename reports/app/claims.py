@@ -1,6 +1,5 @@
 """What the lesson on the finished algorithm claims, and what tests it."""
 
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -82,8 +81,8 @@ def _wrong(study: xr.Dataset, margin: float, kind: str) -> Decision:
             f"{len(wrong)} pictures of the kind {kind}; {LEAST} or more are wanted."
         )
     rate = wilson(int(wrong.sum()), len(wrong))
-    return replace(
-        all_of({f"{kind}: answered wrong ({detector})": superior(rate, margin)}),
+    return all_of(
+        {f"{kind}: answered wrong ({detector})": superior(rate, margin)},
         comment=f"{int(wrong.sum())} of {len(wrong)} are answered wrong. With a limit below "
         f"{words.number(rate.low, 'percent')} the claim would hold, with one above "
         f"{words.number(rate.high, 'percent')} it would not (95 %).",

@@ -72,8 +72,8 @@ def _convolution(study: xr.Dataset, margin: float, linear: str, convolutional: s
         f"{arm} code {float(sizes.sel(arm=arm)):.0f}, {float(counts.sel(arm=arm)):,.0f} parameters"
         for arm in (linear, convolutional)
     )
-    return replace(
-        all_of({f"{linear} - {convolutional}": superior(lead, margin)}),
+    return all_of(
+        {f"{linear} - {convolutional}": superior(lead, margin)},
         comment=f"Above 0 the convolutional network is better. Sizes on these images: {shown}. "
         "Both are trained for as many epochs.",
     )
@@ -136,8 +136,8 @@ def upsampling(study: xr.Dataset, margin: float) -> Decision:
         )
         for how, arm in rivals.items()
     }
-    return replace(
-        all_of(parts),
+    return all_of(
+        parts,
         comment="Above 0 upsampling is better. The published decoders differ in parameters (337 "
         "and 737 on MNIST); the second comparison widens the transposed one to match.",
     )
@@ -169,8 +169,8 @@ def checkerboard(study: xr.Dataset, margin: float) -> Decision:
     }
     excess = above(board, "upsampling", "original")
     parts["originals - upsampling"] = superior(mean(-excess), -margin)
-    return replace(
-        all_of(parts),
+    return all_of(
+        parts,
         comment="Kernel 2, the lesson's, covers every pixel once; kernel 3 covers every second one "
         "twice.",
     )
@@ -180,8 +180,8 @@ def _denoising(study: xr.Dataset, margin: float, bare: str, name: str) -> Decisi
     errors = course(study, "mse")
     lead = mean(-above(errors, "denoising", bare))
     network, rival = (_level(errors.sel(arm=arm)) for arm in ("denoising", bare))
-    return replace(
-        all_of({f"{name} - network": superior(lead, margin)}),
+    return all_of(
+        {f"{name} - network": superior(lead, margin)},
         comment=f"Above 0 the network is better. Squared error of the network {network}, of "
         f"{name} {rival}. The noise of the test images is drawn once.",
     )
@@ -235,7 +235,7 @@ def generalises(study: xr.Dataset, margin: float) -> Decision:
         f"{how} {words.estimate(mean(hits.sel(arm=arm)), 'percent')}" for how, arm in arms.items()
     )
     gain = paired(hits.sel(arm="denoising"), hits.sel(arm="clean"))
-    return replace(
-        all_of({"trained with noise - without": superior(gain, margin)}),
+    return all_of(
+        {"trained with noise - without": superior(gain, margin)},
         comment=f"Accuracy on the code: {shown}.",
     )

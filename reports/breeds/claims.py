@@ -72,11 +72,11 @@ def pretrained_beats_scratch(study: xr.Dataset, margin: float) -> Decision:
     gap = paired(hits(study, arm), hits(study, SCRATCH, TRAINED))
     right = {name: hits(study, name) for name in known} | {SCRATCH: hits(study, SCRATCH, TRAINED)}
     shown = "; ".join(f"{name} {words.estimate(mean(h), 'percent')}" for name, h in right.items())
-    decision = all_of({f"{arm}, frozen - {SCRATCH}": superior(gap, margin)})
-    return replace(
-        unless_diverged(decision, study, (arm, SCRATCH)),
+    decision = all_of(
+        {f"{arm}, frozen - {SCRATCH}": superior(gap, margin)},
         comment=f"{shown}. The pretrained network may have seen these breeds: see the note.",
     )
+    return unless_diverged(decision, study, (arm, SCRATCH))
 
 
 def would_print(
@@ -96,13 +96,13 @@ def would_print(
     table = dataset.table(correct)
     same = card["name"] == data and table.shape[1] == n
     printed = predicted(table.values, successes, n, same_images=same)
-    decision = all_of({f"what one run prints on {n} images": printed})
-    return replace(
-        unless_diverged(decision, study, (correct["arm"].item(),)),
+    decision = all_of(
+        {f"what one run prints on {n} images": printed},
         comment=f"Published: {words.number(successes / n, 'percent')}. Mean of our runs: "
         f"{words.estimate(mean(correct), 'percent')}; naming the largest class gives "
         f"{words.number(baseline(card), 'percent')}.",
     )
+    return unless_diverged(decision, study, (correct["arm"].item(),))
 
 
 @lesson.claim(

@@ -1,7 +1,6 @@
 """What the lesson on dog detectors claims, and what tests it."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -87,17 +86,15 @@ def vgg16_works(study: xr.Dataset, margin: float) -> Decision:
     others = plain(study) & ~dogs
     sensitivity = wilson(int(calls[dogs].sum()), int(dogs.sum()))
     specificity = wilson(int((~calls[others]).sum()), int(others.sum()))
-    decision = all_of(
-        {
-            "dogs found": superior(sensitivity, 1 - margin),
-            "people and other things left alone": superior(specificity, 1 - margin),
-        }
-    )
+    parts = {
+        "dogs found": superior(sensitivity, 1 - margin),
+        "people and other things left alone": superior(specificity, 1 - margin),
+    }
     if not hard.any():
-        return decision
+        return all_of(parts)
     nearly = words.estimate(wilson(int(calls[hard].sum()), int(hard.sum())), "percent")
     comment = f"Of wolves, foxes, cats and the like {nearly} are taken for dogs; they do not count."
-    return replace(decision, comment=comment)
+    return all_of(parts, comment)
 
 
 @lesson.claim(
@@ -111,8 +108,8 @@ def resnet18_is_better(study: xr.Dataset, margin: float) -> Decision:
     counted, dogs = plain(study), kind(study, "dogs")
     resnet, vgg = ((called(study, name) == dogs)[counted] for name in ("resnet18", "vgg16"))
     alone = [int((a & ~b).sum()) for a, b in ((resnet, vgg), (vgg, resnet))]
-    return replace(
-        all_of({"ResNet-18 - VGG16, images judged right": more_often(resnet, vgg)}),
+    return all_of(
+        {"ResNet-18 - VGG16, images judged right": more_often(resnet, vgg)},
         comment=f"Right alone: ResNet-18 on {alone[0]}, VGG16 on {alone[1]} images; exact McNemar "
         f"p {words.chance(mcnemar(resnet, vgg))}. With 100 images, 5 that all go one way would "
         "not do.",

@@ -1,7 +1,6 @@
 """What the lesson on face detectors claims, and what tests it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -65,8 +64,8 @@ def compared(parts: Mapping[str, Hits], comment: str) -> Decision:
             f"{name}, of {len(mtcnn):,}: {sums}; {MTCNN} alone {(mtcnn & ~haar).sum():,}, {HAAR} "
             f"alone {(haar & ~mtcnn).sum():,}."
         )
-    decision = all_of({name: more_often(hits[MTCNN], hits[HAAR]) for name, hits in parts.items()})
-    return replace(decision, comment=" ".join([*counts, comment]))
+    decisions = {name: more_often(hits[MTCNN], hits[HAAR]) for name, hits in parts.items()}
+    return all_of(decisions, comment=" ".join([*counts, comment]))
 
 
 def _hits(seen: Mapping[str, Outcome], of: Callable[[Outcome], Bools]) -> Hits:

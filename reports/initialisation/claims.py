@@ -1,7 +1,6 @@
 """What the lesson on weight initialisation claims, and what tests it."""
 
 import itertools
-from dataclasses import replace
 
 import numpy as np
 import xarray as xr
@@ -45,12 +44,9 @@ def constants(study: xr.Dataset, margin: float) -> Decision:
     """Accuracy of both arms within 1 point of the largest class's share, which is chance."""
     hits, ranks = on_course_network(study), on_course_network(study, "trained/rank")
     chance, arms = baseline(study.attrs["card"]), ("zeros", "ones")
-    decision = all_of(
-        {arm: equivalent(mean(hits.sel(arm=arm)), margin, target=chance) for arm in arms}
-    )
     shown = "; ".join(f"{arm} {_span(ranks.sel(arm=arm).values)}" for arm in arms)
-    return replace(
-        decision,
+    return all_of(
+        {arm: equivalent(mean(hits.sel(arm=arm)), margin, target=chance) for arm in arms},
         comment=f"Chance is {words.number(chance, 'percent')}. Lowest rank of a hidden weight "
         f"matrix after training: {shown} (1 or less: all its units are still equal; more: dropout "
         "broke the tie).",
@@ -95,15 +91,13 @@ def rule_beats_both(study: xr.Dataset, margin: float) -> Decision:
         hits = on_course_network(study, name)
         return paired(hits.sel(arm="uniform-rule"), hits.sel(arm=other))
 
-    decision = all_of(
-        {name: superior(lead("correct", arm), margin) for arm, name in others.items()}
-    )
     left_on = "; ".join(
         f"{name} {words.estimate(lead('correct_dropout', arm), 'points')}"
         for arm, name in others.items()
     )
-    return replace(
-        decision, comment=f"With dropout left on at test, as the course recorded it: {left_on}."
+    return all_of(
+        {name: superior(lead("correct", arm), margin) for arm, name in others.items()},
+        comment=f"With dropout left on at test, as the course recorded it: {left_on}.",
     )
 
 
@@ -124,11 +118,8 @@ def normal_beats_uniform(study: xr.Dataset, margin: float) -> Decision:
         "N(0, y) as published - rule": "normal-rule",
         "N(0, y/sqrt(3)), equal variance - rule": "normal-matched",
     }
-    decision = all_of(
-        {name: superior(paired(hits.sel(arm=arm), rule), margin) for name, arm in arms.items()}
-    )
-    return replace(
-        decision,
+    return all_of(
+        {name: superior(paired(hits.sel(arm=arm), rule), margin) for name, arm in arms.items()},
         comment="y = 1/sqrt(n). U(-y, y) has the standard deviation y/sqrt(3), N(0, y) has y: the "
         "published comparison changes scale and shape at once. Of practical size would be half a "
         "point.",
@@ -150,8 +141,8 @@ def default_is_the_rule(study: xr.Dataset, margin: float) -> Decision:
     distance, p, n = (
         float(first[f"initial/{name}"]) for name in ("rule_distance", "rule_p", "weights")
     )
-    return replace(
-        all_of({"default - rule": decision}),
+    return all_of(
+        {"default - rule": decision},
         comment="The default's weights against the law of the rule, seed 0: Kolmogorov-Smirnov "
         f"distance {distance:.4f}, p = {p:.2f}, n = {n:,.0f}. Its biases follow the same law; the "
         "rule's are zero.",
@@ -183,7 +174,7 @@ def gap_grows(study: xr.Dataset, margin: float) -> Decision:
     shown = "; ".join(
         f"{size} network {words.estimate(estimate, 'points')}" for size, estimate in gaps.items()
     )
-    return replace(
-        all_of({"gap on the larger network - gap on the course's": superior(change, margin)}),
+    return all_of(
+        {"gap on the larger network - gap on the course's": superior(change, margin)},
         comment=f"The gap is rule - U[-0.5, 0.5): {shown}.",
     )

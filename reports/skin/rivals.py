@@ -1,6 +1,5 @@
 """How the networks stand: against the challenge, against random weights, against doctors."""
 
-from dataclasses import replace
 from math import ceil
 
 import numpy as np
@@ -45,8 +44,8 @@ def scorer(study: xr.Dataset, margin: float) -> Decision:
             "DATA_ROOT/isic2017/scoring, and `--data isic2017`."
         )
     worst = float(np.abs(study["submission"].values - np.array(EXPECTED)).max())
-    return replace(
-        all_of({"largest difference of six areas": exact(worst, 0.0, margin)}),
+    return all_of(
+        {"largest difference of six areas": exact(worst, 0.0, margin)},
         comment="Arithmetic: no chance is in it. Images are joined by name, so that the order of "
         "rows does not matter.",
     )
@@ -76,11 +75,11 @@ def leaderboard(study: xr.Dataset, margin: float) -> Decision:
     areas["mean"] = (areas["melanoma"] + areas["keratosis"]) / 2
     ours = {name: mean(area, bounds=(0, 1)) for name, area in areas.items()}
     best = scoring.leaderboard()
-    decision = all_of({name: superior(area, best[name][0] + margin) for name, area in ours.items()})
+    parts = {name: superior(area, best[name][0] + margin) for name, area in ours.items()}
     shown = "; ".join(
         "{} rank {} to {}".format(name, *scoring.ranks(area, name)) for name, area in ours.items()
     )
-    return replace(decision, comment=f"Among the {best['entries']} entries: {shown}.")
+    return all_of(parts, comment=f"Among the {best['entries']} entries: {shown}.")
 
 
 @lesson.claim(
@@ -104,8 +103,8 @@ def pretrained_beats_random(study: xr.Dataset, margin: float) -> Decision:
     steps = train["epochs"] * ceil(images / train["batch_size"])
     alone = words.estimate(roc.auc(task.scores("random"), task.labels))
     difference = task.difference("pretrained", "random")
-    return replace(
-        all_of({"AUC of melanoma, pretrained - random": superior(difference, margin)}),
+    return all_of(
+        {"AUC of melanoma, pretrained - random": superior(difference, margin)},
         comment=f"The budget: {train['epochs']} epochs at most, {steps:,} steps. From random "
         f"weights that is a beginning (AUC {alone}): this says which start is ahead by then, not "
         f"which would be in the end.{f' Controls: {controls}.' if controls else ''}",
@@ -134,8 +133,8 @@ def as_specific_as_doctors(study: xr.Dataset, margin: float) -> Decision:
     theirs = Components(SPREAD**2, share * (1 - share), 0.0, n, BENIGN)
     ours = operating.specificity_at(task.scores(arm), task.labels, doctors.sensitivity)
     gap = less_published(ours, share, theirs)
-    return replace(
-        all_of({"specificity, ours - the readers'": superior(gap, -margin)}),
+    return all_of(
+        {"specificity, ours - the readers'": superior(gap, -margin)},
         comment=f"Ours ({arm}) is {words.estimate(ours, 'percent')}, its threshold read off the "
         f"test images' own curve. The spread of {n} readers is not in our source; it is taken from "
         f"58 others. {WARNING}",

@@ -1,7 +1,5 @@
 """What the networks see: the lesson's claims on features, shortcuts and copies."""
 
-from dataclasses import replace
-
 import xarray as xr
 
 from core import dataset
@@ -37,8 +35,8 @@ def plane_separates(study: xr.Dataset, margin: float) -> Decision:
     shares = {s: words.number(neighbours.hits(near[s], labels).mean(), "percent") for s in SPACES}
     kept = words.number(neighbours.kept(near["full"], near["plane"]).mean(), "percent")
     gap = neighbours.above_chance(near["plane"], labels)
-    return replace(
-        all_of({"10-NN accuracy in the plane - by chance": superior(gap, margin)}),
+    return all_of(
+        {"10-NN accuracy in the plane - by chance": superior(gap, margin)},
         comment=f"Right of these images: {shares['plane']} in the plane, {shares['full']} in full "
         f"dimension; {kept} of the neighbours in full are neighbours in the plane.",
     )
@@ -69,8 +67,8 @@ def looks_at_the_lesion(study: xr.Dataset, margin: float) -> Decision:
     shown, hidden = dataset.aligned(lesion.drop_vars("view"), rest.drop_vars("view"))
     areas = [words.estimate(roc.auc(scores.values, truth)) for scores in (shown, hidden)]
     gap = roc.auc_difference(shown.values, hidden.values, truth)
-    return replace(
-        all_of({"AUC of melanoma, only the lesion shown - lesion hidden": superior(gap, margin)}),
+    return all_of(
+        {"AUC of melanoma, only the lesion shown - lesion hidden": superior(gap, margin)},
         comment=f"AUC with only the lesion {areas[0]}, with the lesion hidden {areas[1]}.",
     )
 
@@ -98,8 +96,8 @@ def ink_misleads(study: xr.Dataset, margin: float) -> Decision:
     change = now.value / was.value - 1 if was.value else float("nan")
     shown = [words.estimate(rate, "percent") for rate in (was, now)]
     more, gap = words.estimate(paired(ruled, before), "points"), paired(inked, before)
-    return replace(
-        all_of({"false positives on nevi, inked - as they are": superior(gap, margin)}),
+    return all_of(
+        {"false positives on nevi, inked - as they are": superior(gap, margin)},
         comment=f"From {shown[0]} to {shown[1]}, a change by {words.number(change, 'percent')} of "
         f"what it was. A drawn ruler changes it by {more}.",
     )
@@ -128,8 +126,8 @@ def copies_inflate(study: xr.Dataset, margin: float) -> Decision:
     by_chance, by_image = (scores.sel(split=name).values for name in ("at random", "by image"))
     areas = [words.estimate(roc.auc(values, truth)) for values in (by_chance, by_image)]
     gap = roc.auc_difference(by_chance, by_image, truth)
-    return replace(
-        all_of({"AUC of melanoma, split at random - split by image": superior(gap, margin)}),
+    return all_of(
+        {"AUC of melanoma, split at random - split by image": superior(gap, margin)},
         comment=f"AUC split at random {areas[0]}, by image {areas[1]}: features of {arm}, every "
         "image three times, as it is, mirrored and turned; scored as it is.",
     )
@@ -152,8 +150,8 @@ def turning_flips(study: xr.Dataset, margin: float) -> Decision:
     task, arm = melanoma(study), subject(study)
     still, turned = (task.called(study[name]).sel(arm=arm) for name in ("test_logits", "turned"))
     flipped = (turned != still).any("turn").astype(float)
-    return replace(
-        all_of({"lesions whose call flips": equivalent(mean(flipped), margin, target=0.1425)}),
+    return all_of(
+        {"lesions whose call flips": equivalent(mean(flipped), margin, target=0.1425)},
         comment=f"{arm} was shown mirrored images in training, not turned ones."
         if not study.attrs["facts"]["settings"]["frozen"]
         else f"The head of {arm} was trained on images as they are, upright.",

@@ -121,8 +121,8 @@ def artefacts_shrink(study: xr.Dataset, margin: float) -> Decision:
     medians = ", ".join(words.number(float(lengths.sel(arm=arm).median())) for arm in layers)
     smooth = words.estimate(mean(falls("artefact/length_smooth")), "doublings", "content")
     name = "log2 of artefact length, fall from one layer to the next deeper"
-    return replace(
-        all_of({name: superior(mean(falls("artefact/length")), margin)}),
+    return all_of(
+        {name: superior(mean(falls("artefact/length")), margin)},
         comment=f"{_exploratory(study)} Median length by layer, the earliest first: {medians} "
         f"pixels. With the noise from pixel to pixel smoothed away the fall is {smooth}.",
     )
@@ -152,4 +152,4 @@ def beta_controls(study: xr.Dataset, margin: float) -> Decision:
         "gap to the style, fall": superior(mean(-left), margin),
         "content lost, growth": superior(mean(lost), margin),
     }
-    return replace(all_of(parts), comment=_exploratory(study))
+    return all_of(parts, comment=_exploratory(study))

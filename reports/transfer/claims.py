@@ -1,7 +1,6 @@
 """What the lesson on transfer learning claims, and what tests it."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 import xarray as xr
@@ -81,17 +80,13 @@ def _table(cell: tuple[str, str]) -> Test:
         """
         (size, task), choice = cell, COURSE[cell]
         correct = _hits(study).sel(size=size, task=task)
-        decision = all_of(
-            {
-                f"{choice} - {other}": superior(
-                    paired(correct.sel(arm=choice), correct.sel(arm=other)), -margin
-                )
-                for other in FOUR
-                if other != choice
-            }
-        )
+        gaps = {
+            f"{choice} - {other}": paired(correct.sel(arm=choice), correct.sel(arm=other))
+            for other in FOUR
+            if other != choice
+        }
         too = "The course allows fine-tuning here too." if choice == "scratch" else ""
-        return replace(decision, comment=too)
+        return all_of({name: superior(gap, -margin) for name, gap in gaps.items()}, comment=too)
 
     return recommended_is_best
 
@@ -160,12 +155,6 @@ def scale_is_part_of_it(study: xr.Dataset, margin: float) -> Decision:
     arms = ("fine-tune", "statistics", "scratch")
     pooled = {arm: over_cells(_hits(study).sel(arm=arm)) for arm in arms}
     gains = {arm: paired(pooled[arm], pooled["scratch"]) for arm in ("fine-tune", "statistics")}
-    decision = all_of(
-        {
-            "fine-tune - scratch": superior(gains["fine-tune"], margin),
-            "mean and variance - scratch": superior(gains["statistics"], margin),
-        }
-    )
     gaps = {
         ", ".join(cell): paired(*(t["correct"].sel(arm=arm) for arm in ("statistics", "scratch")))
         for cell, t in cells(study)
@@ -178,8 +167,11 @@ def scale_is_part_of_it(study: xr.Dataset, margin: float) -> Decision:
     told = words.estimate(share, "percent")
     if not np.isfinite([share.low, share.high]).all():
         told = "a share that cannot be told, as the gain itself may be zero,"
-    return replace(
-        decision,
+    return all_of(
+        {
+            "fine-tune - scratch": superior(gains["fine-tune"], margin),
+            "mean and variance - scratch": superior(gains["statistics"], margin),
+        },
         comment=f"Mean and variance give {told} of what fine-tuning gains. Mean and variance - "
         f"scratch by cell: {shown}.",
     )
