@@ -162,8 +162,10 @@ class Lesson:
         """
 
         def register(test: Test) -> Test:
-            fields_ = {key: getattr(self, key) for key in COMMON} | fields
-            self.claims[name] = Claim(name=name, statement=statement, test=test, **fields_)
+            common = {key: getattr(self, key) for key in COMMON}
+            self.claims[name] = Claim(
+                name=name, statement=statement, test=test, **(common | fields)
+            )
             return test
 
         return register

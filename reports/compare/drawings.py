@@ -1,7 +1,7 @@
 """Layouts of the page's drawings: numbers in, places in a drawing out; the template draws them."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -82,8 +82,7 @@ def _mean(whole: pd.DataFrame, across: Axis, down: Axis) -> dict[str, str]:
         return {"mean": "", "band": ""}
     half = special.stdtrit(n - 1, 0.975) * whole.std(axis=1) / math.sqrt(n)
     low, high = (middle - half).clip(lower=down.low), middle + half
-    upper = list(_points(high, across, down))
-    band = " ".join([*upper, *reversed(list(_points(low, across, down)))])
+    band = " ".join([*_points(high, across, down), *reversed(_points(low, across, down))])
     return {"mean": _line(middle, across, down), "band": band}
 
 
@@ -91,6 +90,5 @@ def _line(values: pd.Series, across: Axis, down: Axis) -> str:
     return " ".join(_points(values, across, down))
 
 
-def _points(values: pd.Series, across: Axis, down: Axis) -> Iterator[str]:
-    for step, value in values.items():
-        yield f"{across(float(step))},{down(float(value))}"
+def _points(values: pd.Series, across: Axis, down: Axis) -> list[str]:
+    return [f"{across(float(step))},{down(float(value))}" for step, value in values.items()]

@@ -50,6 +50,10 @@ class Table:
     """of folds: test over training data of each; 0 for seeds"""
     notes: list[Note] = field(default_factory=list)
 
+    def noted(self, *notes: Note) -> "Table":
+        """Return the same with more notes."""
+        return replace(self, notes=[*self.notes, *notes])
+
     @property
     def used(self) -> pd.DataFrame:
         """Return the runs that count."""
@@ -61,7 +65,7 @@ class Table:
         return self.frame[self.frame["outcome"].isin(["diverged", "crashed"])]
 
 
-def grouped(table: Table, config: "Config") -> tuple[Table, list[Note]]:
+def grouped(table: Table, config: "Config") -> Table:
     """Give every run its arm and pair."""
     frame = table.frame
     params = _params(list(table.runs.values()), (*config.arm, *config.pair))
@@ -69,7 +73,7 @@ def grouped(table: Table, config: "Config") -> tuple[Table, list[Note]]:
     if both := {*config.arm} & {*config.pair}:
         raise UserError(f"--pair {' '.join(both)}: it makes the arms; another param is wanted")
     seeds = _pairs(ready.drop(columns=list(config.arm)))
-    pairs = {(): seeds, ("none",): ()}.get(config.pair, config.pair)
+    pairs = () if config.pair == ("none",) else config.pair or seeds
     identity = pairs or seeds
     arms, notes = _arms(ready, identity, config.arm)
     frame = frame.assign(
@@ -78,9 +82,7 @@ def grouped(table: Table, config: "Config") -> tuple[Table, list[Note]]:
         same=labels(params, identity, bare=True) if identity else frame.index,
     )
     table = replace(table, params=params, arms=arms, pairs=pairs, identity=identity, frame=frame)
-    table, again = _without_copies(table, config)
-    table, folds = _folded(_without_reruns(table), config)
-    return table, [*notes, *again, *folds]
+    return _folded(_without_reruns(_without_copies(table.noted(*notes), config)), config)
 
 
 def _params(level: Sequence[Run], named: Sequence[str]) -> pd.DataFrame:
@@ -163,7 +165,7 @@ def labels(params: pd.DataFrame, names: Sequence[str], *, bare: bool = False) ->
     return pd.concat(columns, axis=1).agg(", ".join, axis=1)
 
 
-def _without_copies(table: Table, config: "Config") -> tuple[Table, list[Note]]:
+def _without_copies(table: Table, config: "Config") -> Table:
     """Refuse two runs of one arm and seed, or keep the latest."""
     frame, identity = table.frame, table.identity
     counting = frame[frame["outcome"].isin(["used", "diverged"])]
@@ -171,7 +173,7 @@ def _without_copies(table: Table, config: "Config") -> tuple[Table, list[Note]]:
     copies = counting[groups["value"].transform("size") > 1]
     same_everywhere = len(set(counting["same"])) == 1
     if copies.empty:
-        return table, []
+        return table
     arm, same = copies[["arm", "same"]].iloc[0]
     what = f"{arm}, {' and '.join(identity)} {same}"
     if config.latest:
@@ -179,10 +181,10 @@ def _without_copies(table: Table, config: "Config") -> tuple[Table, list[Note]]:
         older = copies.index.difference(latest)
         text = f"Of {len(copies)} runs that repeat a seed and arm, the latest counts."
         why = "an older run of the same seed and arm"
-        return _leave_out(table, older, why), [Note("repeated runs", text)]
+        return _leave_out(table, older, why).noted(Note("repeated runs", text))
     if config.pair == ("none",) and same_everywhere:
         text = f"All runs have {' and '.join(identity)} {same}: their spread is not that of seeds."
-        return table, [Note("same seed", text)]
+        return table.noted(Note("same seed", text))
     some, counted = table.params.loc[copies.index], table.params.loc[counting.index]
     differ = [name for name in varying(some) if name not in (*table.arms, *identity)]
     differ = [n for n in differ if naming.is_numeric(some[n]) or not names_runs(counted, n)]
@@ -215,12 +217,12 @@ def _without_reruns(table: Table) -> Table:
     return _leave_out(table, crashed.index[again], "crashed, and run again")
 
 
-def _folded(table: Table, config: "Config") -> tuple[Table, list[Note]]:
+def _folded(table: Table, config: "Config") -> Table:
     """Say of folds that they share training data; average seeds within each."""
     roles: dict[str, str] = {naming.role(name): name for name in table.pairs}
     kind = "fold" if "fold" in roles else "split" if "split" in roles else ""
     if not kind:
-        return table, []
+        return table
     name = roles[kind]
     share = config.test_share
     if share is None and kind == "split":
@@ -236,10 +238,10 @@ def _folded(table: Table, config: "Config") -> tuple[Table, list[Note]]:
         if share
         else f"Every {kind} has data of its own, by --test-share 0."
     )
-    notes, frame = [Note("folds", text, loud=share > 0)], table.frame
-    if "seed" in roles and share:
-        text = f"Seeds are averaged within each {kind}: they test the same data again."
-        notes.append(Note("seeds within folds", text, loud=False))
-        others = [other for other in table.pairs if naming.role(other) != "seed"]
-        frame = frame.assign(pair=labels(table.params, others, bare=True))
-    return replace(table, frame=frame, overlap=share / (1 - share)), notes
+    table = replace(table, overlap=share / (1 - share)).noted(Note("folds", text, share > 0))
+    if not (share and "seed" in roles):
+        return table
+    text = f"Seeds are averaged within each {kind}: they test the same data again."
+    others = [other for other in table.pairs if naming.role(other) != "seed"]
+    frame = table.frame.assign(pair=labels(table.params, others, bare=True))
+    return replace(table, frame=frame).noted(Note("seeds within folds", text, loud=False))

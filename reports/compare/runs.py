@@ -47,9 +47,9 @@ def table(
         counts = ", ".join(f"{n} {why}" for why, n in frame["why"].value_counts().items())
         raise UserError(f"{config.experiment}: no finished run with {metric}: {counts}")
     by_id = {run.id: run for run in level}
-    ungrouped = Table(metric=metric, is_higher_better=better, runs=by_id, frame=frame)
-    grouped, more = grouping.grouped(ungrouped, config)
-    notes = [*notes, *more, *pitfalls.named(grouped, config)]
+    all_runs = Table(metric=metric, is_higher_better=better, runs=by_id, frame=frame, notes=notes)
+    grouped = grouping.grouped(all_runs, config)
+    notes = [*grouped.notes, *pitfalls.named(grouped, config)]
     return replace(grouped, notes=sorted(notes, key=lambda note: not note.loud))
 
 
