@@ -256,21 +256,3 @@ def test_the_screen_says_of_each_undecided_arm_what_would_decide():
     told = [line for line in lines if "would" in line and ": " in line[:4]]
     assert [line[0] for line in told] == undecided[:3]
     assert "and 2 more undecided, on the page" in lines
-
-
-def test_wide_letters_and_accents_shift_no_column():
-    names = {"a": "ab", "b": "\u6a21\u578b", "c": "e\u0301te"}
-    found = [
-        logged(seed + ord(arm) * 0.1 * seed, model=name, seed=seed)
-        for arm, name in names.items()
-        for seed in range(3)
-    ]
-    config = cli.parse(compare.Config, "", ["x"])
-    result = comparison.compare(tabled(found))
-    text = page.screen(result, page.Source(config, "", "1", lambda ids, metric: {}))
-    header, *rows = text.splitlines()[2:6]
-    column = header.index("mean")
-    for row, letters in zip(rows, ("e\u0301te", "\u6a21\u578b", "ab"), strict=True):
-        taken = {"e\u0301te": 3, "\u6a21\u578b": 4, "ab": 2}[letters]
-        value = row.removeprefix(letters)
-        assert len(value) - len(value.lstrip()) == column - taken

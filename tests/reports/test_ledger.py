@@ -32,7 +32,7 @@ def study(name, data, started=1, claim="W3", *, tested=True, synthetic=False, se
         decision=replace(DECISION, **entry) if tested else None,
         lacking="" if tested else "No arm.",
         same_data=known.data == data,
-        departures=entry.pop("departures", ()),
+        departures=(),
     )
     trials = SimpleNamespace(
         attrs={"study": "init_schemes", "card": {"name": data, "synthetic": synthetic}},

@@ -80,3 +80,8 @@ def test_what_is_too_few_is_counted():
     assert words.what_would_decide(area) == (
         "Verdicts begin at 10 images of either class; here are 3."
     )
+
+
+def test_wide_letters_and_accents_shift_no_column():
+    rows = [("ab", "1", ""), ("\u6a21\u578b", "2", "x"), ("e\u0301te", "30", "y")]
+    assert words.aligned(rows) == ["ab    1", "\u6a21\u578b  2   x", "e\u0301te   30  y"]
