@@ -41,7 +41,7 @@ def test_what_cannot_be_read_is_named_and_stops_nothing(copied, tmp_path, capsys
         lambda: readme.main(
             readme.Config(ledger=tmp_path / "ledger", summary=tmp_path / "summary")
         ),
-        lambda: replicate.show(one, ["W1"]),
+        lambda: replicate.show(copied, ["W1"]),
         lambda: reports.load("init_schemes"),
     ):
         command()
