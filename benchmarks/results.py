@@ -44,13 +44,10 @@ class Row:
         """Return how many times faster ours is, run by run or from the other's only run."""
         if self.theirs is None:
             return None
-        pairs = zip(self._repeated(), self.ours.seconds, strict=True)
+        n, seconds = len(self.ours.seconds), self.theirs.seconds
+        repeated = seconds if len(seconds) == n else [self.theirs.median] * n
+        pairs = zip(repeated, self.ours.seconds, strict=True)
         return Times([theirs / ours for theirs, ours in pairs])
-
-    def _repeated(self) -> list[float]:
-        seconds = self.theirs.seconds if self.theirs else []
-        n = len(self.ours.seconds)
-        return seconds if len(seconds) == n else [Times(seconds).median] * n
 
     def __str__(self) -> str:
         """Print it as a line."""
