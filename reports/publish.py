@@ -12,6 +12,7 @@ import xarray as xr
 
 from core.archive import kept
 from core.manifest import scalars
+from core.outbox import StudyFolder, outbox
 from core.store import Store
 from core.tracking import StoreError
 from reports import ledger, page, pictures, views, words
@@ -32,13 +33,15 @@ def publish(store: Store, key: str) -> Study | None:
     Prints the verdicts and where to look. Returns the study; None where the store is absent, and
     what waits for it is left for later.
     """
-    study = None
+    study, folder = None, StudyFolder(outbox(store) / key)
     try:
+        if folder.waiting():
+            print(f"{folder.send(store)} trials sent: the store is back")
         for run in store.runs(f"tags.role = 'study' AND tags.study_key = '{key}'"):
             study = Study.read(store, run)
-            with tempfile.TemporaryDirectory() as folder:
-                _write(study, Path(folder))
-                store.upload(run.id, folder, "report")
+            with tempfile.TemporaryDirectory() as drawn:
+                _write(study, Path(drawn))
+                store.upload(run.id, drawn, "report")
             experiment = store.experiment(study.name)
             _arms(store, experiment, study)
             _describe(store, experiment, study)

@@ -39,6 +39,15 @@ def test_the_example_runs_and_grows(example, store, capsys):
     assert "X1 undecided: Dropout of one half helps." in capsys.readouterr().out
 
 
+def test_a_store_that_is_back_at_the_end_is_sent_what_waits(example, store, monkeypatch, capsys):
+    monkeypatch.setattr("core.study.Study._send", lambda *_, **__: None)
+    example.main(example.SMOKE)
+    told = capsys.readouterr().out
+    assert "trials wait in" in told
+    assert "trials sent: the store is back" in told
+    assert "X1 undecided: Dropout of one half helps." in told
+
+
 @pytest.mark.parametrize(
     ("gain", "verdict"), [(0.2, "supported"), (-0.2, "refuted"), (0.0, "undecided")]
 )
