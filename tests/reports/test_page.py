@@ -287,3 +287,13 @@ def test_a_study_is_loaded_by_its_data_and_its_run(study_store):
         reports.load("init_schemes", run="ab")
     with pytest.raises(UserError, match=rf"^init_schemes on mnist, run {run.id}: no such"):
         reports.load("init_schemes", "mnist", run.id)
+
+
+def test_every_file_that_was_left_out_is_named(studied, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{studied}/mlflow.db")
+    shelf = studies.collect(Store())
+    broken = [{"path": f"{n}.jpg", "reason": "cut off"} for n in range(475)]
+    shelf.studies[0].trials.attrs["card"]["quarantined"] = broken
+    text = page.html(shelf, [])
+    assert "475 files could not be read and were left out" in text
+    assert all(f"<code>{n}.jpg</code>: cut off" in text for n in range(475))
