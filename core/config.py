@@ -96,23 +96,16 @@ def check_path(field: str, value: str | Path, kind: str = EITHER) -> None:
     check(field, ascii(text), utf8 and "\0" not in text, "a text in UTF-8")  # no store holds others
     check(field, text, without_password(text) == text, "a value without user and password")
     kind = FOLDER if text.startswith("folder:") else kind
+    wanted = "a name or a file" if field == "weights" else kind
     try:
         mode = os.stat(Path(text.removeprefix("folder:")).expanduser()).st_mode
     except (FileNotFoundError, NotADirectoryError):
         return
     except (OSError, RuntimeError) as error:  # too long, a loop; a home of nobody
         reason = getattr(error, "strerror", "there is no such home folder")
-        raise UserError(
-            f"{_name(field)} {text}: {reason}; "
-            f"{'a name or a file' if field == 'weights' else kind} is wanted"
-        ) from error
+        raise UserError(f"{_name(field)} {text}: {reason}; {wanted} is wanted") from error
     file, folder = stat.S_ISREG(mode), stat.S_ISDIR(mode)
-    check(
-        field,
-        text,
-        (file and kind != FOLDER) or (folder and kind != FILE),
-        "a name or a file" if field == "weights" else kind,
-    )
+    check(field, text, (file and kind != FOLDER) or (folder and kind != FILE), wanted)
 
 
 def _at_home(value: Any) -> Any:
