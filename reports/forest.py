@@ -14,8 +14,8 @@ from reports.lessons import Lesson, lessons
 
 WIDTH, EDGE = 300.0, 24.0
 """of a drawing, and what is kept free at both ends for the axis's numbers"""
-LOOK = 20
-"""pixels of a row of a funnel"""
+LOOK, ACROSS = 20, 240.0
+"""pixels of a row of a funnel, and of its axis"""
 REACH = 4.0
 """half-widths of an interval that the picture of all claims shows on either side of the margin"""
 
@@ -43,12 +43,11 @@ def forest(entry: Entry) -> dict[str, Any]:
     return {"rows": rows, "ticks": axis.ticks(3), "zero": zero, "width": WIDTH}
 
 
-def funnel(entry: Entry, width: float = 240.0) -> dict[str, Any] | None:
-    """Lay out a claim's looks, the first above; None where there was but one.
+def funnel(entry: Entry) -> dict[str, Any] | None:
+    """Lay out a claim's looks, the first above: `rows`, `marks`, `height`; None for a single look.
 
-    Places are in pixels, on an axis of this width: `rows` with n_seeds and y, and with low, value,
-    high and verdict where the look was taken, `marks`, `height`; `part`: of several, the one that
-    decides or is furthest from it.
+    A row has n_seeds and y, and low, value, high and verdict where the look was taken. `part`: of
+    several, the one that decides or is furthest from it. Places are in pixels.
     """
     assert entry.decision is not None
     part, decision = entry.decision.shown
@@ -57,7 +56,7 @@ def funnel(entry: Entry, width: float = 240.0) -> dict[str, Any] | None:
         return None
     held = marks(decision)
     ends = [x for look in looks.values() for x in (look.estimate.low, look.estimate.high)]
-    place = axis_of([*ends, *held], 0.0, width)
+    place = axis_of([*ends, *held], 0.0, ACROSS)
     rows: list[dict[str, Any]] = []
     for index, n_seeds in enumerate(entry.decision.grid):
         row = {"n_seeds": n_seeds, "y": LOOK * (index + 0.5), "value": None, "verdict": ""}

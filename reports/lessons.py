@@ -158,7 +158,7 @@ class Lesson:
     def claim(self, name: str, statement: str, **fields: Any) -> Callable[[Test], Test]:
         """Register the decorated function as the test of a claim; its docstring is printed.
 
-        fields: of `Claim`; of `COMMON` those that are not the lesson's.
+        fields: those of `Claim`; what of `COMMON` is not given is the lesson's.
         """
 
         def register(test: Test) -> Test:

@@ -21,7 +21,7 @@ def decided(n, judge=lambda scores: superior(mean(scores))):
 
 
 def drawn(decision):
-    return funnel(SimpleNamespace(decision=decision), width=100.0)
+    return funnel(SimpleNamespace(decision=decision))
 
 
 def test_one_look_has_no_funnel():
