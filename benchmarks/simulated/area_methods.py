@@ -19,22 +19,21 @@ from core.evaluation.components import crossed
 from core.evaluation.intervals import Bounds
 from core.evaluation.laws import Part, stretched
 from core.evaluation.power import ALPHA
-from core.evaluation.roc import auc, placements
+from core.evaluation.roc import Array, auc, placements
 
-Floats = NDArray[np.float64]
 NULLS = np.linspace(0, 1, 4001)
 """that the score test is asked for"""
 LEAST, MOST = 3.5, 6.5
 """percent of studies in which an interval of 95 % is to miss"""
 
 
-def ours(one: Floats, labels: NDArray[np.bool_]) -> Bounds:
+def ours(one: Array, labels: NDArray[np.bool_]) -> Bounds:
     """Return the engine's interval."""
     area = auc(one, labels)
     return area.low, area.high
 
 
-def logit(one: Floats, labels: NDArray[np.bool_]) -> Bounds:
+def logit(one: Array, labels: NDArray[np.bool_]) -> Bounds:
     """Return logit limits with Student's t; of perfect rankings exact binomial ones."""
     placed, seeds = placements(one, labels), _seeds(one, labels)
     area, sides = placed[0].mean(), [_part(side) for side in placed]
@@ -46,7 +45,7 @@ def logit(one: Floats, labels: NDArray[np.bool_]) -> Bounds:
     return float(low), float(high)
 
 
-def score(one: Floats, labels: NDArray[np.bool_]) -> Bounds:
+def score(one: Array, labels: NDArray[np.bool_]) -> Bounds:
     """Return the areas that the score test does not reject."""
     placed, seeds = placements(one, labels), _seeds(one, labels)
     area, (m, n) = placed[0].mean(), (side.shape[1] for side in placed)
@@ -58,17 +57,17 @@ def score(one: Floats, labels: NDArray[np.bool_]) -> Bounds:
     return float(kept.min()), float(kept.max())
 
 
-def _part(placed: Floats) -> Part:
+def _part(placed: Array) -> Part:
     return Part(crossed(placed).images / placed.shape[1], placed.shape[1] - 1)
 
 
-def _seeds(one: Floats, labels: NDArray[np.bool_]) -> tuple[Part, ...]:
+def _seeds(one: Array, labels: NDArray[np.bool_]) -> tuple[Part, ...]:
     areas = placements(one, labels)[0].mean(1)
     n = len(areas)
     return (Part(areas.var(ddof=1) / n, n - 1),) if n > 1 else ()
 
 
-METHODS: dict[str, Callable[[Floats, NDArray[np.bool_]], Bounds]] = {
+METHODS: dict[str, Callable[[Array, NDArray[np.bool_]], Bounds]] = {
     "logit, t": logit,
     "score test": score,
     "ours": ours,
@@ -93,7 +92,7 @@ def table(draws: int) -> str:
     return "\n".join([*lines, ""])
 
 
-def _cell(limits: Floats, area: float) -> str:
+def _cell(limits: Array, area: float) -> str:
     missed = 100 * float(((limits[:, 0] > area) | (limits[:, 1] < area)).mean())
     error = 100 * float(np.sqrt(0.05 * 0.95 / len(limits)))
     bold = "" if LEAST - 2 * error <= missed <= MOST + 2 * error else "**"

@@ -18,10 +18,8 @@ from scipy import stats
 from core.evaluation.components import Components
 from core.evaluation.intervals import Estimate
 from core.evaluation.laws import Floats, Part, Student, stretched
-from core.evaluation.roc import check_scores, placements
+from core.evaluation.roc import Array, check_scores, placements
 from core.evaluation.shares import one_seed
-
-Array = NDArray[np.float64]
 
 SLICES = 10
 """quantiles whose limits are averaged for those of a partial area"""

@@ -23,7 +23,7 @@ from core.evaluation.intervals import Estimate
 from core.evaluation.laws import Part, Student
 from core.evaluation.shares import Area, Share
 
-Floats = NDArray[np.float64]
+Array = NDArray[np.float64]
 
 MISPLACED = 0.03
 """images placed as badly as can be, as evidence of how they scatter until as many are seen: less
@@ -32,7 +32,7 @@ UNSEEN = 0.25
 """of an image of the smaller class: on it two arms may differ, though none was seen (simulated)"""
 
 
-def check_scores(scores: ArrayLike, labels: ArrayLike) -> tuple[Floats, NDArray[np.bool_]]:
+def check_scores(scores: ArrayLike, labels: ArrayLike) -> tuple[Array, NDArray[np.bool_]]:
     """Return scores as float64 (seeds, n) and labels as bool (n,).
 
     Raises ValueError for shapes that do not fit, a score that is not finite, a label that is not
@@ -51,7 +51,7 @@ def check_scores(scores: ArrayLike, labels: ArrayLike) -> tuple[Floats, NDArray[
     return table, truth
 
 
-def roc_points(scores: ArrayLike, labels: ArrayLike) -> tuple[Floats, Floats, Floats]:
+def roc_points(scores: ArrayLike, labels: ArrayLike) -> tuple[Array, Array, Array]:
     """Return 1 - specificity, sensitivity and threshold (score >= it is positive) of one seed.
 
     scores: (n,). Every distinct score is a threshold; the first is infinite. Raises ValueError
@@ -63,7 +63,7 @@ def roc_points(scores: ArrayLike, labels: ArrayLike) -> tuple[Floats, Floats, Fl
     return roc_curve(truth, table[0], drop_intermediate=False)
 
 
-def placements(scores: ArrayLike, labels: ArrayLike) -> tuple[Floats, Floats]:
+def placements(scores: ArrayLike, labels: ArrayLike) -> tuple[Array, Array]:
     """Place every positive among the negatives, and every negative among the positives.
 
     Returns (seeds, positives): the share of negatives below, and (seeds, negatives): the share
@@ -77,7 +77,7 @@ def placements(scores: ArrayLike, labels: ArrayLike) -> tuple[Floats, Floats]:
     return (among_all[:, truth] - within[0]) / n, 1 - (among_all[:, ~truth] - within[1]) / m
 
 
-def auc_table(scores: ArrayLike, labels: ArrayLike) -> Floats:
+def auc_table(scores: ArrayLike, labels: ArrayLike) -> Array:
     """Return (seeds, n) float64 with the areas as row means and DeLong's variance over images.
 
     Give it to `paired` to compare areas on the same images. Raises ValueError as `check_scores`,
@@ -118,7 +118,7 @@ def auc(scores: ArrayLike, labels: ArrayLike) -> Estimate:
     return Estimate.of(parts, law, method, bounds=(0.0, 1.0), fewest=fewest)
 
 
-def _side(placed: Floats, area: float, doubt: float, df: float) -> Part:
+def _side(placed: Array, area: float, doubt: float, df: float) -> Part:
     """Return the variance that one class's images give the area, in units of area (1 - area).
 
     placed: (seeds, images). Placements of 0 and 1 alone would have 1. doubt: misplaced images of
