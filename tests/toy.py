@@ -5,6 +5,7 @@ import signal
 import time
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -37,11 +38,6 @@ def trials(n: int) -> list[Trial]:
     return [Trial(arm, seed) for seed in range(n) for arm in ("0.1", "0.01")]
 
 
-class Epoch:
-    def __init__(self, index, losses):
-        self.index, self.metrics = index, {"train/loss": np.array([losses])}
-
-
 def train(pixels, job):
     """Descend a few steps, for each trial of the program."""
     weights = [torch.from_numpy(_draw(trial.seed)).requires_grad_() for trial in job.trials]
@@ -52,7 +48,7 @@ def train(pixels, job):
             (slope,) = torch.autograd.grad(loss, each)
             each.data -= float(trial.arm) * slope
             losses.append(loss.item())
-        job.epoch(Epoch(index, losses))
+        job.epoch(SimpleNamespace(index=index, metrics={"train/loss": np.array([losses])}))
     return [
         Record({"loss": loss}, {"weights": (("pixel",), each.detach().numpy())}, files={"a": b"b"})
         for loss, each in zip(losses, weights, strict=True)
