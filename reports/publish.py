@@ -69,7 +69,7 @@ def _describe(store: Store, experiment: str, study: Study) -> None:
     )
     note = f"{lesson.question}\n\n{verdicts}\n\n{study.size}; `{study.facts['command']}`"
     note += "\n\nNumbers and figures: artifacts, `report/page.html`"
-    name = ", ".join([study.data, *study.size.split(", ")[1:]])
+    name = ", ".join([study.data, *study.counts[1:3]])
     tags = {"mlflow.note.content": note, "mlflow.runName": name, "complete": "true"}
     store.log(study.run.id, tags=tags)
     key = str(study.trials.attrs["key"])

@@ -83,12 +83,27 @@ class Study:
         return float(self.trials["seconds"].sum())
 
     @property
+    def counts(self) -> list[str]:
+        """Say how much was trained: `150 trials`, `15 arms`, `10 seeds`, `15 epochs`.
+
+        An arm is counted once for each level of the factors, as MLflow's page lists it; epochs, or
+        steps, where they can be set.
+        """
+        trained, settings = self.trials["trained"], dict(judge.flat(self.facts["settings"]))
+        counts = {"trial": int(trained.sum()), "arm": int(trained.any("seed").sum())}
+        counts["seed"] = trained.sizes["seed"]
+        counts |= {name[:-1]: settings[name] for name in ("epochs", "steps") if name in settings}
+        return [f"{n:,} {word}{'s' * (n != 1)}" for word, n in counts.items() if isinstance(n, int)]
+
+    @property
+    def size(self) -> str:
+        """Say how much was trained: `150 trials, 15 arms, 10 seeds`."""
+        return ", ".join(self.counts[:3])
+
+    @property
     def setting(self) -> str:
-        """Say how it was trained: `10 seeds, 15 epochs`; how long only where that can be set."""
-        settings = dict(judge.flat(self.facts["settings"]))
-        counted = {"seed": self.trials.sizes["seed"]}
-        counted |= {name[:-1]: settings[name] for name in ("epochs", "steps") if name in settings}
-        return ", ".join(_counted(n, word) for word, n in counted.items() if isinstance(n, int))
+        """Say how it was trained: `10 seeds, 15 epochs`."""
+        return ", ".join(self.counts[2:])
 
     @functools.cached_property
     def entries(self) -> dict[str, Entry]:
@@ -99,17 +114,6 @@ class Study:
     def exhibits(self) -> dict[str, Exhibit]:
         """Return its tables and figures."""
         return judge.exhibits(self.trials)
-
-    @property
-    def size(self) -> str:
-        """Say how much was trained: `150 trials, 15 arms, 10 seeds`.
-
-        An arm is counted once for each level of the factors, as MLflow's page lists it.
-        """
-        trained = self.trials["trained"]
-        trials, arms = int(trained.sum()), int(trained.any("seed").sum())
-        parts = [(trials, "trial"), (arms, "arm"), (trained.sizes["seed"], "seed")]
-        return ", ".join(_counted(n, word) for n, word in parts)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values: verdicts, exhibits, data card, provenance."""
@@ -129,10 +133,6 @@ class Study:
             "data": self.card,
             "provenance": {**self.facts, "seconds": round(self.seconds, 1)},
         }
-
-
-def _counted(n: int, word: str) -> str:
-    return f"{n:,} {word}{'s' * (n != 1)}"
 
 
 @dataclass(frozen=True)
