@@ -83,5 +83,5 @@ def test_what_is_too_few_is_counted():
 
 
 def test_wide_letters_and_accents_shift_no_column():
-    rows = [("ab", "1", ""), ("\u6a21\u578b", "2", "x"), ("e\u0301te", "30", "y")]
-    assert words.aligned(rows) == ["ab    1", "\u6a21\u578b  2   x", "e\u0301te   30  y"]
+    rows = [("ab", "1", ""), ("\u6a21\u578b", "2", "x"), ("e\u0301", "30", "y")]
+    assert words.aligned(rows) == ["ab    1", "\u6a21\u578b  2   x", "e\u0301     30  y"]
