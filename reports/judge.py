@@ -8,7 +8,7 @@ from typing import Any
 
 import xarray as xr
 
-from core.evaluation.looks import grid_from, over_looks
+from core.evaluation.looks import grid_from, looks_at, over_looks
 from core.evaluation.verdicts import Decision, decide_family
 from reports.lessons import NO_DATA, Claim, Exhibit, NotTestedError, lesson_of, lessons
 from reports.scores import unless_diverged
@@ -113,8 +113,7 @@ def at_looks(claim: Claim, study: xr.Dataset) -> Decision:
     if not claim.seeds:
         return claim.decide(study)
     grid, n = grid_from(claim.seeds), seeds_from_zero(claim, study)
-    reached = [look for look in grid if look <= n] or [n]
-    first = {look: study.sel(seed=slice(look - 1)) for look in reached}  # seeds are in order
+    first = {look: study.sel(seed=slice(look - 1)) for look in looks_at(grid, n)}  # in order
     decisions = {
         look: unless_diverged(claim.decide(part), part, claim.arms) for look, part in first.items()
     }

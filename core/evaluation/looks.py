@@ -22,6 +22,11 @@ def grid_from(n_seeds: int) -> tuple[int, ...]:
     return tuple(n_seeds * step for step in STEPS)
 
 
+def looks_at(grid: tuple[int, ...], n: int) -> list[int]:
+    """Return the looks that n seeds allow; before the first, and without a grid, n itself."""
+    return [look for look in grid if look <= n] or [n]
+
+
 def over_looks(looks: Mapping[int, Decision], grid: tuple[int, ...]) -> Decision:
     """Judge a claim at every look so far; a verdict stays whatever later looks say.
 

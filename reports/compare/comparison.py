@@ -176,12 +176,12 @@ def _difference(
     if paired:
         both = both.assign(order=both[["order_x", "order_y"]].max(axis=1)).sort_values("order")
         gaps = _column(both["value_x"] - both["value_y"])
-        estimates = {n: _mean(gaps[:n], table.overlap) for n in _looks(len(gaps), grid)}
+        estimates = {n: _mean(gaps[:n], table.overlap) for n in looks.looks_at(grid, len(gaps))}
     else:
         a, b = (_column(arm.sort_values("order")["value"]) for arm in (one, other))
         estimates = {
             n: comparisons.unpaired(a[:n], b[:n]) if grid else comparisons.unpaired(a, b)
-            for n in _looks(min(len(a), len(b)), grid)
+            for n in looks.looks_at(grid, min(len(a), len(b)))
         }
 
     def judged(test: Callable[[Estimate], Decision]) -> Decision:
@@ -195,11 +195,6 @@ def _difference(
         superior=judged(verdicts.superior),
         same=judged(lambda estimate: verdicts.equivalent(estimate, margin)) if margin else None,
     )
-
-
-def _looks(n: int, grid: tuple[int, ...]) -> list[int]:
-    """Return at how many pairs verdicts may be given: all there are, or the grid reached."""
-    return [look for look in grid if look <= n] or [n]
 
 
 def _without_diverged(

@@ -10,7 +10,7 @@ from core import cli, fleet
 from core.config import DeviceConfig
 from core.errors import UserError
 from core.evaluation.intervals import mean
-from core.evaluation.looks import grid_from, over_looks
+from core.evaluation.looks import grid_from, looks_at, over_looks
 from core.evaluation.verdicts import all_of, superior, withheld
 from core.trials import Record, Trial
 from reports import outlook, running
@@ -35,7 +35,7 @@ class Config:
 
 
 def decision(scores, n):
-    looks = [look for look in GRID if look <= n] or [n]
+    looks = looks_at(GRID, n)
     return over_looks({look: superior(mean(scores[:look])) for look in looks}, GRID)
 
 
