@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -26,17 +26,18 @@ from core.config import check_names, check_options
 from core.errors import UserError
 
 T = TypeVar("T")
-SAID = "said.txt"
+SAID, BREEDS = "said.txt", "breeds"
 SIGNALS = (signal.SIGKILL, signal.SIGTERM)
 STUDIES = (
     "init_schemes",
     "autoencoders",
     "transfer_regimes",
+    "dog_breeds",
     "style_transfer",
     "face_detectors",
     "skin_lesions",
 )
-"""kinds that run on embedded data"""
+"""kinds that run on embedded data, or on a folder of drawn digits"""
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["mlflow", "torchvision", "reports.publish", "reports.figures"])
 """what takes longest to import, and writes nothing, is imported once"""
@@ -94,6 +95,8 @@ def start(
 
     moment: seconds from its start to the signal. Raises UserError where it ends otherwise.
     """
+    if name == "dog_breeds" and not (folder / BREEDS).exists():
+        _draw_breeds(folder / BREEDS)
     process = PROCESSES.Process(target=_smoke, args=(name, folder))
     process.start()
     try:
@@ -119,7 +122,25 @@ def _smoke(name: str, folder: Path) -> None:
     os.environ[VARIABLE] = f"sqlite:///{folder}/mlflow.db"
     sys.argv = [f"experiments/{name}.py"]
     experiment = importlib.import_module(f"experiments.{name}")
-    cli.run(lambda _: experiment.main(experiment.SMOKE), Nothing, "A smoke study.")
+    config = experiment.SMOKE
+    if name == "dog_breeds":
+        data = replace(config.data, data=f"folder:{folder / BREEDS}")
+        small = replace(config.backbone, backbones=("squeezenet1_1",))
+        config = replace(config, data=data, backbone=small)
+    cli.run(lambda _: experiment.main(config), Nothing, "A smoke study.")
+
+
+def _draw_breeds(folder: Path) -> None:
+    """Write ten drawn digits of each of the first three kinds, a folder a kind."""
+    from PIL import Image
+
+    from core.data.glyphs import draw
+
+    pictures, labels = draw(200)
+    for kind in range(3):
+        (folder / str(kind)).mkdir(parents=True)
+        for number, picture in enumerate(pictures[labels == kind][:10]):
+            Image.fromarray(picture.squeeze().numpy()).save(folder / str(kind) / f"{number}.png")
 
 
 def trials(folder: Path) -> dict[str, list[str]]:
