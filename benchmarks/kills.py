@@ -80,6 +80,7 @@ def main(config: Config) -> None:
                 rounds += 1
                 if problem := difference(wanted, trials(Path(folder))):
                     faults.append(f"{name}, round {rounds}: {problem}")
+                    print(f"  {faults[-1]}", flush=True)  # before the other kinds have ended
         print(
             f"  {name}: {kills} kills, {len(wanted)} trials in each of {rounds} rounds", flush=True
         )
