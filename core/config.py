@@ -36,6 +36,8 @@ Share = Annotated[float, Interval(gt=0, lt=1)]
 FILE, FOLDER, EITHER = "a file", "a folder", "a file or a folder"
 ANYTHING = "anything"
 """of a text that is looked at where it is used, as one of many that need not be right"""
+NameOrFile = Annotated[str, "a name or a file"]
+"""of weights: known ones, or a state dict"""
 FilePath = Annotated[Path, FILE]
 FolderPath = Annotated[Path, FOLDER]
 """what must be of that kind if it is there; any other Path may be either"""
@@ -96,16 +98,15 @@ def check_path(field: str, value: str | Path, kind: str = EITHER) -> None:
     check(field, ascii(text), utf8 and "\0" not in text, "a text in UTF-8")  # no store holds others
     check(field, text, without_password(text) == text, "a value without user and password")
     kind = FOLDER if text.startswith("folder:") else kind
-    wanted = "a name or a file" if field == "weights" else kind
     try:
         mode = os.stat(Path(text.removeprefix("folder:")).expanduser()).st_mode
     except (FileNotFoundError, NotADirectoryError):
         return
     except (OSError, RuntimeError) as error:  # too long, a loop; a home of nobody
         reason = getattr(error, "strerror", "there is no such home folder")
-        raise UserError(f"{_name(field)} {text}: {reason}; {wanted} is wanted") from error
+        raise UserError(f"{_name(field)} {text}: {reason}; {kind} is wanted") from error
     file, folder = stat.S_ISREG(mode), stat.S_ISDIR(mode)
-    check(field, text, (file and kind != FOLDER) or (folder and kind != FILE), wanted)
+    check(field, text, (file and kind != FOLDER) or (folder and kind != FILE), kind)
 
 
 def _at_home(value: Any) -> Any:

@@ -156,6 +156,7 @@ class Study(Manifest):
     ) -> Generator[job.Done]:
         """Train here, in order, or on the fleet, in any."""
         place, jobs = fleet.ON.get(), [(group, self._checkpoint(group)) for group in groups]
+        # All of them: networks in processes of their own have one each, beside the program's name.
         for path in sorted((self.folder.path / CHECKPOINTS).glob("*.pt")):
             if damage := job.damage(path):
                 self.folder.set_aside(path, damage)

@@ -23,6 +23,7 @@ from core.config import (
     ANYTHING,
     DeviceConfig,
     FolderPath,
+    NameOrFile,
     Settled,
     Share,
     TrainConfig,
@@ -70,7 +71,7 @@ class Config:
     detector: Annotated[str, tyro.conf.arg(help=NAMES)] = "mtcnn"
     backbone: str = "resnet18"
     """torchvision classifier"""
-    weights: str = IMAGENET
+    weights: NameOrFile = IMAGENET
     """imagenet (torchvision's), random, or a FILE that holds a state dict"""
     threshold: Share = THRESHOLD
     """probability of all breeds together from which a picture shows a dog; evaluated at all"""

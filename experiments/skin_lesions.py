@@ -24,6 +24,7 @@ from core.config import (
     DeviceConfig,
     FilePath,
     FolderPath,
+    NameOrFile,
     Positive,
     Seeds,
     Settled,
@@ -74,7 +75,7 @@ class Config:
     """keep the trained network of each arm's seed 0 in its run, to be used again"""
     network: str = "cnn"
     """cnn (the course's scratch CNN), or a torchvision classifier: mobilenet_v2, resnet18, ..."""
-    weights: str = DIGITS
+    weights: NameOrFile = DIGITS
     """of the pretrained arm. digits: the cnn is trained on scikit-learn's digits first; for
     torchvision's networks imagenet (downloaded to TORCH_HOME), or a FILE with a state dict"""
     frozen: bool = False

@@ -22,7 +22,7 @@ from annotated_types import Interval
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from anywhere, not installed
 
 from core import cli
-from core.config import DeviceConfig, FolderPath, Settled, check, check_options
+from core.config import DeviceConfig, FolderPath, NameOrFile, Settled, check, check_options
 from core.errors import UserError
 from core.models.config import RANDOM
 from core.style.config import StyleConfig
@@ -50,7 +50,7 @@ class Config:
     immunohistochemistry, brick, grass, ..."""
     backbone: str = "vgg19"
     """torchvision classifier whose features are used: vgg19, mobilenet_v2, resnet18, ..."""
-    weights: str = RANDOM
+    weights: NameOrFile = RANDOM
     """random (works in its own right, and the result says so; layers are then chosen one resolution
     less deep, and --beta is 100, --tv 0.3, --steps 50 unless given), imagenet (torchvision's, kept
     in TORCH_HOME and downloaded to it), or a FILE that holds a state dict"""

@@ -26,6 +26,7 @@ from core import cli
 from core.config import (
     DeviceConfig,
     FolderPath,
+    NameOrFile,
     Positive,
     Seed,
     Seeds,
@@ -66,7 +67,7 @@ class Config:
     """training images a class where the task is small; large takes all there are"""
     network: str = "cnn"
     """cnn (small, pretrained here on half of the digits), or a torchvision classifier"""
-    weights: str = IMAGENET
+    weights: NameOrFile = IMAGENET
     """of a torchvision classifier: imagenet, random, or a FILE that holds a state dict"""
     similar: str = ""
     """folder:PATH (or oxford-pets, isic2017, ...) of the similar task, with a classifier"""

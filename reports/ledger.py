@@ -92,19 +92,19 @@ def tally(lines: Sequence[Line]) -> str:
 
 def counts(lines: Sequence[Line]) -> dict[str, dict[str, int]]:
     """Count the verdicts in a fixed order, by what they rest on."""
-    tally = {ground: dict.fromkeys(VERDICTS, 0) for ground in GROUNDS}
+    counted = {ground: dict.fromkeys(VERDICTS, 0) for ground in GROUNDS}
     for line in lines:
-        tally[line.ground][line.verdict] += 1
-    return tally
+        counted[line.ground][line.verdict] += 1
+    return counted
 
 
 def standing(lines: Sequence[Line]) -> str:
     """Say how the claims stand, by what the verdicts rest on."""
-    tally = counts(lines)
+    counted = counts(lines)
     told = [
         f"{ground}: {', '.join(f'{n} {verdict}' for verdict, n in tested.items())}."
-        for ground, verdicts in tally.items()
+        for ground, verdicts in counted.items()
         if any((tested := {v: n for v, n in verdicts.items() if v != "not tested"}).values())
     ]
-    untested = sum(verdicts["not tested"] for verdicts in tally.values())
+    untested = sum(verdicts["not tested"] for verdicts in counted.values())
     return " ".join([*told, f"Not tested: {untested}."])

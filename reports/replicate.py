@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from core import cli, torchrun
-from core.config import UNSAID, FolderPath, Settled, check
+from core.config import UNSAID, FolderPath, NameOrFile, Settled, check
 from core.data.config import default_root
 from core.errors import UserError
 from reports.running import DURATION, Duration, Where, seconds, span
@@ -51,7 +51,7 @@ class Config(Where):
     then more seeds of the studies where they are expected to decide most claims a second"""
     data_root: Settled[FolderPath] = None
     """where the real data lies (default: the environment's DATA_ROOT, else ./data)"""
-    weights: str = "imagenet"
+    weights: NameOrFile = "imagenet"
     """of the MobileNetV2 of --all: imagenet (torchvision's, downloaded), or a FILE that holds a
     state dict"""
 

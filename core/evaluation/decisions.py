@@ -61,7 +61,7 @@ class Decision:
         """What would decide it; None if it is decided, or if nothing would."""
         if self.withheld or self.verdict != "undecided":
             return self.wanted
-        if self.parts and not self.looks:
+        if self.parts:
             name, part = max(self.parts.items(), key=lambda item: item[1].p_supported)
             return part.needed and replace(part.needed, part=name)
         last = self.looks[max(self.looks)] if self.looks else self

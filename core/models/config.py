@@ -8,7 +8,7 @@ What an option `weights` may be is the same in every script: random (drawn from 
 
 from dataclasses import dataclass
 
-from core.config import check, check_names, check_options
+from core.config import NameOrFile, check, check_names, check_options
 
 RANDOM, IMAGENET, DIGITS = "random", "imagenet", "digits"
 
@@ -29,7 +29,7 @@ class BackboneConfig:
 
     backbones: tuple[str, ...] = ("vgg16", "resnet18")
     """torchvision classifiers by name: vgg16, vgg19, resnet18, mobilenet_v2, ..."""
-    weights: tuple[str, ...] = (IMAGENET,)
+    weights: tuple[NameOrFile, ...] = (IMAGENET,)
     """one for all backbones or one for each: imagenet (torchvision's, kept in TORCH_HOME and
     downloaded to it), random, or a FILE that holds a state dict"""
 
