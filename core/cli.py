@@ -1,8 +1,10 @@
 """Run a script: options in, one line for what the user can put right, a clean stop on Ctrl-C."""
 
+import atexit
 import contextlib
 import difflib
 import errno
+import gc
 import importlib
 import io
 import os
@@ -36,6 +38,10 @@ SPIN = "2000"
 """how long threads that wait for one another spin before they sleep (libgomp). Training on 2 cores,
 quiet and beside four busy processes: never 8.0 and 25 s, so long 6.4 and 27, a hundred times as
 long, about its default, 5.3 and 63"""
+GARBAGE = 10_000
+"""new objects before Python looks for cycles among them (its own: 700). MLflow, pandas and torch
+are hundreds of thousands of objects that stay: of a report's 15 s, 2 went into looking at them, and
+1 more at exit, for which they are frozen"""
 ASK_AGAIN = 0.05  # seconds
 ONE_PRESS = 0.1  # seconds: `timeout` and schedulers send the same signal twice, people do not
 
@@ -56,6 +62,8 @@ def run(main: Callable[[Config], object], config: type[Config], description: str
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
         os.environ.setdefault("GOMP_SPINCOUNT", SPIN)
     sys.unraisablehook = _unraisable
+    gc.set_threshold(GARBAGE)
+    atexit.register(gc.freeze)
     try:
         try:
             options = parse(config, description, sys.argv[1:])

@@ -134,11 +134,10 @@ def quantiles(values: xr.DataArray) -> pd.DataFrame:
     values: (arm, layer, part, bin), parts `centre` and `density`; arms without one are left out. A
     quantile is known to the width of a bin.
     """
-    rows = []
-    for arm in values["arm"].values.tolist():
-        for layer in values["layer"].values.tolist():
-            histogram = values.sel(arm=arm, layer=layer)
-            centres, density = (histogram.sel(part=part).values for part in ("centre", "density"))
+    rows, whole = [], values.transpose("arm", "layer", "part", "bin")
+    both = whole.sel(part=["centre", "density"]).values
+    for arm, layers in zip(values["arm"].values.tolist(), both, strict=True):
+        for layer, (centres, density) in zip(values["layer"].values.tolist(), layers, strict=True):
             if np.isfinite(centres).all():
                 below = np.cumsum(density) / density.sum()
                 places = np.searchsorted(below, QUANTILES).clip(max=len(centres) - 1)

@@ -87,7 +87,8 @@ def temperature(logits: ArrayLike, labels: ArrayLike) -> float:
 
     def loss(log_t: float) -> float:
         scaled = z / np.exp(log_t)
-        return float(np.mean(special.logsumexp(scaled, 1) - scaled[np.arange(len(z)), truth]))
+        right = scaled[np.arange(len(z)), truth]
+        return float(np.mean(np.logaddexp.reduce(scaled, axis=1) - right))
 
     bound = np.log(20)
     best = optimize.minimize_scalar(loss, bounds=(-bound, bound), method="bounded")

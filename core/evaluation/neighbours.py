@@ -22,9 +22,10 @@ def hits(near: NDArray[np.integer], labels: NDArray[np.integer]) -> NDArray[np.b
 
     labels: (..., n), of which the leading axes may be shuffles. Returns bool (..., n).
     """
-    votes = labels[..., near]
-    tally = np.stack([(votes == c).sum(-1) for c in range(int(labels.max()) + 1)], -1)
-    return tally.argmax(-1) == labels
+    kinds = labels.astype(np.min_scalar_type(labels.max()))  # a shuffle copies n x k of them
+    votes = kinds[..., near]
+    tally = np.stack([(votes == c).sum(-1) for c in range(int(labels.max()) + 1)])
+    return tally.argmax(0) == labels
 
 
 def kept(near: NDArray[np.integer], others: NDArray[np.integer]) -> NDArray[np.float64]:

@@ -139,14 +139,14 @@ def bootstrapped(
 ) -> list[Estimate]:
     """Estimate statistics of the ROC curve, their standard errors by resampling each class.
 
-    statistics: the positives' specificities (their placements), (m,), to k numbers, (k,). Several
-    seeds are averaged, and the variance of their mean is added to that over images (which already
-    holds some of it: the interval is on the safe side). For what a few images decide it is too
-    short; it draws bands, and decides nothing.
+    statistics: the positives' specificities (their placements), (..., m), to k numbers, (..., k).
+    Several seeds are averaged, and the variance of their mean is added to that over images (which
+    already holds some of it: the interval is on the safe side). For what a few images decide it is
+    too short; it draws bands, and decides nothing.
     """
     table, truth = check_scores(scores, labels)
     n_seeds, n_images = table.shape
-    values = np.stack([statistics(row) for row in placements(table, truth)[0]])
+    values = statistics(placements(table, truth)[0])
     draws = np.mean([_resample(row, truth, statistics) for row in table], axis=0)
     seeds = values.var(axis=0, ddof=1) if n_seeds > 1 else np.zeros(values.shape[1])
     images = draws.var(axis=0, ddof=1) * n_images
@@ -163,11 +163,8 @@ def _resample(row: Array, truth: NDArray[np.bool_], statistics: Callable[[Array]
     random = np.random.default_rng(0)
     positives, negatives = row[truth], row[~truth]
     above = (positives[:, None] > negatives) + 0.5 * (positives[:, None] == negatives)
-    results = []
-    for _ in range(RESAMPLES):
-        chosen = random.integers(0, len(positives), len(positives))
-        weights = np.bincount(
-            random.integers(0, len(negatives), len(negatives)), minlength=len(negatives)
-        )
-        results.append(statistics((above @ weights / len(negatives))[chosen]))
-    return np.array(results)
+    sizes = len(positives), len(negatives)
+    chosen, others = (random.integers(0, n, (RESAMPLES, n)) for n in sizes)
+    weights = np.stack([np.bincount(drawn, minlength=sizes[1]) for drawn in others])
+    placed = weights @ above.T / sizes[1]
+    return statistics(np.take_along_axis(placed, chosen, axis=1))

@@ -164,8 +164,9 @@ def gap_grows(study: xr.Dataset, margin: float) -> Decision:
     for scale, arm in itertools.product(("course", "larger"), ("uniform-rule", "uniform-centred")):
         if scale not in study["scale"] or not trained.sel(scale=scale, arm=arm):
             raise NotTestedError(f"This study lacks {arm} on the {scale} network.")
-    hits = study["correct"].astype(float)
-    good, bad = hits.sel(arm="uniform-rule"), hits.sel(arm="uniform-centred")
+    good, bad = (
+        study["correct"].sel(arm=arm).astype(float) for arm in ("uniform-rule", "uniform-centred")
+    )
     gap = good - bad
     change = paired(gap.sel(scale="larger"), gap.sel(scale="course"))
     gaps = {

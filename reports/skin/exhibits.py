@@ -99,7 +99,7 @@ def _band(scores: NDArray[np.float64], labels: NDArray[np.bool_]) -> NDArray[np.
     specificities = 1 - GRID[:, None] - 1e-9
 
     def sensitivities(placed: NDArray[np.float64]) -> NDArray[np.float64]:
-        return (placed >= specificities).mean(-1)
+        return (placed[..., None, :] >= specificities).mean(-1)
 
     estimates = bootstrapped(scores, labels, sensitivities)
     return np.array([(estimate.low, estimate.high) for estimate in estimates]).T

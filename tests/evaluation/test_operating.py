@@ -58,7 +58,7 @@ def test_of_a_sensitivity_that_rounds_up_the_positives_are_counted_right():
 
 def test_bands_hold_the_chance_of_seeds():
     def means(placed):
-        return np.array([placed.mean(), (placed >= 0.8).mean()])
+        return np.stack([placed.mean(-1), (placed >= 0.8).mean(-1)], -1)
 
     (one, _), (many, above) = (
         bootstrapped(scores, LABELS, means) for scores in (scored(4)[:1], scored(4))

@@ -239,7 +239,7 @@ def test_partial_area_is_the_integral_of_the_curve():
 def test_bootstrap_agrees_with_delong_on_the_whole_area():
     random = np.random.default_rng(4)
     scores, labels = draw(random, 60, 140, digits=9)
-    (ours,) = bootstrapped(scores, labels, lambda placed: placed.mean(keepdims=True))
+    (ours,) = bootstrapped(scores, labels, lambda placed: placed.mean(-1, keepdims=True))
     assert ours.value == pytest.approx(auc(scores, labels).value)
     assert ours.se == pytest.approx(auc(scores, labels).se, rel=0.08)
 
