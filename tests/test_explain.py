@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from core.explain import agreement, attribute, can_explain, deletion, embed, neighbours, randomised
+from core.models import backbones
 
 
 @pytest.fixture
@@ -68,6 +69,12 @@ def test_randomised_weights_are_new_and_the_model_is_left(linear):
     assert torch.equal(linear[1].weight, before)
     assert not torch.equal(other[1].weight, before)
     assert torch.equal(other[1].weight, randomised(linear)[1].weight)
+
+
+def test_a_randomised_network_stays_in_evaluation_mode():
+    """torch puts the copy of a traced network into training mode."""
+    trunk = backbones.load("resnet18", "random").trunk().freeze()
+    assert not any(module.training for module in randomised(trunk).modules())
 
 
 def test_an_embedding_keeps_separate_clouds_apart_and_follows_its_seed():

@@ -6,6 +6,7 @@ whose output is one vector an image.
 """
 
 import contextlib
+import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -16,7 +17,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
+from torch.fx.experimental.optimization import fuse
 from torch.nn import functional as F
 from torchvision import models
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
@@ -116,6 +118,17 @@ class Trunk(nn.Module):
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 module.eval()
         return self
+
+    def folded(self) -> "Trunk":
+        """Return a frozen trunk whose batch norms are part of the convolutions before them.
+
+        Its features are the same within rounding, in half the time (MobileNetV2 on a CPU). A
+        network that is no graph of torchvision's is left as it is.
+        """
+        if not isinstance(self.network, fx.GraphModule):
+            return self
+        network = copy.deepcopy(self.network).eval()  # a copied graph is in training mode
+        return Trunk(fuse(network, inplace=True), self.preparation, self.name).freeze()
 
 
 class Backbone(nn.Module):

@@ -74,7 +74,7 @@ def passing(device: Device) -> int:
 @torch.no_grad()
 def compute(trunk: Trunk, images: Images, device: Device, bar: "tqdm[Any] | None" = None) -> Tensor:
     """Return the trunk's features of images, float32 (n, width) on the CPU; nothing is kept."""
-    trunk.to(device.torch).to(memory_format=torch.channels_last)
+    trunk = trunk.folded().to(device.torch).to(memory_format=torch.channels_last)
     parts = []
     for pixels, _ in images.stream(sequential(len(images), passing(device)), device.torch):
         with device.autocast():

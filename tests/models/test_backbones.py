@@ -51,6 +51,26 @@ def test_logits_are_torchvisions_and_trunk_and_head_give_them_again(name, width,
     assert len(backbone.classes) == 1000
 
 
+@pytest.mark.parametrize("name", ["mobilenet_v2", "resnet18", "densenet121", "vit_b_16"])
+def test_a_folded_trunk_has_the_same_features_without_batch_norm(name):
+    trunk = backbones.load(name, "random").trunk().freeze()
+    norms = [m for m in trunk.modules() if isinstance(m, nn.BatchNorm2d)]
+    for norm in norms:  # a new one hardly does anything
+        norm.running_mean.normal_()
+        norm.running_var.uniform_(0.5, 2)
+        norm.bias.data.normal_()
+    pixels, before = torch.rand(2, *trunk.preparation.shape), backbones.digest(trunk)
+    folded = trunk.folded()
+    with torch.no_grad():
+        expected = trunk(pixels)
+        assert torch.allclose(folded(pixels), expected, rtol=1e-4, atol=1e-5 * expected.abs().max())
+    left = [m for m in folded.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert len(left) == (62 if name == "densenet121" else 0)  # most of it stands before the layers
+    assert folded.is_frozen
+    assert not any(value.requires_grad for value in folded.parameters())
+    assert backbones.digest(trunk) == before
+
+
 def test_a_cut_gives_the_pooled_output_of_the_stages_before_it(resnet):
     image = as_pixels(resnet, photo())
     with torch.no_grad():
