@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from core.archive import kept
 from core.manifest import scalars
 from core.outbox import StudyFolder, outbox
 from core.store import Store
@@ -117,12 +116,12 @@ def _arms(store: Store, experiment: str, study: Study) -> None:
     Arms are derived: where trials have been added they are made anew.
     """
     key, facts = str(study.trials.attrs["key"]), study.facts
-    runs = {run.tags.get("trial", ""): run for run in kept(store, key, experiment)}
+    runs: dict[str, str] = study.trials.attrs["runs"]
     query = f"tags.role = 'arm' AND tags.study_key = '{key}'"
     known = {run.tags.get("trials", ""): run for run in store.runs(query, experiment)}
     wanted = set()
     for name, levels, trials in arms(study.trials):
-        content = sha256(repr(sorted(runs[trial].id for trial in trials)).encode()).hexdigest()
+        content = sha256(repr(sorted(runs[trial] for trial in trials)).encode()).hexdigest()
         wanted.add(content)
         if content in known:
             continue
@@ -134,7 +133,7 @@ def _arms(store: Store, experiment: str, study: Study) -> None:
         store.log(run_id, list(_numbers(study.trials, levels, study.lesson)), params)
         store.end(run_id, "FINISHED")
         for trial in trials:
-            store.log(runs[trial].id, tags={"mlflow.parentRunId": run_id})
+            store.log(runs[trial], tags={"mlflow.parentRunId": run_id})
     for content, run in known.items():
         if content not in wanted:
             store.delete(run.id)

@@ -10,17 +10,18 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
 from core.data.images import Images, InMemory, sequential
 from core.device import Device
-from core.files import whole
+from core.files import write
 from core.models.backbones import Trunk, digest
 from core.provenance import ROOT
+from core.trials import SCHEMA, DamagedError, pack, unpack
 
 PLACE = ROOT / "mlruns" / "features"
 KEY = 16  # bytes of the hash that stands for an image
@@ -91,10 +92,10 @@ def _read(folder: Path, wanted: set[bytes]) -> dict[bytes, Tensor]:
         try:
             with safe_open(path, "pt") as file:
                 keys = [row.tobytes() for row in file.get_tensor("keys").numpy()]
-                if wanted.isdisjoint(keys):
-                    continue
-                rows = file.get_tensor("features")
-        except (SafetensorError, OSError):  # damaged: made anew
+            if wanted.isdisjoint(keys):
+                continue
+            rows = torch.from_numpy(unpack(path.read_bytes())[0]["features"])
+        except (SafetensorError, OSError, DamagedError):  # made anew
             path.unlink(missing_ok=True)
             continue
         known |= {key: row for key, row in zip(keys, rows, strict=True) if key in wanted}
@@ -103,8 +104,7 @@ def _read(folder: Path, wanted: set[bytes]) -> dict[bytes, Tensor]:
 
 def _write(folder: Path, keys: Sequence[bytes], rows: Tensor) -> None:
     """Write features, whole or not at all; two processes may do so at once."""
-    folder.mkdir(parents=True, exist_ok=True)
     name = sha256(b"".join(keys)).hexdigest()[:16]
-    packed = torch.frombuffer(bytearray(b"".join(keys)), dtype=torch.uint8).view(-1, KEY)
-    with whole(folder / f"{name}.safetensors") as file:
-        save_file({"keys": packed, "features": rows.contiguous()}, file)
+    packed = np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(-1, KEY)
+    content = pack({"keys": packed, "features": rows.numpy()}, {"schema": SCHEMA})
+    write(folder / f"{name}.safetensors", content)

@@ -78,10 +78,18 @@ def test_other_weights_or_preparation_are_other_features(trunk, images, tmp_path
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_a_damaged_file_is_made_anew(trunk, images, tmp_path):
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[:50],
+        lambda content: content[:-5] + bytes([content[-5] ^ 1]) + content[-4:],
+    ],
+    ids=["cut", "a bit"],
+)
+def test_a_damaged_file_is_made_anew(trunk, images, tmp_path, damage):
     first = features(trunk, images, CPU, tmp_path)
     (path,) = tmp_path.rglob("*.safetensors")
-    path.write_bytes(path.read_bytes()[:50])
+    path.write_bytes(damage(path.read_bytes()))
     assert torch.equal(features(trunk, images, CPU, tmp_path).pixels, first.pixels)
 
 
