@@ -79,9 +79,10 @@ def build(
 
     Dimensions: `arm`, `seed`, the trials' factors, and those that arrays name. The coordinate
     `trained` (arm, seed, factors) bool tells which trials there are. A variable keeps its dtype
-    where every trial has it; else it is float, NaN where there is none. Curves have the dimension
-    `epoch`, from 1. Raises ValueError where two trials differ in an array's dimensions or in their
-    factors, and where the labels of a dimension do not fit an array.
+    where every trial has it; else it is float, NaN where there is none (pictures, uint8 (...,
+    channel), stay bytes, black where there is none). Curves have the dimension `epoch`, from 1.
+    Raises ValueError where two trials differ in an array's dimensions or in their factors, and
+    where the labels of a dimension do not fit an array.
     """
     axes = _axes([trial for trial, _ in records], shared.order)
     places = [_place(trial, axes) for trial, _ in records]
@@ -151,9 +152,11 @@ def _stack(
     shape = (*sizes, *(len(labels.of[dim]) for dim in dims))
     dtype = np.result_type(*(values.dtype for _, (_, values) in parts))
     whole = math.prod(shape) == sum(values.size for _, (_, values) in parts)
-    if not whole and dtype.kind not in "f":
-        dtype = np.result_type(dtype, np.float32)
-    stacked = np.empty(shape, dtype) if whole else np.full(shape, np.nan, dtype)
+    if whole or (dtype == np.uint8 and dims[-1:] == ("channel",)):
+        stacked = np.zeros(shape, dtype)  # takes no memory until it is filled
+    else:
+        dtype = dtype if dtype.kind == "f" else np.result_type(dtype, np.float32)
+        stacked = np.full(shape, np.nan, dtype)
     for place, (keys, values) in parts:
         if keys:
             index = [labels.places(*pair) for pair in zip(keys, values.shape, strict=True)]

@@ -49,6 +49,16 @@ def test_what_a_trial_lacks_is_nan_and_not_trained(records):
     assert table(found["correct"].sel(arm="b")).values.tolist() == [[1, 1, 1]]
 
 
+def test_pictures_stay_bytes_and_are_black_where_there_is_none():
+    picture = (("y", "x", "channel"), np.full((2, 2, 3), 7, np.uint8))
+    found = build(
+        [(trial("a", 0), Record({}, {"picture": picture})), (trial("b", 0), Record({}))], Shared()
+    )
+    assert found["picture"].dtype == np.uint8
+    assert found["picture"].sel(arm="a").values.min() == 7
+    assert not found["picture"].sel(arm="b").any()
+
+
 def test_seeds_are_paired_by_number_not_by_place():
     """Seeds [0, 1, 2] give 0, 10, 20 and seeds [2, 1, 0] give 21, 11, 1: -1 on every seed."""
     first = {trial("a", seed): Record({"m": value}) for seed, value in ((0, 0), (1, 10), (2, 20))}
