@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+import time
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -113,7 +114,8 @@ def _scoreboard(study: Study) -> Iterator[str]:
 def _arms(store: Store, experiment: str, study: Study) -> None:
     """Log a run for each arm, with means over seeds, and hang its trials below it.
 
-    Arms are derived: where trials have been added they are made anew.
+    Arms are derived: where trials have been added they are made anew. An arm's duration is the time
+    that its trials trained.
     """
     key, facts = str(study.trials.attrs["key"]), study.facts
     runs: dict[str, str] = study.trials.attrs["runs"]
@@ -127,7 +129,8 @@ def _arms(store: Store, experiment: str, study: Study) -> None:
             continue
         tags = {"role": "arm", "study": study.name, "study_key": key, "trials": content}
         tags |= {"mlflow.parentRunId": study.run.id, "complete": "true"}
-        run_id = store.create(experiment, name, tags)
+        seconds = float(study.trials["seconds"].sel(levels).sum())
+        run_id = store.create(experiment, name, tags, time.time() - seconds)
         shown = {str(facts["arm"]) if k == "arm" else k: v for k, v in levels.items()}
         params = {"data": study.data, **scalars(facts["settings"]), **shown}
         store.log(run_id, list(_numbers(study.trials, levels, study.lesson)), params)

@@ -166,6 +166,9 @@ def test_an_arm_is_a_run_with_mean_interval_and_n(study_store):
     assert rule.metrics["n"] == 2
     assert (rule.params["scheme"], rule.params["scale"]) == ("uniform-rule", "course")
     assert "seed" not in rule.params
+    info, trained = arms["uniform-rule, course"].info, reports.load("init_schemes")["seconds"]
+    seconds = float(trained.sel(arm="uniform-rule", scale="course").sum())
+    assert seconds - 0.002 < (info.end_time - info.start_time) / 1000 < seconds + 5
     (study,) = runs("study")
     assert rule.tags["mlflow.parentRunId"] == study.info.run_id
     for run in runs("trial"):
