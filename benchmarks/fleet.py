@@ -93,7 +93,7 @@ def _alone(measure: Callable[..., T], *arguments: object, uri: str = "") -> T:
 
 
 def _free(place: str | None, n: int) -> str:
-    from core import dataset, outbox
+    from core import outbox, reading
     from core.store import Store
 
     wall, cpu = _timed(functools.partial(_run, place, n, nothing))
@@ -101,7 +101,7 @@ def _free(place: str | None, n: int) -> str:
     resume = _timed(functools.partial(_run, place, n, nothing))
     store = Store()
     (study,) = store.runs("tags.role = 'study'")
-    report = _timed(lambda: dataset.read(store, study))
+    report = _timed(lambda: reading.read(store, study))
     shutil.rmtree(outbox.outbox(store), ignore_errors=True)
     files = (file for file in Path(store.home).rglob("*") if file.is_file())
     local = store.uri.startswith("sqlite")

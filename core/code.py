@@ -14,7 +14,7 @@ from core.provenance import ROOT
 
 SILENT = (
     *("archive", "cli", "code", "dataset", "engines", "errors", "files", "fleet", "job"),
-    *("manifest", "outbox", "provenance", "store", "study", "torchrun", "tracking"),
+    *("manifest", "outbox", "provenance", "reading", "store", "study", "torchrun", "tracking"),
 )
 """modules of core that no number depends on"""
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import xarray as xr
 
-from core import dataset
+from core import reading
 from core.errors import UserError
 from core.store import Run, Store
 from core.trials import SCHEMA
@@ -34,7 +34,7 @@ class Study:
     def read(cls, store: Store, run: Run) -> Self:
         """Read a study of the store. Raises UserError where nothing of it can be read."""
         link = views.address(store.name, run.experiment, run.id)
-        return cls(run, dataset.read(store, run), link)
+        return cls(run, reading.read(store, run), link)
 
     @property
     def name(self) -> str:

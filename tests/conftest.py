@@ -123,7 +123,7 @@ def real_data() -> Callable[[str], Path]:
 
 @pytest.fixture
 def invent() -> Callable[..., "xr.Dataset"]:
-    """Return a maker of invented studies: the dataset that `core.dataset.read` would give.
+    """Return a maker of invented studies: the dataset that `core.reading.read` would give.
 
     invent(name, trials, shared, settings=..., **card): trials: Trial -> Record; the rest of the
     data card is filled in.
