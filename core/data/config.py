@@ -19,6 +19,12 @@ def default_root() -> Path:
     return Path(os.environ.get("DATA_ROOT") or "data")
 
 
+def found(path: Path, root: Path) -> Path:
+    """Return where a path is: below `root` if it is there and not here, else as it is given."""
+    given, below = path.expanduser(), root.expanduser() / path
+    return below if below.exists() and not given.exists() else given
+
+
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
     """The images of a study."""
@@ -47,6 +53,11 @@ class DataConfig:
         known = self.data in named or (kind in ("folder", "hf") and bool(path)) or drawn
         wanted = f"one of {', '.join(named)}, lesions:{'+'.join(ARTEFACTS)}, hf:NAME or folder:PATH"
         check("data", self.data, known, wanted)
+
+    @property
+    def folder(self) -> Path:
+        """Return PATH of folder:PATH, or where it is below `data_root`."""
+        return found(Path(self.data.removeprefix("folder:")), self.data_root)
 
     @property
     def name(self) -> str:

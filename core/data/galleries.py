@@ -14,6 +14,7 @@ import numpy as np
 
 from core.data.boxes import Mark, read_boxes
 from core.data.card import Quarantined, readable
+from core.data.config import found
 from core.data.decode import decode
 from core.data.listing import SOURCES, Listing, below
 from core.data.looks import look_at
@@ -38,12 +39,12 @@ def gather(
     elsewhere: dict[str, Mark] = {}
     for option, face, specs in (("people", True, people), ("others", False, others)):
         for spec in specs:
-            path = _find(Path(spec.removeprefix("folder:")), root)
+            path = found(Path(spec.removeprefix("folder:")), root)
             galleries.append(folder(path, option, face))
             without += [] if face else [galleries[-1].name]
     known = {p.path for gallery in galleries for p in gallery.pictures if p.path}
     for table in tables:
-        here, rows = boxed(_find(table, root), known)
+        here, rows = boxed(found(table, root), known)
         galleries += [here] if here else []
         if both := sorted(rows.keys() & elsewhere.keys()):
             raise UserError(f"--boxes {table}: {both[0]} is in another table too; one is wanted")
@@ -53,11 +54,6 @@ def gather(
     if twice:
         raise UserError(f"--people, --others, --boxes {twice}: every set once is wanted")
     return mark(galleries, elsewhere) if elsewhere else galleries, without
-
-
-def _find(path: Path, root: Path) -> Path:
-    given, below_root = path.expanduser(), root.expanduser() / path
-    return below_root if below_root.exists() and not given.exists() else given
 
 
 def folder(root: Path, option: str, face: bool) -> Gallery:

@@ -29,7 +29,7 @@ def load(config: DataConfig, prepare: folders.Prepare | None = None) -> Splits:
     Returns splits on the CPU. Raises UserError, one line, where a set is missing or unusable.
     """
     if config.data.startswith("folder:"):
-        return _folder(config, Path(config.data.removeprefix("folder:")).expanduser(), prepare)
+        return _folder(config, config.folder, prepare)
     if config.data.startswith("hf:"):
         source = f"the set {config.name[3:]}, read through the library datasets"
         root, listed = hub.unpacked(config)

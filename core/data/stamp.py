@@ -18,7 +18,7 @@ def stamp(config: DataConfig) -> str | None:
     them and behind links too. What was made from the set can be kept under it. None where the files
     are not there, or not yet.
     """
-    kind, _, path = config.data.partition(":")
+    kind = config.data.partition(":")[0]
     places = {"isic2017": "isic2017", "oxford-pets": FOLDER}
     places |= {name: folder for name, (_, folder) in TORCHVISION.items()}
     if kind not in ("folder", "hf", *places):
@@ -26,7 +26,7 @@ def stamp(config: DataConfig) -> str | None:
     if kind == "hf":
         root, _ = unpacked(config)
     else:
-        root = Path(path).expanduser() if kind == "folder" else config.data_root / places[kind]
+        root = config.folder if kind == "folder" else config.data_root / places[kind]
     if not root.is_dir():
         return None
     files = below(root).files

@@ -10,6 +10,7 @@ from PIL import Image
 from core.data.config import DataConfig
 from core.data.images import OnDisk
 from core.data.sources import load
+from core.data.stamp import stamp
 from core.errors import UserError
 
 
@@ -218,6 +219,17 @@ def test_a_missing_folder_and_a_file_are_refused(tmp_path):
         load(config(tmp_path / "gone"))
     with pytest.raises(UserError, match=r"--data folder:.*file: a folder is wanted"):
         config(tmp_path / "file")
+
+
+def test_a_folder_below_the_data_root_is_found_unless_one_is_here(flat, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    below = DataConfig(data=f"folder:{flat.name}", data_root=flat.parent)
+    assert load(below).card.fingerprint == load(config(flat)).card.fingerprint
+    assert stamp(below) == stamp(config(flat))
+    (tmp_path / "elsewhere" / flat.name).mkdir()
+    with pytest.raises(UserError, match="for each of two"):
+        load(below)
 
 
 def test_a_folder_that_may_not_be_read_is_no_silent_gap(flat, monkeypatch):
