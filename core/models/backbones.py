@@ -89,7 +89,8 @@ class Trunk(nn.Module):
         self.is_frozen, self.keeps_statistics = False, False
         mode = network.training
         with torch.no_grad():
-            self.width = self.eval()(torch.zeros(1, *preparation.shape)).shape[1]
+            black = torch.zeros(1, *preparation.shape, device=_device(network))
+            self.width = self.eval()(black).shape[1]
         self.train(mode)
 
     def forward(self, pixels: Tensor) -> Tensor:
@@ -228,6 +229,10 @@ def unchanged(module: nn.Module) -> Iterator[None]:
 def trainable(module: nn.Module) -> dict[str, int]:
     """Return the parameters that training will change: name -> number of values."""
     return {name: value.numel() for name, value in module.named_parameters() if value.requires_grad}
+
+
+def _device(network: nn.Module) -> torch.device:
+    return next((value.device for value in network.parameters()), torch.device("cpu"))
 
 
 def _preparation(entry: Any) -> Preparation:

@@ -71,6 +71,18 @@ def test_a_folded_trunk_has_the_same_features_without_batch_norm(name):
     assert backbones.digest(trunk) == before
 
 
+def test_a_trunk_that_lies_on_another_device_is_measured_there():
+    class Network(nn.Conv2d):
+        def forward(self, x):
+            self.seen = x.device.type
+            return {"features": super().forward(x)}
+
+    network = Network(3, 5, 3).to("meta")  # as a trunk on a GPU is folded
+    preparation = backbones.Preparation(9, 8, "bilinear", (0.5,) * 3, (0.5,) * 3)
+    assert backbones.Trunk(network, preparation, "one layer").width == 5
+    assert network.seen == "meta"
+
+
 def test_a_cut_gives_the_pooled_output_of_the_stages_before_it(resnet):
     image = as_pixels(resnet, photo())
     with torch.no_grad():
