@@ -89,6 +89,8 @@ def _tell(store: Store, experiment: str, study: Study) -> None:
         advice = words.advice(entry) if entry.decision else entry.lacking
         for line in filter(None, (words.deciding(entry), advice)):
             print(f"   {line}")
+    if not tested:
+        print("This tests no claim; the report says what each takes.")
     if study.card["synthetic"]:
         print(words.SYNTHETIC)
     if apart := words.apart(study.entries.values()):
