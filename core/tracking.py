@@ -11,7 +11,9 @@ import functools
 import logging
 import os
 import re
+import shutil
 import tempfile
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -190,8 +192,9 @@ class Connection:
         for chatty in ("alembic", "mlflow.store.db.utils"):
             logging.getLogger(chatty).setLevel(logging.CRITICAL)  # our one line says it
         if self.read_only:
-            self._scratch = tempfile.TemporaryDirectory()  # goes when the store does
-            return _reader(self.uri, self._database, Path(self._scratch.name))
+            scratch = tempfile.mkdtemp()
+            weakref.finalize(self, shutil.rmtree, scratch, ignore_errors=True)
+            return _reader(self.uri, self._database, Path(scratch))
         mlflow.set_tracking_uri(self.uri)
         with self.lock():
             if self._database:

@@ -1,9 +1,11 @@
 """Other people's stores: read whole, and left as they are."""
 
 import contextlib
+import gc
 import math
 import os
 import sqlite3
+import tempfile
 from pathlib import Path
 
 import mlflow
@@ -103,6 +105,17 @@ def test_the_folder_of_an_older_release_is_read(tmp_path, monkeypatch):
     assert reader.histories([run_id], "loss") == {run_id: {3: 0.5}}
     assert reader.runs("", reader.find("old"))[0].metrics == {"loss": (3, 0.5)}
     assert not (tmp_path / "mlruns" / ".trash").exists()
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_a_reader_left_beside_it_goes_with_it(filled, tmp_path, monkeypatch):
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    reader = Store(str(filled[0]), read_only=True)
+    assert list((tmp_path / "scratch").iterdir())
+    del reader
+    gc.collect()
+    assert not list((tmp_path / "scratch").iterdir())
 
 
 def test_an_experiment_is_found_by_name_and_by_id(filled):
