@@ -25,7 +25,8 @@ from core.models.config import DRIFTING, FROZEN, RANDOM, SCRATCH, TRAINED, Backb
 if TYPE_CHECKING:
     from core.data.images import Splits
     from core.device import Device
-    from core.models.backbones import Backbone, Preparation
+    from core.models.backbones import Backbone
+    from core.models.preparation import Preparation
     from core.study import Job
     from core.trials import Record, Trial
     from reports import studies

@@ -25,7 +25,7 @@ from core.errors import UserError
 
 
 class Prepare(Protocol):
-    """Scales and crops an image as a network wants it, see `core.models.backbones.Preparation`."""
+    """Scales and crops an image as a network wants it, see `core.models.preparation`."""
 
     @property
     def shape(self) -> tuple[int, int, int]:

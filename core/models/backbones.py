@@ -1,4 +1,4 @@
-"""Torchvision's classifiers: weights, preprocessing and class names; trunks cut from them.
+"""Torchvision's classifiers: weights and class names; trunks cut from them.
 
 A backbone takes pixels in [0, 1] and normalises them itself, so that nothing else needs to know
 how. `Backbone.trunk` drops its head, `Backbone.cut` keeps its first stages; either gives a `Trunk`,
@@ -7,26 +7,21 @@ whose output is one vector an image.
 
 import contextlib
 import copy
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor, fx, nn
 from torch.fx.experimental.optimization import fuse
-from torch.nn import functional as F
 from torchvision import models
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
-from torchvision.transforms import functional as transforms
 
 from core.device import seeded
 from core.models import weights as files
 from core.models.config import IMAGENET, RANDOM
+from core.models.preparation import Preparation
 
 # Networks that hold their stages inside these, not as their own children.
 _OPENED = ("features", "layers", "trunk_output", "blocks", "encoder", "encoder.layers")
@@ -35,48 +30,6 @@ _AS_PRETRAINED = {
     "googlenet": {"transform_input": True, "init_weights": True},
     "inception_v3": {"transform_input": True, "init_weights": True},
 }
-
-
-@dataclass(frozen=True)
-class Preparation:
-    """What a backbone wants done to an image: torchvision's preset of its weights."""
-
-    resize: int
-    """the shorter side in pixels"""
-    crop: int
-    """side of the square cut from the centre"""
-    interpolation: str
-    """bilinear or bicubic"""
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any]) -> Self:
-        """Read what `asdict` made, after JSON. Raises TypeError, KeyError for other names."""
-        return cls(**{**values, "mean": tuple(values["mean"]), "std": tuple(values["std"])})
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Return (channels, height, width) of a prepared image."""
-        return 3, self.crop, self.crop
-
-    def __call__(self, image: Image.Image) -> NDArray[np.uint8]:
-        """Scale and crop an RGB image; return uint8 (3, crop, crop)."""
-        mode = transforms.InterpolationMode(self.interpolation)
-        cut = transforms.center_crop(transforms.resize(image, [self.resize], mode), [self.crop])
-        return np.ascontiguousarray(np.asarray(cut).transpose(2, 0, 1))
-
-    def normalise(self, pixels: Tensor) -> Tensor:
-        """Standardise pixels, (batch, 1 or 3, H, W) float in [0, 1].
-
-        Those of another size, which did not pass through `__call__`, are scaled to the crop.
-        """
-        if pixels.shape[-2:] != self.shape[1:]:
-            pixels = F.interpolate(pixels, self.shape[1:], mode="bilinear", antialias=True)
-        mean, std = (
-            torch.tensor(v, device=pixels.device).view(3, 1, 1) for v in (self.mean, self.std)
-        )
-        return (pixels.expand(-1, 3, -1, -1) - mean) / std
 
 
 class Trunk(nn.Module):

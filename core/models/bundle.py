@@ -12,7 +12,8 @@ from torch.nn import functional as F
 
 from core.errors import UserError, reason
 from core.files import whole
-from core.models.backbones import Preparation, Trunk, digest
+from core.models.backbones import Trunk, digest
+from core.models.preparation import Preparation
 from core.provenance import ROOT
 
 FORMAT = "cnn-claims head 1"

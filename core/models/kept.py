@@ -19,9 +19,9 @@ from core.data.card import Card
 from core.data.decode import scale
 from core.errors import UserError, reason
 from core.models import backbones
-from core.models.backbones import Preparation
 from core.models.config import RANDOM
 from core.models.networks import linear_head, scratch_cnn
+from core.models.preparation import Preparation
 from core.models.trunks import trunk, with_head
 
 FORMAT = "cnn-claims network 1"

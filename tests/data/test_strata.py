@@ -6,7 +6,7 @@ from PIL import Image
 
 from core.data import strata
 from core.errors import UserError
-from core.models.backbones import Preparation
+from core.models.preparation import Preparation
 
 PREPARE = Preparation(20, 16, "bilinear", (0.5,) * 3, (0.5,) * 3)
 

@@ -16,6 +16,7 @@ from torchvision import models
 from core.errors import UserError
 from core.models import backbones, weights
 from core.models.config import BackboneConfig
+from core.models.preparation import Preparation
 
 
 def photo(width=300, height=260):
@@ -78,7 +79,7 @@ def test_a_trunk_that_lies_on_another_device_is_measured_there():
             return {"features": super().forward(x)}
 
     network = Network(3, 5, 3).to("meta")  # as a trunk on a GPU is folded
-    preparation = backbones.Preparation(9, 8, "bilinear", (0.5,) * 3, (0.5,) * 3)
+    preparation = Preparation(9, 8, "bilinear", (0.5,) * 3, (0.5,) * 3)
     assert backbones.Trunk(network, preparation, "one layer").width == 5
     assert network.seen == "meta"
 

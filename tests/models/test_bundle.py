@@ -8,7 +8,8 @@ from torch import nn
 
 from core.errors import UserError
 from core.models import bundle
-from core.models.backbones import Preparation, Trunk, digest
+from core.models.backbones import Trunk, digest
+from core.models.preparation import Preparation
 
 PREPARATION = Preparation(9, 8, "bilinear", (0.5,) * 3, (0.5,) * 3)
 

@@ -15,6 +15,7 @@ from core.device import pick
 from core.models import backbones
 from core.models.features import features
 from core.models.networks import mlp
+from core.models.preparation import Preparation
 from core.training.batched import fit_many, predict_many
 from core.training.replicas import Replicas
 from core.training.single import fit, predict
@@ -34,7 +35,7 @@ class Colours(nn.Module):
 
 @pytest.fixture
 def trunk():
-    preparation = backbones.Preparation(9, 8, "bilinear", (0.5,) * 3, (0.5,) * 3)
+    preparation = Preparation(9, 8, "bilinear", (0.5,) * 3, (0.5,) * 3)
     trunk = backbones.Trunk(Colours(), preparation, "colours").freeze()
     trunk.network.seen = 0
     return trunk
@@ -70,7 +71,7 @@ def test_only_what_is_new_is_computed(trunk, images, tmp_path):
 
 def test_other_weights_or_preparation_are_other_features(trunk, images, tmp_path):
     features(trunk, images, CPU, tmp_path)
-    other = backbones.Preparation(9, 8, "bilinear", (0.4,) * 3, (0.5,) * 3)
+    other = Preparation(9, 8, "bilinear", (0.4,) * 3, (0.5,) * 3)
     changed = backbones.Trunk(trunk.network, other, "colours").freeze()
     trunk.network.seen = 0
     features(changed, images, CPU, tmp_path)
@@ -121,7 +122,7 @@ def test_a_folder_is_prepared_by_the_backbone_in_memory_and_on_disk_alike(trunk,
     with Image.open(on_disk.files.paths[0]) as image:
         expected = torch.from_numpy(trunk.preparation(image.convert("RGB")))
     assert torch.equal(held.pixels[0], expected)
-    wider = backbones.Preparation(10, 8, "bilinear", (0.5,) * 3, (0.5,) * 3)
+    wider = Preparation(10, 8, "bilinear", (0.5,) * 3, (0.5,) * 3)
     assert set(on_disk.digests()).isdisjoint(load(folder, wider).train.digests())
 
 
