@@ -1,8 +1,9 @@
 """Features of a frozen trunk: computed once per image, kept on disk, shared by all heads.
 
 They lie in <repo>/mlruns/features: a folder for each trunk (the content of its weights, its
-preprocessing, the precision), in it files of features with the hash of each image's content. Other
-splits, seeds, heads and studies find them there; deleting the folder costs time only.
+preprocessing) and what ran it (code, versions, kind of device), as all that a study's key counts;
+in it files of features with the hash of each image's content. Other splits, seeds, heads and
+studies find them there; deleting the folder costs time only.
 """
 
 from collections.abc import Sequence
@@ -16,11 +17,12 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 from tqdm import tqdm
 
+from core.code import code_hash
 from core.data.images import Images, InMemory, sequential
 from core.device import Device
 from core.files import write
 from core.models.backbones import Trunk, digest
-from core.provenance import ROOT
+from core.provenance import ROOT, versions
 from core.trials import SCHEMA, DamagedError, pack, unpack
 
 PLACE = ROOT / "mlruns" / "features"
@@ -57,8 +59,8 @@ def features(trunk: Trunk, images: Images, device: Device, place: Path | None = 
 
 def _name(trunk: Trunk, device: Device) -> str:
     """Return the name of a trunk's folder, from all that its features depend on but the images."""
-    precision = "bfloat16" if device.bfloat16 else "float32"
-    text = f"{trunk.name} {digest(trunk)} {trunk.preparation} {precision}"
+    made_by = (code_hash(Path(__file__)), versions(), device.kind)
+    text = f"{trunk.name} {digest(trunk)} {trunk.preparation} {made_by}"
     network = "".join(c if c.isalnum() or c in "_-" else "-" for c in trunk.name)
     return f"{network}-{sha256(text.encode()).hexdigest()[:16]}"
 

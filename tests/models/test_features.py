@@ -69,6 +69,24 @@ def test_only_what_is_new_is_computed(trunk, images, tmp_path):
     assert torch.equal(whole.pixels, features(trunk, images, CPU, tmp_path / "other").pixels)
 
 
+def test_other_code_versions_or_kinds_of_device_share_no_features(
+    trunk, images, tmp_path, monkeypatch
+):
+    features(trunk, images, CPU, tmp_path)
+    for name, other in (("code_hash", lambda _: "other"), ("versions", lambda: {"torch": "3"})):
+        monkeypatch.setattr(f"core.models.features.{name}", other)
+        trunk.network.seen = 0
+        features(trunk, images, CPU, tmp_path)
+        assert trunk.network.seen == 70
+    torch.use_deterministic_algorithms(True)
+    try:
+        trunk.network.seen = 0
+        features(trunk, images, CPU, tmp_path)
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert trunk.network.seen == 70
+
+
 def test_other_weights_or_preparation_are_other_features(trunk, images, tmp_path):
     features(trunk, images, CPU, tmp_path)
     other = Preparation(9, 8, "bilinear", (0.4,) * 3, (0.5,) * 3)
