@@ -106,7 +106,7 @@ def read(path: Path) -> dict[str, Tensor]:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged files make torch raise almost anything
         raise UserError(
-            f"--weights {path}: a state dict is wanted, this is not one: {reason(error)}"
+            f"--weights {path}: a state dict is wanted, this is not one: {_why(path, error)}"
         ) from error
     if not isinstance(state, dict) or not all(map(_is_plain, state.values())):
         raise UserError(f"--weights {path}: a state dict, names to tensors, is wanted")
@@ -117,6 +117,14 @@ def read(path: Path) -> dict[str, Tensor]:
             f"hold others: {', '.join(map(str, broken[:3]))}"
         )
     return dict(state)
+
+
+def _why(path: Path, error: Exception) -> str:
+    with path.open("rb") as file:
+        start = file.read(1)
+    # Of a text torch says "101", having read it as a pickle: one begins with 128, a zip with P.
+    ours = path.suffix == ".safetensors" or start in (b"", b"P", b"\x80")
+    return reason(error) if ours else "torch.save did not write it"
 
 
 def _is_plain(value: Any) -> bool:

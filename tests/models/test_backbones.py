@@ -177,9 +177,10 @@ def test_files_that_do_not_fit_are_refused_in_one_line(tmp_path):
         weights.read(tmp_path / "w.pth")
     with pytest.raises(UserError, match=rf"^--weights {tmp_path}: a folder; imagenet, random or"):
         weights.fingerprint(str(tmp_path), "resnet18")
-    (tmp_path / "w.pth").write_text("not weights")
-    with pytest.raises(UserError, match="a state dict is wanted"):
-        backbones.load("squeezenet1_1", str(tmp_path / "w.pth"))
+    for text in ("hello", "<html>", "not weights"):
+        (tmp_path / "w.pth").write_text(text)
+        with pytest.raises(UserError, match=r"this is not one: torch\.save did not write it$"):
+            backbones.load("squeezenet1_1", str(tmp_path / "w.pth"))
     with pytest.raises(UserError, match="no such file"):
         backbones.load("squeezenet1_1", str(tmp_path / "none.pth"))
 
