@@ -14,7 +14,7 @@ from core.data.duplicates import groups_of, thumbnails
 from core.data.images import Images, InMemory, Splits
 from core.data.splits import NAMES, conflicts, divide
 
-COPIES = "{:,} images are copies of test or validation images and were left out of training."
+COPIES = "Copies of test or validation images, left out of training: {:,}."
 
 
 class Facts(TypedDict):

@@ -25,7 +25,7 @@ IMAGENET = (
     "{:,} of the images come from ImageNet (by their names): a network trained on ImageNet has "
     "probably seen them, and what it scores on them is optimistic."
 )
-COPIES = "{:,} images are copies of others here and were left out."
+COPIES = "Copies of other images here, left out: {:,}."
 HALVES = 2**16  # purpose of a derived seed; the strata have the numbers below
 
 

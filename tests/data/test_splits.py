@@ -172,9 +172,7 @@ def test_leaks_are_closed_counted_and_conflicts_named():
     labels = np.arange(30) % 2
     splits = assemble(pixels, labels, ["train"] * 18 + ["val"] * 6 + ["test"] * 6)
     assert splits.card.counts == {"train": [7, 8], "val": [3, 3], "test": [3, 3]}
-    assert splits.card.warnings == [
-        "3 images are copies of test or validation images and were left out of training."
-    ]
+    assert splits.card.warnings == ["Copies of test or validation images, left out of training: 3."]
     assert splits.card.conflicts == [
         ["image-00000", "image-00029"],
         ["image-00001", "image-00020"],

@@ -64,7 +64,7 @@ def test_copies_damage_and_imagenets_names_are_on_the_card(root):
         ("dog/text.jpg", "not an image, or its beginning is damaged")
     ]
     assert card.warnings[0].startswith("1 of the images come from ImageNet")
-    assert card.warnings[1].startswith("1 images are copies")
+    assert card.warnings[1].startswith("Copies of other images here, left out: 1.")
 
 
 def test_a_file_may_count_elsewhere(root):
