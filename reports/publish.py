@@ -90,7 +90,7 @@ def _tell(store: Store, experiment: str, study: Study) -> None:
         for line in filter(None, (words.deciding(entry), advice)):
             print(f"   {line}")
     if not tested:
-        print("This tests no claim; the report says what each takes.")
+        print("No claim was tested; the report says what each takes.")
     if study.card["synthetic"]:
         print(words.SYNTHETIC)
     if apart := words.apart(study.entries.values()):

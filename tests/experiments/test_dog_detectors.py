@@ -65,7 +65,7 @@ def test_from_folders_to_report(store, config, capsys, backbones_):
     out = capsys.readouterr().out
     assert "20 test; 4 classes, 3x40x50" in out
     assert "note: 1 of the images come from ImageNet" in out
-    assert "This tests no claim; the report says what each takes." in out
+    assert "No claim was tested; the report says what each takes." in out
 
 
 def test_one_more_network_or_another_file_adds_what_is_missing(store, config, tmp_path, capsys):

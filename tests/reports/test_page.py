@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -138,6 +139,11 @@ def test_the_first_screen_says_what_was_run_and_what_would_decide_it(study_store
     ]
     study.trials.attrs["card"] = {**study.card, "synthetic": True}
     assert badge in first()
+    assert "Intervals of claims are wider" in first()
+    for name, entry in study.entries.items():
+        study.entries[name] = replace(entry, decision=None)
+    assert "No claim was tested." in first()
+    assert "Intervals of claims" not in first()
 
 
 def test_filters_and_bad_options(study_store, tmp_path, capsys):
