@@ -161,6 +161,13 @@ def _needed(decision: Decision, images: str, seeds: str) -> str:
         n_seeds, n_images = needed.together
         options.append(f"{n_seeds:,} {seeds} and {n_images:,} {images}s")
     which = f"`{needed.part}`" if len(decision.parts) > 1 else "it"
+    part = decision.members.get(needed.part, decision)
+    if not options and part.looks and estimate.n_seeds > 1:  # seeds end at the last look
+        last = part.grid[-1]
+        ways = [f"at the last look ({last:,} {seeds})"] if estimate.n_seeds < last else []
+        ways += [f"with {BEYOND:,} {images}s"] if estimate.n_images > 1 else []
+        chance = f"the chance to decide {which} is below {100 * needed.power:.0f} %"
+        return f"A near tie: {chance} {' or '.join(ways)}." if ways else "All looks are used."
     if not options:
         what = seeds if estimate.n_images == 1 else f"{seeds} or {images}s"
         return f"A near tie: to decide {which} would take more than {BEYOND:,} {what}."

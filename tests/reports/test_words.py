@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.evaluation.intervals import mean, wilson
+from core.evaluation.components import Components
+from core.evaluation.intervals import mean, symmetric, wilson
+from core.evaluation.looks import over_looks
 from core.evaluation.roc import auc
 from core.evaluation.verdicts import all_of, superior
 from reports import words
@@ -42,6 +44,27 @@ def test_an_estimate_names_value_interval_and_n():
     )
     assert words.estimate(found, "percent", "pair").endswith("2 seeds, 400 pairs)")
     assert words.size(mean(np.array([[1.0], [2.0]]))) == "2 seeds"
+
+
+@pytest.mark.parametrize(
+    ("n", "images", "said"),
+    [
+        (10, 1, "A near tie: the chance to decide it is below 80 % at the last look (80 seeds)."),
+        (
+            10,
+            2000,
+            "A near tie: the chance to decide it is below 80 % at the last look (80 seeds) or ",
+        ),
+        (80, 2000, "A near tie: the chance to decide it is below 80 % with 10,000 images."),
+        (80, 1, "All looks are used."),
+    ],
+)
+def test_a_near_tie_ends_with_the_looks_not_with_more_seeds_than_there_may_be(n, images, said):
+    spread = Components(0.01, 1e-4 if images > 1 else 0.0, 0.0, n, images)
+    grid = (10, 20, 40, 80)
+    tie = over_looks({n: superior(symmetric(0.002, spread))}, grid)
+    assert tie.needed.seeds is None
+    assert words.what_would_decide(tie).startswith(said)
 
 
 def test_a_table_joins_a_number_and_its_bounds():
