@@ -29,7 +29,7 @@ from core.config import DeviceConfig, check_names
 from core.device import Device, pick
 from core.errors import UserError
 from core.models import backbones
-from core.models.features import compute
+from core.models.features import compute, for_inference
 from core.training import graphs
 
 PICTURES, SIDE = 4, 512
@@ -91,7 +91,7 @@ def faces(device: Device, repeats: int) -> Iterator[Row]:
 
 def features(device: Device, repeats: int) -> Iterator[Row]:
     """Pass images through a frozen MobileNetV2."""
-    trunk = backbones.load("mobilenet_v2", "random").trunk().freeze()
+    trunk = for_inference(backbones.load("mobilenet_v2", "random").trunk().freeze(), device)
     images = noise.images(4096, 3, 224)
     ours = _timed(lambda: compute(trunk, images, device), repeats)
     work = "features of MobileNetV2, images of 224x224"

@@ -48,8 +48,8 @@ def attribute(model: nn.Module, pixels: Tensor, target: int, steps: int = 16) ->
 
 
 def randomised(model: nn.Module, seed: int = 0) -> nn.Module:
-    """Return a copy of the model, in its mode, with every layer's weights drawn anew."""
-    model = copy.deepcopy(model).train(model.training)  # a copied graph is in training mode
+    """Return a copy of the model with every layer's weights drawn anew."""
+    model = copy.deepcopy(model)
     with seeded(seed):
         for module in model.modules():
             reset = getattr(module, "reset_parameters", None)

@@ -134,8 +134,8 @@ def quantiles(values: xr.DataArray) -> pd.DataFrame:
     values: (arm, layer, part, bin), parts `centre` and `density`; arms without one are left out. A
     quantile is known to the width of a bin.
     """
-    rows, whole = [], values.transpose("arm", "layer", "part", "bin")
-    both = whole.sel(part=["centre", "density"]).values
+    rows, parts = [], values.sel(part=["centre", "density"])
+    both = parts.transpose("arm", "layer", "part", "bin").values
     for arm, layers in zip(values["arm"].values.tolist(), both, strict=True):
         for layer, (centres, density) in zip(values["layer"].values.tolist(), layers, strict=True):
             if np.isfinite(centres).all():

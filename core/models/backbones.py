@@ -56,6 +56,12 @@ class Trunk(nn.Module):
             return features.mean((1, 2) if self.name.startswith("swin") else (2, 3))
         return features.mean(1) if features.dim() == 3 else features  # tokens of a transformer
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Copy it in its mode: torch puts the copy of a traced network into training mode."""
+        twin = memo[id(self)] = type(self).__new__(type(self))
+        twin.__dict__ = copy.deepcopy(self.__dict__, memo)
+        return twin.train(self.training)
+
     def freeze(self) -> Self:
         """Keep parameters and buffers as they are: no gradients, and never in training mode."""
         self.is_frozen = True
@@ -81,8 +87,8 @@ class Trunk(nn.Module):
         """
         if not isinstance(self.network, fx.GraphModule):
             return self
-        network = copy.deepcopy(self.network).eval()  # a copied graph is in training mode
-        return Trunk(fuse(network, inplace=True), self.preparation, self.name).freeze()
+        network = fuse(copy.deepcopy(self).freeze().network, inplace=True)
+        return Trunk(network, self.preparation, self.name).freeze()
 
 
 class Backbone(nn.Module):

@@ -13,7 +13,7 @@ from core.data.images import InMemory
 from core.data.sources import load
 from core.device import pick
 from core.models import backbones
-from core.models.features import compute, features
+from core.models.features import features, for_inference
 from core.models.networks import mlp
 from core.models.preparation import Preparation
 from core.training.batched import fit_many, predict_many
@@ -174,12 +174,11 @@ def test_a_head_on_the_cache_learns_what_the_courses_loop_would(trunk, images, t
     assert torch.allclose(predict(head, made, CPU), predict(whole, images, CPU), atol=1e-5)
 
 
-def test_batch_norms_are_folded_in_float32_alone(images, monkeypatch):
+def test_batch_norms_are_folded_in_float32_alone(monkeypatch):
     """In bfloat16 what is rounded would no longer be the layers' own weights."""
     whole, folded = backbones.load("resnet18", "random").trunk().freeze(), []
     monkeypatch.setattr(backbones.Trunk, "folded", lambda trunk: folded.append(trunk) or trunk)
-    small = images.take(torch.arange(2))
-    compute(whole, small, pick(DeviceConfig(device="cpu", precision="bfloat16")))
+    for_inference(whole, pick(DeviceConfig(device="cpu", precision="bfloat16")))
     assert not folded
-    compute(whole, small, CPU)
+    for_inference(whole, CPU)
     assert folded == [whole]
