@@ -16,12 +16,20 @@ from reports.lessons import NotTestedError
 def mean(values: xr.DataArray, bounds: tuple[float, float] | None = None) -> Estimate:
     """Estimate the mean of an arm's scores, (seed, image) or (seed,), over seeds and images.
 
-    Raises NotTestedError where fewer than 2 are known: what is measured can be no number.
+    Raises NotTestedError where fewer than 2 are known, as what is measured can be no number, and
+    where all are of one image.
     """
-    table = dataset.table(values).values
+    table = dataset.table(values)
     if table.size < 2:
         raise NotTestedError(f"Of {values.size} scores {table.size} are numbers, 2 are needed.")
-    return intervals.mean(table, bounds=bounds)
+    _check_images(values, table)
+    return intervals.mean(table.values, bounds=bounds)
+
+
+def _check_images(values: xr.DataArray, table: xr.DataArray) -> None:
+    """Raise NotTestedError for one image, or it would pass for one number a seed."""
+    if values.ndim > 1 and table.shape[1] == 1:
+        raise NotTestedError("There is 1 image, 2 are needed.")
 
 
 def share(hits: NDArray[np.bool_]) -> Estimate | None:
@@ -33,12 +41,13 @@ def paired(a: xr.DataArray, b: xr.DataArray) -> Estimate:
     """Estimate the mean of a - b over the seeds and images that both arms have.
 
     a, b: (seed, image) or (seed,). Raises ValueError where images are in one only, and
-    NotTestedError where fewer than 2 seeds are in both: a study that broke off.
+    NotTestedError where fewer than 2 seeds are in both, a study that broke off, or one image.
     """
-    a, b = dataset.table(a), dataset.table(b)
-    if (shared := np.isin(a["seed"], b["seed"]).sum()) < 2:
+    ours, theirs = dataset.table(a), dataset.table(b)
+    if (shared := np.isin(ours["seed"], theirs["seed"]).sum()) < 2:
         raise NotTestedError(f"{shared} seeds are in both arms, 2 are needed.")
-    first, second = dataset.aligned(a, b)
+    _check_images(a, ours)
+    first, second = dataset.aligned(ours, theirs)
     return comparisons.paired(first.values, second.values)
 
 

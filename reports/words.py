@@ -123,7 +123,8 @@ def what_would_decide(decision: Decision, images: str = "image", seeds: str = "s
         return ""
     if reason := _withheld(decision, images, seeds):
         return reason
-    if decision.estimate.se == 0:
+    more = decision.needed
+    if decision.estimate.se == 0 and not (more and (more.seeds or more.images or more.together)):
         return "All are equal: there is no variance to judge by."
     return _needed(decision, images, seeds)
 

@@ -23,10 +23,11 @@ def divide(
     """Assign every image to train, val or test, class by class, whole groups at a time.
 
     labels: (n,) int64; groups: (n,) int64, equal for copies; given: (n,) of train, val, test, as
-    the source has them. Sides that the source lacks get a fifth of train each. A copy of a test
-    image leaves train and val, and a copy of a validation image leaves train: its side is empty.
-    Returns (n,) str, a function of the images' order and the seed. Raises UserError for a class
-    with too few images to divide, and for validation images that are all copies of test images.
+    the source has them. Sides that the source lacks get a fifth of train each. A group with several
+    classes counts for the one that has the fewest groups. A copy of a test image leaves train and
+    val, and a copy of a validation image leaves train: its side is empty. Returns (n,) str, a
+    function of the images' order and the seed. Raises UserError for a class with too few images to
+    divide, and for validation images that are all copies of test images.
     """
     rank = np.array([NAMES.index(side) for side in given])
     highest = np.zeros(int(groups.max()) + 1, dtype=np.int64)
@@ -39,17 +40,33 @@ def divide(
     shares = [1 - SHARE * (len(wanted) - 1)] + [SHARE] * (len(wanted) - 1)
     free = side == "train"
     random = np.random.default_rng(derive(seed))
-    members, first, sizes = np.unique(groups[free], return_index=True, return_counts=True)
-    classes_of = labels[free][first]  # where labels conflict, that of the first image
-    for label, name in enumerate(classes):
-        order = random.permutation(np.flatnonzero(classes_of == label))
-        if len(order) < len(wanted):
+    members, of, sizes = np.unique(groups[free], return_inverse=True, return_counts=True)
+    within = np.zeros((len(members), len(classes)), dtype=bool)
+    within[of, labels[free]] = True
+    for name, n in zip(classes, within.sum(0), strict=True):
+        if n < len(wanted):
             raise UserError(
-                f"--data: class {name!r} has {len(order)} images to train on, counting copies, and "
-                f"images of one patient or lesion, once; {len(wanted)} or more are wanted"
+                f"--data: class {name!r} has {n} images to train on, counting copies, and images "
+                f"of one patient or lesion, once; {len(wanted)} or more are wanted"
             )
-        for target, part in zip(wanted, _cut(sizes[order], shares), strict=True):
-            side[free & np.isin(groups, members[order[part]])] = target
+    class_of, n_classes = within.argmax(1), within.sum(1)
+    counts = within[n_classes == 1].sum(0)
+    for group in np.flatnonzero(n_classes > 1):
+        among = np.flatnonzero(within[group])
+        class_of[group] = among[counts[among].argmin()]
+        counts[class_of[group]] += 1
+    for label in range(len(classes)):
+        order = random.permutation(np.flatnonzero(class_of == label))
+        if len(order) >= len(wanted):  # else they stay in train, and the class is in other groups
+            for target, part in zip(wanted, _cut(sizes[order], shares), strict=True):
+                side[free & np.isin(groups, members[order[part]])] = target
+    for target in wanted:
+        lacking = set(range(len(classes))) - set(labels[side == target].tolist())
+        if lacking:
+            raise UserError(
+                f"--data: class {classes[min(lacking)]!r} has no image for {target}, as copies, "
+                "and images of one patient or lesion, stay together: more of them are wanted"
+            )
     return side
 
 

@@ -25,41 +25,46 @@ def reliability(probabilities: ArrayLike, labels: ArrayLike) -> pd.DataFrame:
     """
     p, truth = _check(probabilities, labels)
     rows = []
-    for part in _bins(np.argsort(p[0], kind="stable")):
-        share = wilson(int(truth[part].sum()), len(part))
-        rows.append((p[0, part].mean(), share.value, share.low, share.high, len(part)))
+    for part in _bins(p[0]).astype(bool).T:
+        if part.any():
+            share = wilson(int(truth[part].sum()), int(part.sum()))
+            rows.append((p[0, part].mean(), share.value, share.low, share.high, part.sum()))
     names = ["probability", "frequency", "frequency_low", "frequency_high", "n"]
     return pd.DataFrame(rows, columns=names)
 
 
-def _bins(order: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    return np.array_split(order, min(BINS, len(order)))
+def _bins(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return which bin each image is in, (n, bins) of 0 and 1; p: (n,).
+
+    Equal probabilities share a bin, the first that any of them would be in: else the order of the
+    images would decide.
+    """
+    starts = [part[0] for part in np.array_split(np.arange(len(p)), min(BINS, len(p)))]
+    first = np.searchsorted(np.sort(p), p)
+    return np.eye(len(starts))[np.searchsorted(starts, first, side="right") - 1]
 
 
 def _error(gaps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the calibration errors, (...); gaps: (..., n) p - truth in the order of p."""
-    starts = [part[0] for part in _bins(np.arange(gaps.shape[-1]))]
-    return np.abs(np.add.reduceat(gaps, starts, axis=-1)).sum(-1) / gaps.shape[-1]
+    """Return the calibration errors, (...); gaps: (..., bins) sums of p - truth over all images."""
+    return np.abs(gaps).sum(-1)
 
 
 def calibration_error(probabilities: ArrayLike, labels: ArrayLike) -> Estimate:
     """Estimate the expected calibration error over bins of equal counts.
 
-    The interval resamples the images; the variance of several seeds is added. The value is too
-    high, as chance alone opens gaps: set it beside `chance_error`. Raises ValueError as `_check`.
+    The interval resamples the images, in the bins that all of them make; the variance of several
+    seeds is added. The value is too high, as chance alone opens gaps: set it beside `chance_error`.
+    Raises ValueError as `_check`.
 
     Source: Naeini, Cooper, Hauskrecht, AAAI 2015.
     """
     p, truth = _check(probabilities, labels)
-    order, n = np.argsort(p, axis=-1, kind="stable"), len(truth)
-    gaps = np.take_along_axis(p - truth, order, axis=-1)
-    values = _error(gaps)
+    n = len(truth)
+    gaps = np.stack([_bins(row) * (row - truth)[:, None] for row in p]) / n  # (seeds, n, bins)
+    values = _error(gaps.sum(1))
     chosen = np.random.default_rng(0).integers(0, n, (RESAMPLES, n))
-    ranks = np.argsort(order, axis=-1).astype(np.int32)
-    draws = np.mean(
-        [_error(row[np.sort(rank[chosen])]) for row, rank in zip(gaps, ranks, strict=True)],
-        axis=0,
-    )
+    times = np.stack([np.bincount(row, minlength=n) for row in chosen]).astype(np.float64)
+    draws = _error(times @ gaps).mean(0)
     seeds = float(values.var(ddof=1)) if len(p) > 1 else 0.0
     parts = Components(seeds, float(draws.var(ddof=1)) * n, 0.0, len(p), n)
     law = Student(float(values.mean()), parts.parts)
@@ -70,9 +75,9 @@ def chance_error(probabilities: ArrayLike) -> float:
     """Return the calibration error to expect if every probability were true."""
     p = np.atleast_2d(np.asarray(probabilities, dtype=np.float64))
     random = np.random.default_rng(0)
-    gaps = p - (random.random((100, *p.shape)) < p)
-    order = np.argsort(p, axis=-1, kind="stable")
-    return float(_error(np.take_along_axis(gaps, order[None], axis=-1)).mean())
+    gaps = (p - (random.random((100, *p.shape)) < p)) / p.shape[1]
+    bins = np.stack([_bins(row) for row in p])
+    return float(_error(np.einsum("dsn,snb->dsb", gaps, bins)).mean())
 
 
 def temperature(logits: ArrayLike, labels: ArrayLike) -> float:

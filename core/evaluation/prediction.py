@@ -25,7 +25,8 @@ def predicted(hits: ArrayLike, successes: int, n: int, *, same_images: bool = Fa
     outside the prediction interval for one run (one seed, n images) around our mean. Supported if
     it lies in the middle 95 % of single runs, 1.96 standard deviations, even where our mean and
     that deviation are only known so well: a test by the noncentral t, exact where one source of
-    chance is all. Raises ValueError as `mean` and `wilson`.
+    chance is all. Neither where our runs do not differ, which tells no deviation. Raises ValueError
+    as `mean` and `wilson`.
     """
     ours, share = mean(hits), wilson(successes, n).value
     run = one_run(ours.components, n, same_images=same_images)
@@ -44,7 +45,9 @@ def predicted(hits: ArrayLike, successes: int, n: int, *, same_images: bool = Fa
         margin=WITHIN * _deviation(run),
         target=share,
         p_supported=_as_near(abs(share - ours.value), run, around),
-        p_refuted=2 * min(prediction.p(share, "greater"), prediction.p(share, "less")),
+        p_refuted=2 * min(prediction.p(share, "greater"), prediction.p(share, "less"))
+        if _deviation(run) > 0  # NaN of one seed
+        else 1.0,
         test="predicted",
     )
     return judge(decision)

@@ -170,7 +170,8 @@ def against(
 ) -> pd.DataFrame:
     """Compare our calls, (seeds, n), with those of readers who saw the same images, in pairs.
 
-    Returns reader, images, and for sensitivity and specificity ours less theirs with interval.
+    Returns reader, images, and for sensitivity and specificity ours less theirs with interval: none
+    from one image, which says nothing of others.
     """
     rows = []
     for reader in readers:
@@ -180,7 +181,7 @@ def against(
             of_kind = labels[index] == kind
             ours = called[:, index[of_kind]] == kind
             theirs = np.tile(said[of_kind] == kind, (len(ours), 1))
-            gap = paired(ours.astype(float), theirs.astype(float))
+            gap = paired(ours.astype(float), theirs.astype(float)) if of_kind.sum() > 1 else None
             row[f"their {name}"] = float(theirs.mean())
             row |= columns(f"{name}, ours - theirs", gap)
         rows.append(row)

@@ -89,6 +89,25 @@ def test_too_few_images_to_divide_are_one_line():
     assert "3 or more are wanted" in str(caught.value)
 
 
+@given(st.integers(6, 30), st.integers(0, 30), st.integers(0, 99))
+def test_patients_with_images_of_both_classes_are_divided(both, one, seed):
+    groups = np.array([*np.repeat(np.arange(both), 2), *range(both, both + one)])
+    labels = np.array([*np.tile([0, 1], both), *np.zeros(one, int)])
+    side = divide(labels, groups, np.full(len(labels), "train"), seed, "ab")
+    for name in NAMES:
+        assert set(labels[side == name]) == {0, 1}
+    for group in range(both):
+        assert len(set(side[groups == group])) == 1
+    if both >= 15:
+        assert abs((side == "test").mean() - 0.2) < 0.1
+
+
+def test_groups_that_leave_a_side_without_a_class_are_one_line():
+    groups, labels = np.repeat(np.arange(3), 2), np.tile([0, 1], 3)
+    with pytest.raises(UserError, match="class 'a' has no image for val, as copies, and images of"):
+        divide(labels, groups, np.full(6, "train"), 0, "ab")
+
+
 def test_a_validation_side_of_copies_only_is_refused():
     labels = np.array([0, 1] * 6)
     groups = np.array([*range(8), 4, 5, 6, 7])

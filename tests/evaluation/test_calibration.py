@@ -56,6 +56,42 @@ def test_honest_probabilities_err_as_much_as_chance(honest):
     assert two.se > estimate.se
 
 
+@pytest.mark.parametrize("decimals", [0, 1, 2])
+def test_equal_probabilities_are_one_whatever_their_order(decimals):
+    """Test sets come class by class: a network that says .2 of all looked badly calibrated."""
+    random = np.random.default_rng(3)
+    p = np.round(random.beta(1, 3, 500), decimals)
+    labels = np.sort(random.random(500) < p)
+    order = random.permutation(500)
+    np.testing.assert_allclose(reliability(p, labels), reliability(p[order], labels[order]))
+    assert calibration_error(p, labels).value == pytest.approx(
+        calibration_error(p[order], labels[order]).value, abs=1e-12
+    )
+    frame = reliability(p, labels)
+    assert frame["n"].sum() == 500
+    assert frame["probability"].is_monotonic_increasing
+
+
+def test_the_share_of_positives_said_of_every_image_is_calibrated():
+    labels = np.arange(200) < 40
+    estimate = calibration_error(np.full((2, 200), 0.2), labels)
+    assert estimate.value == pytest.approx(0, abs=1e-12)
+    assert len(reliability(np.full(200, 0.2), labels)) == 1
+    assert chance_error(np.full(200, 0.2)) == pytest.approx(0.023, abs=0.005)  # sd .028 x .8
+
+
+def test_an_interval_is_that_of_a_plain_bootstrap(honest):
+    p, labels = honest
+    estimate = calibration_error(p, labels)
+    bins = np.argsort(np.argsort(p)) // 100
+    random, errors = np.random.default_rng(7), []
+    for _ in range(400):
+        chosen = random.integers(0, 1000, 1000)
+        gaps = np.bincount(bins[chosen], (p - labels)[chosen])
+        errors.append(np.abs(gaps).sum() / 1000)
+    assert estimate.se == pytest.approx(np.std(errors), rel=0.15)
+
+
 @pytest.mark.parametrize("truth", [0.4, 1.0, 3.0])
 def test_temperature_is_recovered_and_is_the_best(truth):
     random = np.random.default_rng(1)

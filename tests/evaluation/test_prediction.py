@@ -67,8 +67,10 @@ def test_what_is_granted_is_exact_for_seeds_alone(n_seeds, off):
 
 
 def test_equal_runs_know_no_spread():
-    same = predicted(np.tile([[True, False]], (3, 50)), 50, 100, same_images=True)
-    assert same.p_supported == 1
+    for n_seeds, published in ((5, 50), (5, 55), (1, 55)):
+        hits = np.tile([[True, False]], (n_seeds, 50))
+        same = predicted(hits, published, 100, same_images=True)
+        assert (same.verdict, same.p_supported, same.p_refuted) == ("undecided", 1, 1)
 
 
 def test_one_run_shows_a_large_effect_and_tosses_a_coin_on_none():

@@ -15,7 +15,7 @@ def test_scores_that_are_no_numbers_test_nothing():
     scores = xr.DataArray(np.full((2, 3), np.nan), {"seed": [0, 1]}, ("seed", "image"))
     with pytest.raises(NotTestedError, match="Of 6 scores 0 are numbers"):
         mean(scores)
-    scores[0, 1], scores[1, 1] = 1.0, 3.0
+    scores[0, 1:], scores[1, 1:] = 1.0, 3.0
     assert mean(scores).value == 2.0
 
 
@@ -23,6 +23,15 @@ def test_an_interval_is_clipped_to_the_range_of_its_scores():
     table = [[0.98, 0.99, 1.0], [0.9, 1.0, 1.0]]
     scores = xr.DataArray(table, {"seed": [0, 1]}, ("seed", "image"))
     assert mean(scores, (0, 1)).high == 1 < mean(scores).high
+
+
+def test_one_image_says_nothing_of_others_however_many_seeds():
+    scores = xr.DataArray(np.ones((5, 1)), {"seed": range(5)}, ("seed", "image"))
+    for estimate in (lambda: mean(scores), lambda: paired(scores, 0 * scores)):
+        with pytest.raises(NotTestedError, match=r"^There is 1 image, 2 are needed\.$"):
+            estimate()
+    once = scores[:, 0]
+    assert (mean(once).n_images, paired(once, 0 * once).value) == (1, 1.0)  # one number a seed
 
 
 def test_arms_are_paired_on_the_seeds_that_both_have():

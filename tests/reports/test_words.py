@@ -67,6 +67,14 @@ def test_a_near_tie_ends_with_the_looks_not_with_more_seeds_than_there_may_be(n,
     assert words.what_would_decide(tie).startswith(said)
 
 
+def test_shares_of_none_and_all_are_decided_by_more_images_and_equal_numbers_by_nothing():
+    for share in (superior(wilson(0, 30), 0.1), superior(wilson(20, 20), 0.9)):
+        said = f"About {share.needed.images} images would decide it, if the truth is as observed."
+        assert words.what_would_decide(share) == said
+    equal = superior(mean(np.full((5, 1), 0.3)))
+    assert words.what_would_decide(equal) == "All are equal: there is no variance to judge by."
+
+
 def test_a_table_joins_a_number_and_its_bounds():
     frame = pd.DataFrame(
         {

@@ -1,5 +1,7 @@
 """Readers beside the networks: published ones, and the user's own."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -79,6 +81,10 @@ def test_readers_of_the_same_images_are_compared_in_pairs(tmp_path, splits, stud
     assert row["sensitivity, ours - theirs"] == pytest.approx(5 / 60)
     assert row["specificity, ours - theirs"] == pytest.approx(10 / 160)
     assert row["sensitivity, ours - theirs_low"] > 0
+    alone = replace(reader, calls={0: True, **dict.fromkeys(range(60, 90), False)})
+    (row,) = against(perfect, LABELS == 0, [alone]).to_dict("records")
+    assert np.isnan(row["sensitivity, ours - theirs"])  # one melanoma says nothing of others
+    assert row["specificity, ours - theirs"] == 0
     coords, arrays = packed((reader,), N)
     shared = labels(**arrays)
     shared.coords.update(coords)
