@@ -13,7 +13,6 @@ More commands, each with --help:
 
 import importlib
 import os
-import platform
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -26,7 +25,7 @@ from core.config import check_names
 COMMANDS = ("comparisons", "fleet", "gpu", "kills", "options", "stores", "verdicts", "writers")
 NAMES = (
     *("autoencoders", "dog_app", "dog_breeds", "face_detectors", "init_schemes", "reports"),
-    *("skin_lesions", "studies"),
+    *("roofline", "skin_lesions", "studies"),
 )
 
 
@@ -49,8 +48,10 @@ class Config:
 
 def main(config: Config) -> None:
     """Run the benchmarks one after another; print each figure when it is there."""
+    from benchmarks import results
+
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-    print(f"{platform.machine()}, {os.cpu_count()} cores, load {load:.1f} at the start")
+    print(f"{results.machine()}, load {load:.1f} at the start")
     rows = []
     for name in config.names:
         print(f"\n{name}", flush=True)
@@ -58,8 +59,6 @@ def main(config: Config) -> None:
             print(f"  {row}", flush=True)
             rows.append(row)
     if config.write:
-        from benchmarks import results
-
         print(f"kept in {results.keep(rows)}")
         results.write_page()
 

@@ -1,5 +1,6 @@
 """What was measured, by machine: one CSV a machine, and docs/speed.md made from all of them."""
 
+import contextlib
 import csv
 import os
 import platform
@@ -33,7 +34,7 @@ class Row:
     """another way to the same result, timed in turn with ours"""
     theirs: Times | None = None
     """of the other way, scaled to the same amount of work"""
-    per: int = 1
+    per: float = 1
     unit: str = ""
     """what `per` counts: pictures, steps, networks"""
     note: str = ""
@@ -80,7 +81,19 @@ def machine() -> str:
     if torch.cuda.is_available():
         return f"{torch.cuda.get_device_name()}, torch {torch.__version__.partition('+')[0]}"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{platform.machine()}, {cores} cores, torch {torch.__version__.partition('+')[0]}"
+    return f"{processor()}, {cores} cores, torch {torch.__version__.partition('+')[0]}"
+
+
+def processor(facts: Path = Path("/proc/cpuinfo")) -> str:
+    """Name the model of the processor, or at least its kind; Python itself asks Linux for neither.
+
+    facts: where Linux describes it.
+    """
+    with contextlib.suppress(OSError):
+        for name, _, value in (line.partition(":") for line in facts.read_text().splitlines()):
+            if name.strip() == "model name" and value.strip():
+                return " ".join(value.split())
+    return platform.processor() or platform.machine()
 
 
 def keep(rows: Iterable[Row], folder: Path = RESULTS) -> Path:

@@ -1,6 +1,9 @@
 """Figures of speed: how they are kept, and the page made from them."""
 
-from benchmarks import results
+import pytest
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks import results, roofline
 from benchmarks.results import Row
 from benchmarks.timing import Times
 
@@ -52,3 +55,37 @@ def test_rows_are_kept_by_machine_and_written_between_the_marks(tmp_path, monkey
 
 def test_a_row_has_the_columns_of_the_page():
     assert set(Row("a", OURS).as_dict()) == set(results.COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("operations", "moved", "bound"), [(6, 2, 3.0), (6, 40, 10.0), (6, 0, 3.0)]
+)
+def test_the_bound_is_the_longer_of_arithmetic_and_memory(operations, moved, bound):
+    rates = roofline.Rates(operations=2.0, bytes=4.0)
+    row = roofline.against("a", OURS, operations, moved, rates)
+    assert row.theirs.seconds == [bound]
+    assert row.ratio.seconds == [bound / 2, bound, bound / 4]
+    assert ("memory" in row.note) == (moved > 0)
+
+
+def test_a_step_of_perceptrons_counts_the_products_of_both_passes(monkeypatch):
+    monkeypatch.setattr(roofline, "STEPS", 3)
+    device = roofline.pick(roofline.DeviceConfig(device="cpu", precision="float32"))
+    part = roofline._perceptrons(device, "two networks", 2, 4, 5)
+    with FlopCounterMode(display=False) as counter:
+        part.run()
+    first, rest = 16 * 256, 256 * 128 + 128 * 10  # the images need no gradient
+    trained, masks = (
+        2 * 3 * 5 * (2 * first + 3 * rest),
+        first + rest,
+    )  # one image gives their shapes
+    assert counter.get_total_flops() == 2 * (trained + masks)
+    assert part.parameters == 2 * (first + rest + 256 + 128 + 10)
+
+
+def test_a_machine_is_named_by_the_model_of_its_processor(tmp_path):
+    facts = tmp_path / "cpuinfo"
+    facts.write_text("processor\t: 0\nmodel name\t: One  CPU @ 2\n\nmodel name\t: Other\n")
+    assert results.processor(facts) == "One CPU @ 2"
+    facts.write_text("processor\t: 0\nmodel name\t:\n")
+    assert results.processor(facts) == results.processor(tmp_path / "absent") != ""
