@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import xarray as xr
 
+from core.errors import UserError
 from core.evaluation.intervals import Estimate
 from core.evaluation.verdicts import Decision
 
@@ -188,9 +189,14 @@ def claims() -> dict[str, Claim]:
 
 
 def lesson_of(study: str) -> Lesson:
-    """Return the lesson that an experiment belongs to, with its exhibits."""
+    """Return the lesson that an experiment belongs to, with its exhibits.
+
+    Raises UserError where there is none.
+    """
     for package, lesson in zip(PACKAGES, lessons(), strict=True):
         if lesson.study == study:
             importlib.import_module(f"reports.{package}.exhibits")  # loads matplotlib
             return lesson
-    raise KeyError(study)
+    raise UserError(
+        f"study {study}: its package is wanted among PACKAGES of reports/lessons.py, to judge it"
+    )

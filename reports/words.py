@@ -125,7 +125,7 @@ def what_would_decide(decision: Decision, images: str = "image", seeds: str = "s
         return reason
     more = decision.needed
     if decision.estimate.se == 0 and not (more and (more.seeds or more.images or more.together)):
-        return "All are equal: there is no variance to judge by."
+        return "All repetitions give the same number: there is no variance to judge by."
     return _needed(decision, images, seeds)
 
 
@@ -170,7 +170,8 @@ def _needed(decision: Decision, images: str, seeds: str) -> str:
         chance = f"the chance to decide {which} is below {100 * needed.power:.0f} %"
         return f"A near tie: {chance} {' or '.join(ways)}." if ways else "All looks are used."
     if not options:
-        what = seeds if estimate.n_images == 1 else f"{seeds} or {images}s"
+        kinds = {seeds: estimate.n_seeds > 1, f"{images}s": estimate.n_images > 1}
+        what = " or ".join(name for name, varied in kinds.items() if varied)
         return f"A near tie: to decide {which} would take more than {BEYOND:,} {what}."
     plan = " or ".join(options)
     return f"About {plan} would decide {which}, if the truth is as observed."

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import reports
+from core.errors import UserError
 from core.provenance import ROOT
 from core.trials import Record, Trial
 from reports import lessons
@@ -28,6 +29,11 @@ def example(monkeypatch):
     spec.loader.exec_module(module)
     yield module
     lessons.lessons.cache_clear()
+
+
+def test_a_study_that_no_lesson_knows_is_one_line():
+    with pytest.raises(UserError, match="study dropout: its package is wanted among PACKAGES of"):
+        lessons.lesson_of("dropout")
 
 
 def test_the_example_runs_and_grows(example, store, capsys):

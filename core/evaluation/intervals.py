@@ -143,11 +143,12 @@ def mean(values: ArrayLike, *, bounds: Bounds | None = None) -> Estimate:
     gives an interval over new images only, and `method` says so. Raises ValueError if values are
     not finite, not a table or fewer than 2.
 
-    Scores of 0 and 1 are a proportion, whose limits are `shares.Share`'s: exact for one seed.
+    Scores of 0 and 1 are a proportion, whose limits are `shares.Share`'s: exact for one seed; but
+    not where bounds say that others could have been.
     """
     table = as_table(values, "values")
     parts, value = crossed(table), float(table.mean())
-    if not are_hits(table):
+    if not are_hits(table) or bounds not in (None, (0, 1)):
         return symmetric(value, parts, bounds or ANYWHERE, skew(table))
     law = share_law(value, parts)
     name = "Clopper-Pearson" if parts.n_seeds == 1 else "Korn-Graubard"

@@ -59,7 +59,7 @@ lesson = Lesson(
     question="Dog or human, and which breed: how good is the whole algorithm?",
     study="dog_app",
     data="folder:dogImages+people",
-    options="--evaluate --data folder:data/dogImages",
+    options="--evaluate --data folder:dogImages",
     protocol={"backbone": "resnet18"},
     source="the blog post's account of the dog project",
     columns=("dog/breed", *(f"{kind}/told" for kind in SINGLE)),
@@ -83,10 +83,17 @@ def _wrong(study: xr.Dataset, margin: float, kind: str) -> Decision:
     rate = wilson(int(wrong.sum()), len(wrong))
     return all_of(
         {f"{kind}: answered wrong ({detector})": superior(rate, margin)},
-        comment=f"{int(wrong.sum())} of {len(wrong)} are answered wrong. With a limit below "
-        f"{words.number(rate.low, 'percent')} the claim would hold, with one above "
-        f"{words.number(rate.high, 'percent')} it would not (95 %).",
+        comment=f"{int(wrong.sum())} of {len(wrong)} are answered wrong. {_limits(rate)}",
     )
+
+
+def _limits(rate: Estimate) -> str:
+    """Say which limits would have decided otherwise."""
+    sides = {
+        f"below {words.number(rate.low, 'percent')} the claim would hold": rate.low > 0,
+        f"above {words.number(rate.high, 'percent')} it would not": rate.high < 1,
+    }
+    return f"With a limit {', with one '.join(s for s, can in sides.items() if can)} (95 %)."
 
 
 @lesson.claim("D7a", "The finished algorithm is not very good: on dogs.", **WORDS)

@@ -14,7 +14,7 @@ from reports.lessons import Lesson, NotTestedError
 from reports.scores import mean, paired, unless_diverged
 
 BREEDS = 133
-COURSE = "--data folder:data/dogImages"
+COURSE = "--data folder:dogImages"
 
 lesson = Lesson(
     title="dog breeds",

@@ -48,8 +48,10 @@ class Difference:
         return self.same if self.same and is_same and open_ else self.superior
 
     @property
-    def p(self) -> float:
-        """Two-sided p of no difference, after Holm."""
+    def p(self) -> float | None:
+        """Two-sided p of no difference, after Holm; none where the verdict is withheld."""
+        if self.superior.withheld:
+            return None
         return min(1.0, 2 * min(self.superior.p_supported, self.superior.p_refuted))
 
 

@@ -196,7 +196,7 @@ def _without_copies(table: Table, config: "Config") -> Table:
             f"--where \"params.{name} = '{some[name].iloc[0]}'\""
         )
     raise UserError(
-        f"{len(copies)} runs are repetitions of one seed and arm ({what}), which is no new "
+        f"{len(copies)} runs repeat an arm and seed, such as {what}, which is no new "
         "evidence: --latest keeps the latest of each"
         + (", --pair none takes all" if same_everywhere else "")
     )

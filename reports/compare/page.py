@@ -89,11 +89,15 @@ def _differences(comparison: Comparison) -> list[list[str]]:
             difference.arm + ("" if difference.is_paired else " (unpaired)"),
             f"{difference.shown.estimate.value:{spec}}",
             sentences.interval(difference.shown.estimate, spec),
-            words.chance(difference.p).removeprefix("= "),
+            _p(difference).removeprefix("= "),
             sentences.verdict(comparison, difference),
         ]
         for difference in comparison.differences
     ]
+
+
+def _p(difference: Difference) -> str:
+    return "" if difference.p is None else words.chance(difference.p)
 
 
 def as_json(comparison: Comparison, source: Source) -> str:
@@ -187,7 +191,7 @@ def _shown(comparison: Comparison, source: Source) -> dict[str, Any]:
         {
             "cells": row,
             "advice": sentences.advice(comparison, d),
-            "p": words.chance(d.p),
+            "p": _p(d),
             "size": f"{d.shown.estimate.n_seeds} {sentences.units(comparison, d)}",
         }
         for row, d in zip(_differences(comparison), comparison.differences, strict=True)

@@ -76,7 +76,8 @@ def _design(table: Table) -> Iterator[Note]:
     if single:
         yield Note("one run", f"One run is no comparison: {some(single)} is only listed.")
     if not table.pairs:
-        text = "Runs are not paired: they are compared as unrelated samples (Welch)."
+        text = "Runs are not paired: they are compared as unrelated samples"
+        text += " (Welch, with wider limits)."
         yield Note("unpaired", text)
     elif used.groupby("pair")["arm"].nunique().max() > 1:
         yield from _missing(table)
@@ -92,7 +93,8 @@ def _missing(table: Table) -> Iterator[Note]:
     }
     missing = [f"{arm} ({name} {some(gone)})" for arm, gone in lacking.items() if gone]
     if missing:
-        text = "Arms are compared on the pairs that both have. Some lack pairs:"
+        text = "Arms are compared on the pairs that both have, where these are two or more."
+        text += " Some lack pairs:"
         yield Note("missing pairs", f"{text} {some(missing)}.")
 
 
@@ -105,11 +107,12 @@ def unpaired(table: Table, differences: Sequence["Difference"]) -> list[Note]:
     who, ref = ", ".join(alone), differences[0].reference
     if table.overlap:
         raise UserError(
-            f"--pair {' '.join(table.pairs)}: {who} and {ref} share no {pair}, and parts of one "
-            "data set compare only one by one; the same for every arm are wanted"
+            f"--pair {' '.join(table.pairs)}: {who} and {ref} share fewer than two {pair}s, "
+            "and parts of one data set compare only one by one; the same for every arm are wanted"
         )
     text = (
-        f"No {pair} is shared by {ref} and {who}: they are compared as unrelated samples (Welch)."
+        f"{who} and {ref} share fewer than two {pair}s: they are compared as unrelated samples "
+        "(Welch, with wider limits)."
     )
     return [Note("unpaired", f"{text} The same {pair}s for every arm would tell more.")]
 

@@ -73,6 +73,8 @@ def headline(comparison: Comparison) -> str:
         for what, arms in groups.items()
     ]
     role = "baseline" if comparison.is_baseline else f"best {comparison.table.metric} seen"
+    if not comparison.is_baseline and any(arm.n < 2 for arm in comparison.arms):
+        role += " in two or more runs"
     return f"Against {comparison.reference} ({role}), {'; '.join(parts)}."
 
 
@@ -116,13 +118,23 @@ def notes(comparison: Comparison, config: "Config") -> list[Note]:
     """Return all that a reader must know, the loud first."""
     scope = "training sets of this size" if comparison.table.overlap else "seeds, on the same data"
     family = f"Holm over {comparison.n_tests} comparison{'s' * (comparison.n_tests > 1)}"
-    if not comparison.is_baseline and len(comparison.arms) > 2:
+    if comparison.n_tests > 1 and comparison.margin is not None:
+        family += " of two questions each"
+    if not comparison.is_baseline and comparison.n_tests > 1:
         family += ", all pairs of arms, as the best is picked by looking"
     method = (
         f"Intervals cover new {scope}. Those of differences are at the level of their "
         f"verdict: {family}."
     )
     grid = ", ".join(map(str, grid_from(config.looks))) if config.looks else ""
+    runs, waiting = {arm.name: arm.n for arm in comparison.arms}, []
     look = f"Verdicts are given at {grid} repetitions, which share the 5 %." if grid else LOOK
+    for d in comparison.differences:
+        n, stored = d.shown.estimate.n_seeds, min(runs[d.arm], runs[d.reference])
+        if grid and n < stored:
+            part = f"{d.arm} - {d.reference} rests on the first {n} of {stored} repetitions"
+            waiting.append(Note("waiting", f"{part}: the looks are at {grid}."))
     quiet = [Note("method", method, loud=False), Note("looks", look, loud=False)]
-    return sorted([*comparison.notes, *_worst(comparison), *quiet], key=lambda note: not note.loud)
+    return sorted(
+        [*comparison.notes, *_worst(comparison), *waiting, *quiet], key=lambda note: not note.loud
+    )

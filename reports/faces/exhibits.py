@@ -130,7 +130,7 @@ def comparisons(study: xr.Dataset) -> Exhibit | None:
 def compare(a: Bools, b: Bools) -> dict[str, float | int | str]:
     """Compare two detectors picture by picture, see the exhibit's caption."""
     decision, differ = more_often(a, b), int((a != b).sum())
-    images = decision.needed.images if decision.needed else None
+    images = decision.needed.images if decision.needed and not decision.withheld else None
     return {
         "only a": int((a & ~b).sum()),
         "only b": int((b & ~a).sum()),

@@ -95,8 +95,8 @@ def calibration(study: xr.Dataset) -> Exhibit:
     return Exhibit(
         deep=True,
         caption="Expected calibration error, ten bins of equal counts (equal probabilities share "
-        "one), with bootstrap intervals, as trained and after temperature scaling on validation. ECE by chance: what true "
-        "probabilities would show with as many images.",
+        "one), with bootstrap intervals, as trained and after temperature scaling on validation. "
+        "ECE by chance: what true probabilities would show with as many images.",
         table=pd.DataFrame(rows),
     )
 

@@ -101,11 +101,12 @@ def pretrained_beats_random(study: xr.Dataset, margin: float) -> Decision:
     )
     images = sum(study.attrs["card"]["counts"]["train"])
     steps = train["epochs"] * ceil(images / train["batch_size"])
+    epochs = f"{train['epochs']} epoch{'s' * (train['epochs'] != 1)}"
     alone = words.estimate(roc.auc(task.scores("random"), task.labels))
     difference = task.difference("pretrained", "random")
     return all_of(
         {"AUC of melanoma, pretrained - random": superior(difference, margin)},
-        comment=f"The budget: {train['epochs']} epochs at most, {steps:,} steps. From random "
+        comment=f"The budget: {epochs} at most, {steps:,} steps. From random "
         f"weights that is a beginning (AUC {alone}): this says which start is ahead by then, not "
         f"which would be in the end.{f' Controls: {controls}.' if controls else ''}",
     )

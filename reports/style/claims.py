@@ -81,10 +81,10 @@ def loss_falls(study: xr.Dataset, margin: float) -> Decision:
     There is no chance in it: one pair, one network, and the picture begins as the content.
     """
     if study.attrs["card"]["name"] != PAIR:
-        raise NotTestedError("The published pair, octopus.jpg as hockney.jpg, on VGG19.")
+        raise NotTestedError("The published pair, octopus.jpg as hockney.jpg, on VGG19 is wanted.")
     losses = study["loss/total"].sel(arm="published").squeeze()
     if losses.sizes["epoch"] <= LAST:
-        raise NotTestedError(f"`--steps {LAST}` or more.")
+        raise NotTestedError(f"`--steps {LAST}` or more is wanted.")
     # The notebook prints the loss before a step's update, as the epochs here begin with it.
     fall = float(np.log10(losses.sel(epoch=FIRST) / losses.sel(epoch=LAST)))
     target = float(np.log10(PUBLISHED[FIRST] / PUBLISHED[LAST]))
@@ -108,11 +108,11 @@ def artefacts_shrink(study: xr.Dataset, margin: float) -> Decision:
     """
     layers = arms_of(study, "layer")
     if len(layers) < 3:
-        raise NotTestedError("A study of a network with 3 or more resolutions.")
+        raise NotTestedError("A study of a network with 3 or more resolutions is wanted.")
     lengths = study["artefact/length"].sel(arm=layers)
     missing = int((lengths["trained"] & ~np.isfinite(lengths)).sum())
     if missing:
-        raise NotTestedError(f"Artefacts in all pictures; {missing} are without.")
+        raise NotTestedError(f"Artefacts in all pictures are wanted; {missing} are without.")
 
     def falls(name: str) -> xr.DataArray:
         depth = xr.DataArray(np.arange(len(layers), dtype=float), {"arm": layers})
@@ -142,7 +142,7 @@ def beta_controls(study: xr.Dataset, margin: float) -> Decision:
     """
     betas = arms_of(study, "beta")
     if len(betas) < 3:
-        raise NotTestedError("A study.")
+        raise NotTestedError("A study with 3 or more style weights is wanted.")
     decades = xr.DataArray(np.log10([beta_of(arm) for arm in betas]), {"arm": betas})
     left, lost = (
         by_content(slope(decades, xr.apply_ufunc(np.log10, study[f"shares/{name}"].sel(arm=betas))))

@@ -104,7 +104,7 @@ for (_name, _statement), _cell in zip(STATEMENTS.items(), COURSE, strict=True):
     source="DLv2 notebook transfer-learning, flowers",
     data=FLOWERS,
     protocol={"network": "vgg16"},
-    options="--network vgg16 --similar folder:data/flower_photos --different isic2017",
+    options="--network vgg16 --similar folder:flower_photos --different isic2017",
     margin=0.02,
     arms=("head", "fine-tune"),
 )
@@ -126,7 +126,7 @@ def last_layer_suffices(study: xr.Dataset, margin: float) -> Decision:
     data=FLOWERS,
     protocol={"epochs": 2, "batch_size": 20, "lr": 1e-3, "optimizer": "sgd", "mirror": False},
     study="dog_breeds",
-    options="--data folder:data/flower_photos --backbones vgg16 --epochs 2 --batch-size 20 "
+    options="--data folder:flower_photos --backbones vgg16 --epochs 2 --batch-size 20 "
     "--optimizer sgd --no-mirror --no-scratch",
     unit="percent",
 )

@@ -225,3 +225,14 @@ def test_a_rounding_error_is_no_variance(scale):
     assert (found.seeds, found.residual) == (0, 0)
     assert found.images == pytest.approx(rows[0].var(ddof=1))
     assert crossed(np.full((3, 7), scale / 3)).se == 0
+
+
+def test_counts_that_happen_to_be_0_and_1_are_no_proportion():
+    counts = np.array([[0.0, 1.0, 1.0, 0.0, 1.0]])
+    assert mean(counts).high <= 1
+    assert mean(counts, bounds=(0, 1)).method == mean(counts).method
+    could_be_more = mean(counts, bounds=(0, np.inf))
+    assert could_be_more.value == 0.6
+    assert could_be_more.high == pytest.approx(
+        mean(counts + 1e-12, bounds=(0, np.inf)).high, rel=1e-6
+    )

@@ -71,6 +71,8 @@ def test_d7_is_true_false_and_undecidable_kind_by_kind(study):
     assert f"below {100 * interval.low:.1f} % the claim would hold" in comment
     assert f"above {100 * interval.high:.1f} % it would not" in comment
     better = judge(study(mtcnn={}))
+    comment = better["D7a"].decision.comment  # no limit is below 0 %
+    assert "answered wrong. With a limit above " in comment
     # None of 40 wrong leaves up to 8.8 % at 95 %, and more at the level of a family of three.
     assert {entry.verdict for entry in better.values()} == {"undecided"}
 

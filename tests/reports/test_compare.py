@@ -93,7 +93,7 @@ def test_what_else_is_named(make, options, name):
 @pytest.mark.parametrize(
     ("make", "options", "said"),
     [
-        (lambda arm, seed: {"seed": 42}, "", "repetitions of one seed and arm .a, seed 42."),
+        (lambda arm, seed: {"seed": 42}, "", "10 runs repeat an arm and seed, such as a, seed 42,"),
         (lambda arm, seed: {"seed": 42}, "", "--pair none takes all"),
         (lambda arm, seed: {"split": seed}, "--pair split", "--test-share"),
         (lambda arm, seed: {"model": None}, "", "no param varies"),
@@ -196,7 +196,7 @@ def test_seeds_within_folds_are_averaged():
 
 def test_folds_that_are_not_shared_are_refused():
     found = grid(lambda arm, seed: {"seed": None, "fold": seed + 5 * (arm == "b")})
-    with pytest.raises(UserError, match="share no fold"):
+    with pytest.raises(UserError, match="share fewer than two folds"):
         comparison.compare(tabled(found))
 
 
@@ -223,8 +223,52 @@ def test_looks_wait_for_the_grid():
     looks = comparison.compare(tabled(found), first_look=3).differences[0].superior
     assert (once.estimate.n_seeds, looks.estimate.n_seeds) == (7, 6)
     assert sorted(looks.looks) == [3, 6]
-    early = comparison.compare(tabled(found), first_look=10).differences[0].superior
-    assert early.withheld == "no look"
+    early = comparison.compare(tabled(found), first_look=10).differences[0]
+    assert early.superior.withheld == "no look"
+    assert early.p is None  # it would be 1 beside an interval without 0
+
+
+@pytest.mark.parametrize(("first", "rests"), [(3, "first 6 of 7 repetitions"), (7, "")])
+def test_a_look_says_which_runs_it_rests_on(first, rests):
+    found = [logged(plant.NOISE[k % 5] + k, model=arm, seed=k) for arm in "ab" for k in range(7)]
+    config = cli.parse(compare.Config, "", ["x", "--looks", str(first)])
+    result = comparison.compare(tabled(found), first_look=first)
+    waiting = [n.text for n in sentences.notes(result, config) if n.name == "waiting"]
+    assert len(waiting) == bool(rests)
+    assert all(f"rests on the {rests}: the looks are at 3, 6" in text for text in waiting)
+
+
+def test_arms_that_share_one_seed_are_said_to_share_fewer_than_two():
+    found = [
+        logged(plant.NOISE[seed] + shift, model=arm, seed=seed + shift)
+        for arm, shift in (("a", 0), ("b", 4))
+        for seed in range(5)
+    ]
+    notes = {note.name: note.text for note in comparison.compare(tabled(found)).notes}
+    assert notes["unpaired"].startswith("a and b share fewer than two seeds: they are compared as")
+    assert "pairs that both have, where these are two or more" in notes["missing pairs"]
+
+
+@pytest.mark.parametrize(
+    ("arms", "options", "family", "role"),
+    [
+        ("ab", {}, "Holm over 1 comparison.", "(best acc seen)"),
+        ("abx", {}, "Holm over 1 comparison.", "(best acc seen in two or more runs)"),
+        ("abc", {"margin": 0.1}, "Holm over 3 comparisons of two questions each, all", "(best acc"),
+        ("abc", {"baseline": "a"}, "Holm over 2 comparisons.", "(baseline)"),
+    ],
+)
+def test_the_family_is_named_with_its_size(arms, options, family, role):
+    found = [
+        logged(plant.NOISE[seed] + 0.01 * ord(arm), model=arm, seed=seed)
+        for arm in arms
+        for seed in range(1 if arm == "x" else 5)
+    ]
+    result = comparison.compare(tabled(found), **options)
+    config = cli.parse(compare.Config, "", ["x"])
+    (method,) = (n.text for n in sentences.notes(result, config) if n.name == "method")
+    assert family in method
+    assert role in sentences.headline(result)
 
 
 def test_a_margin_can_find_arms_the_same():

@@ -68,7 +68,7 @@ def test_pairs_are_found_by_seed_and_not_by_order(ask):
     estimate = found["differences"][0]["larger"]["estimate"]
     assert abs(estimate["value"]) == 1
     assert estimate["components"]["seeds"] == 0
-    assert "All are equal" in printed
+    assert "All repetitions give the same number" in printed
 
 
 def test_arms_that_have_the_same_are_named_together():
@@ -77,7 +77,7 @@ def test_arms_that_have_the_same_are_named_together():
 
 
 REFUSED = {
-    "repeated_runs": ("", "--latest", "repetitions of one seed and arm (cnn, seed 3)"),
+    "repeated_runs": ("", "--latest", "2 runs repeat an arm and seed, such as cnn, seed 3"),
     "budgets": ("", "--accept budget", "cnn: max_epochs 10"),
     "early_stops": ("", "--accept budget", "last step 19"),
     "data": ("", "--accept data", "cnn: aaaa; resnet: bbbb"),
@@ -120,7 +120,7 @@ def test_what_is_accepted_stays_named(ask, pitfall):
 
 
 NAMED = {
-    "unpaired_seeds": ("unpaired", "No seed is shared by resnet and cnn"),
+    "unpaired_seeds": ("unpaired", "cnn and resnet share fewer than two seeds"),
     "missing_pairs": ("missing pairs", "resnet (seed 0)"),
     "diverged": ("lost runs", "the 2 lost runs"),
     "crashed": ("lost runs", "the lost run"),

@@ -136,6 +136,8 @@ def test_2_of_100_cannot_be_significant(two):
     assert entry.decision.p_supported == 0.5
     row = made.compare(np.ones(100, bool), np.arange(100) >= 2)
     assert (row["only a"], row["only b"], row["least p"]) == (2, 0, 0.5)
+    few = made.compare(np.ones(3, bool), np.arange(3) > 0)
+    assert few["needed"] == "n/a"  # five are the least for a verdict, not what would decide
 
 
 def test_marked_faces_are_the_unit_where_there_are_any_and_dogs_where_they_are_named(study):

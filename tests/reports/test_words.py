@@ -67,12 +67,23 @@ def test_a_near_tie_ends_with_the_looks_not_with_more_seeds_than_there_may_be(n,
     assert words.what_would_decide(tie).startswith(said)
 
 
+def test_what_takes_too_many_to_decide_is_counted_in_what_there_is_more_than_one_of():
+    for n_seeds, n_images, what in ((1, 50, "images"), (5, 1, "seeds"), (5, 50, "seeds or images")):
+        images = 1e-4 if n_images > 1 else 0.0
+        spread = Components(0.01 if n_seeds > 1 else 0.0, images, 0.0, n_seeds, n_images)
+        tie = superior(symmetric(0.0, spread))
+        assert words.what_would_decide(tie).endswith(f"would take more than 10,000 {what}.")
+
+
 def test_shares_of_none_and_all_are_decided_by_more_images_and_equal_numbers_by_nothing():
     for share in (superior(wilson(0, 30), 0.1), superior(wilson(20, 20), 0.9)):
         said = f"About {share.needed.images} images would decide it, if the truth is as observed."
         assert words.what_would_decide(share) == said
     equal = superior(mean(np.full((5, 1), 0.3)))
-    assert words.what_would_decide(equal) == "All are equal: there is no variance to judge by."
+    assert (
+        words.what_would_decide(equal)
+        == "All repetitions give the same number: there is no variance to judge by."
+    )
 
 
 def test_a_table_joins_a_number_and_its_bounds():

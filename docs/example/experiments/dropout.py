@@ -1,6 +1,6 @@
 """Does dropout help where there are few images?
 
-Command:  python docs/example/experiments/dropout.py
+Command:  python experiments/dropout.py, once it is there and reports/dropout is among PACKAGES
 Expected: half a minute on 2 CPU cores for 3 arms x 5 seeds on the embedded digits
 Source:   Srivastava et al., JMLR 15 (2014) 1929-1958
 """
@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from core import cli
 from core.config import DeviceConfig, Seeds, TrainConfig, check_options
