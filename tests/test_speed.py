@@ -71,16 +71,16 @@ def test_the_bound_is_the_longer_of_arithmetic_and_memory(operations, moved, bou
 def test_a_step_of_perceptrons_counts_the_products_of_both_passes(monkeypatch):
     monkeypatch.setattr(roofline, "STEPS", 3)
     device = roofline.pick(roofline.DeviceConfig(device="cpu", precision="float32"))
-    part = roofline._perceptrons(device, "two networks", 2, 4, 5)
+    part = roofline._perceptrons(device, "six networks", (2, 3), 4, 5)
     with FlopCounterMode(display=False) as counter:
         part.run()
     first, rest = 16 * 256, 256 * 128 + 128 * 10  # the images need no gradient
-    trained, masks = (
-        2 * 3 * 5 * (2 * first + 3 * rest),
+    steps, shapes = (
+        3 * 5 * (2 * first + 3 * rest),
         first + rest,
-    )  # one image gives their shapes
-    assert counter.get_total_flops() == 2 * (trained + masks)
-    assert part.parameters == 2 * (first + rest + 256 + 128 + 10)
+    )  # one image shows the masks' shapes
+    assert counter.get_total_flops() == 2 * (6 * steps + shapes)
+    assert part.parameters == 6 * (first + rest + 256 + 128 + 10)
 
 
 def test_a_machine_is_named_by_the_model_of_its_processor(tmp_path):
