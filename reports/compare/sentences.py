@@ -114,6 +114,18 @@ def _worst(comparison: Comparison) -> Iterator[Note]:
             )
 
 
+def _waiting(comparison: Comparison, grid: str) -> Iterator[Note]:
+    """Say which differences wait for a look, and rest on fewer repetitions than are stored."""
+    pairs = comparison.table.used.groupby("arm")["pair"].agg(list)
+    for d in comparison.differences:
+        one, other = pairs[d.arm], pairs[d.reference]
+        n = d.shown.estimate.n_seeds
+        stored = len({*one} & {*other}) if d.is_paired else min(len(one), len(other))
+        if n < stored:
+            part = f"{d.arm} - {d.reference} rests on the first {n} of {stored} repetitions"
+            yield Note("waiting", f"{part}: the looks are at {grid}.")
+
+
 def notes(comparison: Comparison, config: "Config") -> list[Note]:
     """Return all that a reader must know, the loud first."""
     scope = "training sets of this size" if comparison.table.overlap else "seeds, on the same data"
@@ -127,13 +139,8 @@ def notes(comparison: Comparison, config: "Config") -> list[Note]:
         f"verdict: {family}."
     )
     grid = ", ".join(map(str, grid_from(config.looks))) if config.looks else ""
-    runs, waiting = {arm.name: arm.n for arm in comparison.arms}, []
     look = f"Verdicts are given at {grid} repetitions, which share the 5 %." if grid else LOOK
-    for d in comparison.differences:
-        n, stored = d.shown.estimate.n_seeds, min(runs[d.arm], runs[d.reference])
-        if grid and n < stored:
-            part = f"{d.arm} - {d.reference} rests on the first {n} of {stored} repetitions"
-            waiting.append(Note("waiting", f"{part}: the looks are at {grid}."))
+    waiting = list(_waiting(comparison, grid)) if grid else []
     quiet = [Note("method", method, loud=False), Note("looks", look, loud=False)]
     return sorted(
         [*comparison.notes, *_worst(comparison), *waiting, *quiet], key=lambda note: not note.loud

@@ -228,9 +228,22 @@ def test_looks_wait_for_the_grid():
     assert early.p is None  # it would be 1 beside an interval without 0
 
 
-@pytest.mark.parametrize(("first", "rests"), [(3, "first 6 of 7 repetitions"), (7, "")])
-def test_a_look_says_which_runs_it_rests_on(first, rests):
-    found = [logged(plant.NOISE[k % 5] + k, model=arm, seed=k) for arm in "ab" for k in range(7)]
+@pytest.mark.parametrize(
+    ("first", "shift", "rests"),
+    [
+        (3, 0, "first 6 of 7 repetitions"),
+        (7, 0, ""),
+        (3, 1, ""),
+        (3, 2, "first 3 of 5 repetitions"),
+    ],
+)
+def test_a_look_says_which_runs_it_rests_on(first, shift, rests):
+    """shift: so many seeds are in one arm only."""
+    found = [
+        logged(plant.NOISE[k % 5] + k, model=arm, seed=k + shift * (arm == "b"))
+        for arm in "ab"
+        for k in range(7)
+    ]
     config = cli.parse(compare.Config, "", ["x", "--looks", str(first)])
     result = comparison.compare(tabled(found), first_look=first)
     waiting = [n.text for n in sentences.notes(result, config) if n.name == "waiting"]
