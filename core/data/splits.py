@@ -49,12 +49,7 @@ def divide(
                 f"--data: class {name!r} has {n} images to train on, counting copies, and images "
                 f"of one patient or lesion, once; {len(wanted)} or more are wanted"
             )
-    class_of, n_classes = within.argmax(1), within.sum(1)
-    counts = within[n_classes == 1].sum(0)
-    for group in np.flatnonzero(n_classes > 1):
-        among = np.flatnonzero(within[group])
-        class_of[group] = among[counts[among].argmin()]
-        counts[class_of[group]] += 1
+    class_of = _class_of(within)
     for label in range(len(classes)):
         order = random.permutation(np.flatnonzero(class_of == label))
         if len(order) >= len(wanted):  # else they stay in train, and the class is in other groups
@@ -68,6 +63,17 @@ def divide(
                 "and images of one patient or lesion, stay together: more of them are wanted"
             )
     return side
+
+
+def _class_of(within: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the class that each group counts for. within: (groups, classes), what it has."""
+    class_of, n_classes = within.argmax(1), within.sum(1)
+    counts = within[n_classes == 1].sum(0)
+    for group in np.flatnonzero(n_classes > 1):
+        among = np.flatnonzero(within[group])
+        class_of[group] = among[counts[among].argmin()]
+        counts[class_of[group]] += 1
+    return class_of
 
 
 def _cut(sizes: NDArray[np.int64], shares: Sequence[float]) -> list[slice]:
