@@ -8,7 +8,6 @@ bound; what fits a cache may be faster than the latter.
 Source: roofline model, Williams, Waterman, Patterson, Communications of the ACM 52 (2009) 65-76.
 """
 
-import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -23,9 +22,9 @@ from benchmarks.results import Row
 from benchmarks.timing import Times, timed
 from core.config import DeviceConfig, TrainConfig
 from core.detection.mtcnn import MTCNN
-from core.device import Device, pick
+from core.device import Device, pick, threads
 from core.models import backbones
-from core.models.autoencoders import transposed
+from core.models.autoencoders import parameters, transposed
 from core.models.features import compute, for_inference
 from core.models.networks import mlp
 from core.training.objective import reconstruction
@@ -91,17 +90,6 @@ def against(work: str, times: Times, operations: int, moved: int, rates: Rates) 
     return Row(work, times, "its bound", Times([max(limits)]), note=note)
 
 
-@contextlib.contextmanager
-def threads(n: int) -> Iterator[None]:
-    """Let torch use n threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(n)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def matrices(dtype: torch.dtype, repeats: int) -> Row:
     """Time the product of two large matrices."""
     a, b = (torch.randn(SIDE, SIDE).to(dtype) for _ in range(2))
@@ -133,7 +121,7 @@ def _perceptrons(device: Device, whose: str, grid: tuple[int, int], side: int, b
     return Part(
         f"{STEPS} steps of {whose}, {batch} images each",
         lambda: noise.fit(device, models(), images, config),
-        seeds * arms * _size(models()[0][0]),
+        seeds * arms * parameters(models()[0][0]),
     )
 
 
@@ -145,7 +133,7 @@ def _autoencoder(device: Device) -> Part:
         list(fit(model, images, None, config, 0, device, objective=reconstruction()))
 
     work = f"{STEPS} steps of a convolutional autoencoder, 20 images each, 1 thread"
-    return Part(work, run, _size(transposed((1, 28, 28))), threads=1)
+    return Part(work, run, parameters(transposed((1, 28, 28))), threads=1)
 
 
 def _faces() -> Part:
@@ -159,7 +147,3 @@ def _features(device: Device) -> Part:
     images = noise.images(128, 3, 224)
     work = f"{NETWORK}'s features of {len(images)} images of 224x224"
     return Part(work, lambda: compute(trunk, images, device))
-
-
-def _size(model: nn.Module) -> int:
-    return sum(value.numel() for value in model.parameters())

@@ -87,6 +87,17 @@ def generator(device: torch.device, *key: int) -> torch.Generator:
 
 
 @contextlib.contextmanager
+def threads(n: int) -> Iterator[None]:
+    """Let torch use n threads of the CPU, and as many as before after."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
 def seeded(*key: int) -> Iterator[None]:
     """Seed torch's global generators from the key, and restore the CPU's and the GPUs' after."""
     with torch.random.fork_rng():

@@ -3,14 +3,14 @@
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from core.evaluation.decisions import LEAST_IMAGES, LEAST_OF_A_CLASS, LEAST_SEEDS
 from core.evaluation.intervals import Estimate
-from core.evaluation.power import BEYOND
+from core.evaluation.power import BEYOND, Needed
 from core.evaluation.prediction import shown_by_one_run
 from core.evaluation.verdicts import Decision
 from reports.lessons import NO_DATA
@@ -123,9 +123,6 @@ def what_would_decide(decision: Decision, images: str = "image", seeds: str = "s
         return ""
     if reason := _withheld(decision, images, seeds):
         return reason
-    more = decision.needed
-    if decision.estimate.se == 0 and not (more and (more.seeds or more.images or more.together)):
-        return "All repetitions give the same number: there is no variance to judge by."
     return _needed(decision, images, seeds)
 
 
@@ -148,19 +145,13 @@ def _withheld(decision: Decision, images: str, seeds: str) -> str:
 
 
 def _needed(decision: Decision, images: str, seeds: str) -> str:
-    """Say how many seeds or images would decide, in one sentence."""
+    """Say how many seeds or images would decide, in one sentence, or why none would."""
     needed, estimate = decision.needed, decision.estimate
+    options = list(_options(needed, estimate, images, seeds)) if needed else []
+    if not options and estimate.se == 0:
+        return "All repetitions give the same number: there is no variance to judge by."
     if needed is None:
         return ""
-    options = []
-    if needed.seeds is not None:
-        more = f" ({needed.seeds - estimate.n_seeds:,} more)" if estimate.n_seeds > 1 else ""
-        options.append(f"{needed.seeds:,} {seeds}{more}")
-    if needed.images is not None:
-        options.append(f"{needed.images:,} {images}s")
-    if needed.together is not None:
-        n_seeds, n_images = needed.together
-        options.append(f"{n_seeds:,} {seeds} and {n_images:,} {images}s")
     which = f"`{needed.part}`" if len(decision.parts) > 1 else "it"
     part = decision.members.get(needed.part, decision)
     if not options and part.looks and estimate.n_seeds > 1:  # seeds end at the last look
@@ -170,11 +161,23 @@ def _needed(decision: Decision, images: str, seeds: str) -> str:
         chance = f"the chance to decide {which} is below {100 * needed.power:.0f} %"
         return f"A near tie: {chance} {' or '.join(ways)}." if ways else "All looks are used."
     if not options:
-        kinds = {seeds: estimate.n_seeds > 1, f"{images}s": estimate.n_images > 1}
-        what = " or ".join(name for name, varied in kinds.items() if varied)
+        several = {seeds: estimate.n_seeds, f"{images}s": estimate.n_images}
+        what = " or ".join(name for name, n in several.items() if n > 1)
         return f"A near tie: to decide {which} would take more than {BEYOND:,} {what}."
     plan = " or ".join(options)
     return f"About {plan} would decide {which}, if the truth is as observed."
+
+
+def _options(needed: Needed, estimate: Estimate, images: str, seeds: str) -> Iterator[str]:
+    """Yield the ways to a verdict: more seeds, more images, or both."""
+    if needed.seeds is not None:
+        more = f" ({needed.seeds - estimate.n_seeds:,} more)" if estimate.n_seeds > 1 else ""
+        yield f"{needed.seeds:,} {seeds}{more}"
+    if needed.images is not None:
+        yield f"{needed.images:,} {images}s"
+    if needed.together is not None:
+        n_seeds, n_images = needed.together
+        yield f"{n_seeds:,} {seeds} and {n_images:,} {images}s"
 
 
 def one_run(entry: "Entry") -> str:

@@ -75,10 +75,8 @@ def test_a_step_of_perceptrons_counts_the_products_of_both_passes(monkeypatch):
     with FlopCounterMode(display=False) as counter:
         part.run()
     first, rest = 16 * 256, 256 * 128 + 128 * 10  # the images need no gradient
-    steps, shapes = (
-        3 * 5 * (2 * first + 3 * rest),
-        first + rest,
-    )  # one image shows the masks' shapes
+    steps = 3 * 5 * (2 * first + 3 * rest)
+    shapes = first + rest  # one image shows those of the masks
     assert counter.get_total_flops() == 2 * (6 * steps + shapes)
     assert part.parameters == 6 * (first + rest + 256 + 128 + 10)
 

@@ -21,7 +21,7 @@ from torch import nn
 
 from core.config import TrainConfig
 from core.data.images import Images
-from core.device import Device
+from core.device import Device, threads
 from core.training import loop
 from core.training.batched import fit_many
 from core.training.objective import CLASSIFICATION, Objective
@@ -130,12 +130,8 @@ def _alone(
     objective: Objective,
 ) -> tuple[list[loop.Epoch], dict[str, torch.Tensor]]:
     """Train one network on one thread: the same numbers in a process of its own or in this one."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with threads(1):
         epochs = list(fit(model, train, val, config, seed, device, None, place, objective))
-    finally:
-        torch.set_num_threads(threads)
     return epochs, {name: value.cpu() for name, value in model.state_dict().items()}
 
 

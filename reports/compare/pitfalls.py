@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from reports.compare.comparison import Difference
 
 COMMIT = "mlflow.source.git.commit"
+UNRELATED = "they are compared as unrelated samples (Welch, with wider limits)"
 TOLERANCE = 0.1
 """part by which the arms' mean budgets may differ where the budget is measured, as seconds are"""
 
@@ -76,9 +77,7 @@ def _design(table: Table) -> Iterator[Note]:
     if single:
         yield Note("one run", f"One run is no comparison: {some(single)} is only listed.")
     if not table.pairs:
-        text = "Runs are not paired: they are compared as unrelated samples"
-        text += " (Welch, with wider limits)."
-        yield Note("unpaired", text)
+        yield Note("unpaired", f"Runs are not paired: {UNRELATED}.")
     elif used.groupby("pair")["arm"].nunique().max() > 1:
         yield from _missing(table)
 
@@ -110,10 +109,7 @@ def unpaired(table: Table, differences: Sequence["Difference"]) -> list[Note]:
             f"--pair {' '.join(table.pairs)}: {who} and {ref} share fewer than two {pair}s, "
             "and parts of one data set compare only one by one; the same for every arm are wanted"
         )
-    text = (
-        f"{who} and {ref} share fewer than two {pair}s: they are compared as unrelated samples "
-        "(Welch, with wider limits)."
-    )
+    text = f"{who} and {ref} share fewer than two {pair}s: {UNRELATED}."
     return [Note("unpaired", f"{text} The same {pair}s for every arm would tell more.")]
 
 

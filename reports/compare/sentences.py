@@ -140,7 +140,7 @@ def notes(comparison: Comparison, config: "Config") -> list[Note]:
     )
     grid = ", ".join(map(str, grid_from(config.looks))) if config.looks else ""
     look = f"Verdicts are given at {grid} repetitions, which share the 5 %." if grid else LOOK
-    waiting = list(_waiting(comparison, grid)) if grid else []
+    waiting = _waiting(comparison, grid) if grid else ()
     quiet = [Note("method", method, loud=False), Note("looks", look, loud=False)]
     return sorted(
         [*comparison.notes, *_worst(comparison), *waiting, *quiet], key=lambda note: not note.loud
