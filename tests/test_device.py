@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from core.config import DeviceConfig
-from core.device import pick
+from core.device import pick, threads
 from core.errors import UserError
 
 
@@ -56,3 +56,16 @@ def test_a_name_that_is_no_device_is_one_line(name):
     wanted = f"--device {name or '(blank)'}: auto, cpu, cuda, cuda:N or mps is wanted"
     with pytest.raises(UserError, match=f"^{re.escape(wanted)}$"):
         DeviceConfig(device=name)
+
+
+def test_threads_are_limited_for_a_while_also_where_it_fails():
+    def fail():
+        with threads(1):
+            raise ZeroDivisionError(str(torch.get_num_threads()))
+
+    before = torch.get_num_threads()
+    with threads(3):
+        with pytest.raises(ZeroDivisionError, match="1"):
+            fail()
+        assert torch.get_num_threads() == 3
+    assert torch.get_num_threads() == before
